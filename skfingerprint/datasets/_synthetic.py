@@ -1,0 +1,101 @@
+"""Synthetic images with planted fingerprints."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import fft
+from sklearn.utils import check_random_state
+
+
+def make_fingerprint_images(
+    n_samples=100,
+    n_classes=2,
+    *,
+    image_shape=(64, 64, 3),
+    strength=1.0,
+    return_fingerprints=False,
+    random_state=None,
+):
+    """Make images of natural-looking content with a planted fingerprint per class.
+
+    The content is 1/f noise, as the spectrum of photographs, new in each image. The
+    fingerprint is quasi-periodic, as that of an up-sampling network: a few waves of
+    periods between 2 and 8 pixels under a pattern that does not repeat.
+
+    Parameters
+    ----------
+    n_samples : int, default=100
+        Number of images, spread as evenly as possible over the classes.
+    n_classes : int, default=2
+        Number of sources.
+    image_shape : tuple of int, default=(64, 64, 3)
+        (height, width) or (height, width, n_channels).
+    strength : float, default=1.0
+        Standard deviation of the fingerprint, in grey levels.
+    return_fingerprints : bool, default=False
+        Whether to return the planted fingerprints too.
+    random_state : int, RandomState instance or None, default=None
+        Seed of content, fingerprints and order.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, *image_shape), uint8
+        Grey levels 0..255.
+    y : ndarray of shape (n_samples,)
+        Classes 0 .. n_classes - 1.
+    fingerprints : ndarray of shape (n_classes, *image_shape), float32
+        In grey levels, only if `return_fingerprints`.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(6, 3, image_shape=(32, 48), random_state=0)
+    >>> images.shape, images.dtype, y
+    ((6, 32, 48), dtype('uint8'), array([1, 0, 2, 1, 2, 0]))
+    """
+    for name, value in [("n_samples", n_samples), ("n_classes", n_classes)]:
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be an int >= 1, got {value!r}.")
+    if not isinstance(strength, Real) or strength < 0:
+        raise ValueError(f"strength must be >= 0, in grey levels, got {strength!r}.")
+    if len(image_shape) not in (2, 3) or min(image_shape) < 1:
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, n_channels), got "
+            f"{image_shape}."
+        )
+    rng = check_random_state(random_state)
+    fingerprints = np.stack([_waves(image_shape, rng) for _ in range(n_classes)])
+    fingerprints = (strength * fingerprints).astype(np.float32)
+    y = rng.permutation(np.arange(n_samples) % n_classes)
+    images = np.empty((n_samples, *image_shape), dtype=np.uint8)
+    for image, label in zip(images, y, strict=True):
+        grey = _content(image_shape, rng) + fingerprints[label]
+        image[...] = np.clip(np.round(grey), 0, 255)
+    return (images, y, fingerprints) if return_fingerprints else (images, y)
+
+
+def _content(image_shape, rng):
+    """1/f noise around 128 with a standard deviation of 40 grey levels."""
+    height, width = image_shape[:2]
+    y, x = fft.fftfreq(height)[:, None], fft.rfftfreq(width)
+    distance = np.maximum(np.hypot(y, x), 1 / max(height, width))
+    planes = []
+    for _ in range(1 if len(image_shape) == 2 else 1 + image_shape[2]):
+        spectrum = fft.rfft2(rng.normal(size=(height, width))) / distance
+        plane = fft.irfft2(spectrum, s=(height, width))
+        planes.append((plane - plane.mean()) / max(plane.std(), 1e-9))
+    if len(image_shape) == 2:
+        return 128 + 40 * planes[0]
+    # The first plane is the light, common to the channels.
+    colours = np.moveaxis(np.array(planes[1:]), 0, -1)
+    return 128 + 40 * (0.9 * planes[0][..., None] + 0.4359 * colours)
+
+
+def _waves(image_shape, rng, n_waves=4):
+    """Quasi-periodic pattern of mean 0 and standard deviation 1."""
+    y, x, *channel = np.indices(image_shape)
+    pattern = 0.5 * rng.normal(size=image_shape)
+    for period_y, period_x in rng.uniform(2, 8, size=(n_waves, 2)):
+        phase = rng.uniform(0, 2 * np.pi) + (channel[0] if channel else 0)
+        pattern += np.cos(2 * np.pi * (y / period_y + x / period_x) + phase)
+    return (pattern - pattern.mean()) / max(pattern.std(), 1e-9)

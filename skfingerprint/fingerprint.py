@@ -1,0 +1,275 @@
+"""Attribution of residuals to their sources by their fingerprints."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from skfingerprint._validation import restore_on_error, validate_images
+from skfingerprint.correlation import correlation_matrix
+
+
+class FingerprintClassifier(ClassifierMixin, BaseEstimator):
+    """Attribute a residual to the source whose fingerprint correlates most with it.
+
+    The fingerprint of a source is the mean of its images' residuals. `fit` is one
+    matrix product, and so is the scoring of new residuals; neither copies them.
+
+    A classifier and nothing else. Training residuals are part of their own class's
+    fingerprint, so their own scores are too high to train another model on; use
+    :class:`sklearn.ensemble.StackingClassifier`, which cross-fits, to combine the
+    scores with other features.
+
+    Parameters
+    ----------
+    subtract_common : bool, default=False
+        Subtract the mean of all fingerprints from residuals and fingerprints before
+        they are correlated. It helps with many sources that share a pattern, and
+        takes the meaning of a plain correlation from the scores, above all with two.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The sources.
+    fingerprints_ : ndarray of shape (n_classes, *image_shape_)
+        The fingerprints, in grey levels.
+    class_weight_sum_ : ndarray of shape (n_classes,)
+        Number of images, or the sum of their weights, in each fingerprint.
+    image_shape_ : tuple of int
+        Shape of one residual; (n_features,) for flat rows.
+    n_features_in_ : int
+        Number of values in a residual.
+
+    See Also
+    --------
+    ResidualExtractor : Makes residuals of images.
+
+    Notes
+    -----
+    Fingerprint, eq. 3 of [1]_: ``F = mean_i R_i``. Score, eq. 5: the inner product of
+    residual and fingerprint, both brought to zero mean and unit norm, all pixels and
+    channels as one vector. The largest correlation is the smallest distance.
+
+    References
+    ----------
+    .. [1] F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs Leave Artificial
+       Fingerprints?", IEEE MIPR, 2019. :doi:`10.1109/MIPR.2019.00103`
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(120, 3, strength=3, random_state=0)
+    >>> pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    >>> pipeline.fit(images[:60], y[:60]).score(images[60:], y[60:])
+    1.0
+    >>> pipeline.decision_function(images[60:62]).shape
+    (2, 3)
+
+    Residuals may come in parts, and from several places:
+
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> here = FingerprintClassifier().partial_fit(residuals[:40], y[:40], [0, 1, 2])
+    >>> there = FingerprintClassifier().fit(residuals[40:], y[40:])
+    >>> here.merge(there).class_weight_sum_.tolist()
+    [40.0, 40.0, 40.0]
+    """
+
+    def __init__(self, *, subtract_common=False):
+        self.subtract_common = subtract_common
+
+    def fit(self, X, y, sample_weight=None):
+        """Average the residuals of each class into its fingerprint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources; at least two.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the mean, >= 0; not all 0 in any class.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        with restore_on_error(self):
+            self._update(X, y, None, sample_weight, reset=True)
+            if not self.class_weight_sum_.all():
+                empty = self.classes_[self.class_weight_sum_ == 0].tolist()
+                raise ValueError(f"sample_weight is 0 in all of class {empty}.")
+        return self
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Add residuals to the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources, each of them one of `classes`.
+        classes : array-like of shape (n_classes,), default=None
+            All sources that will come. Required in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the mean, >= 0.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        first = not hasattr(self, "classes_")
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not first:
+            if classes is not None and not np.array_equal(
+                self.classes_, unique_labels(classes)
+            ):
+                raise ValueError(
+                    f"classes={classes!r} differs from that of the first call, "
+                    f"{self.classes_.tolist()}."
+                )
+            classes = self.classes_
+        with restore_on_error(self):
+            self._update(X, y, unique_labels(classes), sample_weight, reset=first)
+        return self
+
+    def merge(self, other):
+        """Add the fingerprints of another classifier, fitted elsewhere, to this one.
+
+        Two partial fits, merged, equal one fit on all residuals. Classes that only one
+        of the two knows are kept.
+
+        Parameters
+        ----------
+        other : FingerprintClassifier
+            Fitted on residuals of the same shape. It is left as it is.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        if self.image_shape_ != other.image_shape_:
+            raise ValueError(
+                f"other has fingerprints of shape {other.image_shape_}, this one of "
+                f"{self.image_shape_}: only equal shapes merge."
+            )
+        classes = unique_labels(self.classes_, other.classes_)
+        weights = np.zeros(len(classes))
+        sums = np.zeros((len(classes), self.n_features_in_))
+        for part in (self, other):
+            at = np.searchsorted(classes, part.classes_)
+            weights[at] += part.class_weight_sum_
+            sums[at] += _rows(part.fingerprints_) * part.class_weight_sum_[:, None]
+        np.divide(sums, weights[:, None], out=sums, where=weights[:, None] > 0)
+        self.fingerprints_ = sums.astype(self.fingerprints_.dtype).reshape(
+            -1, *self.image_shape_
+        )
+        self.classes_ = classes
+        self.class_weight_sum_ = weights
+        return self
+
+    def decision_function(self, X):
+        """Correlate residuals with the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Correlations, in [-1, 1]. For two classes the second's minus the first's.
+        """
+        correlations = self._correlate(X)
+        if len(self.classes_) == 2:
+            return correlations[:, 1] - correlations[:, 0]
+        return correlations
+
+    def predict(self, X):
+        """Name the source of each residual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The class of the largest correlation.
+        """
+        correlations = self._correlate(X)
+        return self.classes_[correlations.argmax(axis=1)]
+
+    def _correlate(self, X):
+        check_is_fitted(self)
+        if not self.class_weight_sum_.all():
+            empty = self.classes_[self.class_weight_sum_ == 0].tolist()
+            raise ValueError(
+                f"classes {empty} have no images yet: call partial_fit with some."
+            )
+        X = validate_images(self, X, dtype=[np.float32, np.float64], reset=False)
+        return correlation_matrix(
+            _rows(X), _rows(self.fingerprints_), subtract_common=self.subtract_common
+        )
+
+    def _update(self, X, y, classes, sample_weight, *, reset):
+        """Add residuals to the means; `classes=None` takes the classes of y."""
+        X, y = validate_images(self, X, y, dtype=[np.float32, np.float64], reset=reset)
+        check_classification_targets(y)
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+        )
+        classes = np.unique(y) if classes is None else classes
+        _check_classes(y, classes)
+        if reset:
+            self.classes_ = classes
+            self.class_weight_sum_ = np.zeros(len(classes))
+            self.fingerprints_ = np.zeros((len(classes), *self.image_shape_), X.dtype)
+        members = (classes[:, None] == y) * weights
+        added = members.sum(axis=1, dtype=np.float64)
+        totals = self.class_weight_sum_ + added
+        changes = members @ _rows(X)
+        changes -= added.astype(X.dtype)[:, None] * _rows(self.fingerprints_)
+        changes /= np.where(totals > 0, totals, 1).astype(X.dtype)[:, None]
+        # A new array, so that a failure on the way leaves the old fingerprints whole.
+        self.fingerprints_ = self.fingerprints_ + changes.reshape(
+            self.fingerprints_.shape
+        ).astype(self.fingerprints_.dtype, copy=False)
+        self.class_weight_sum_ = totals
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Zero mean and unit norm leave two features only the values -1 and 1.
+        tags.classifier_tags.poor_score = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _rows(stack):
+    return stack.reshape(len(stack), -1)
+
+
+def _check_classes(y, classes):
+    """Refuse labels that are not among the classes, and fewer than two classes."""
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y holds {unknown.tolist()}, which are not among the classes "
+            f"{classes.tolist()}. Pass all classes in the first call to partial_fit."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"attribution needs at least 2 classes, got one class: {classes.tolist()}. "
+            "Add images of another source, or real photographs as a class of their own."
+        )

@@ -1,0 +1,268 @@
+"""Noise residuals: what a denoiser takes away from an image."""
+
+import inspect
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.parallel import Parallel, delayed
+
+from skfingerprint._validation import validate_images
+from skfingerprint.denoising import DENOISERS
+
+# Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
+BATCH_VALUES = 2**20
+
+
+def _has_flat_features(extractor):
+    return len(getattr(extractor, "image_shape_", ())) < 2 or extractor.image_shape
+
+
+class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Extract the noise residual of images: the image minus its denoised version.
+
+    Stateless: `transform` needs no `fit`, treats each image by itself and gives the
+    same numbers whatever the batch or `n_jobs`. In a pipeline, put it in front of
+    :class:`FingerprintClassifier`.
+
+    Parameters
+    ----------
+    denoiser : str or callable, default="wavelet_wiener"
+        A name in `skfingerprint.denoising.DENOISERS` ("wavelet_wiener", "gaussian",
+        "median"), or a function `f(images, **denoiser_params)` that takes a float32
+        stack (n_samples, height, width[, n_channels]) in grey levels 0..255 and
+        returns it denoised, in the same shape.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels, for denoisers that have one.
+    wavelet : str, default="db4"
+        Name of PyWavelets' wavelet, for denoisers that have one. "db4" has 8 taps.
+    level : int, default=4
+        Largest number of wavelet decompositions; the image's size may allow fewer.
+    denoiser_params : dict, default=None
+        Further keyword arguments of the denoiser, such as `{"size": 5}` for "median",
+        and all of those of a callable.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
+        X. Without it, each row is an image one pixel high.
+    n_jobs : int, default=None
+        Number of threads (see :term:`n_jobs`). `joblib.parallel_config` may choose
+        another backend.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of values in an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, when X was a data frame.
+    image_shape_ : tuple of int
+        Shape of one image seen in `fit`.
+
+    See Also
+    --------
+    FingerprintClassifier : Attributes residuals to their sources.
+
+    Notes
+    -----
+    Eq. 1 of [1]_: ``R = X - f(X)``, per image and channel, in grey levels and float32.
+    Images scaled to 0..1 raise a warning: multiply them by 255, or `sigma` is off.
+
+    References
+    ----------
+    .. [1] F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs Leave Artificial
+       Fingerprints?", IEEE MIPR, 2019. :doi:`10.1109/MIPR.2019.00103`
+
+    Examples
+    --------
+    >>> from skfingerprint import ResidualExtractor
+    >>> from skfingerprint.datasets import load_generators
+    >>> images = load_generators().images[:10]
+    >>> images.shape, images.dtype
+    ((10, 64, 64, 3), dtype('uint8'))
+    >>> residuals = ResidualExtractor(sigma=3).fit_transform(images)
+    >>> residuals.shape, residuals.dtype
+    ((10, 64, 64, 3), dtype('float32'))
+
+    Flat rows say how they fold, and come back flat:
+
+    >>> rows = images.reshape(10, -1)
+    >>> flat = ResidualExtractor(image_shape=(64, 64, 3)).fit_transform(rows)
+    >>> bool((flat.reshape(residuals.shape) == residuals).all())
+    True
+
+    A function of your own takes the place of the denoiser:
+
+    >>> from scipy.ndimage import uniform_filter
+    >>> def box_blur(images, size):
+    ...     return uniform_filter(images, (1, size, size, 1))
+    >>> extractor = ResidualExtractor(box_blur, denoiser_params={"size": 3})
+    >>> extractor.fit_transform(images).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(
+        self,
+        denoiser="wavelet_wiener",
+        *,
+        sigma=3.0,
+        wavelet="db4",
+        level=4,
+        denoiser_params=None,
+        image_shape=None,
+        n_jobs=None,
+    ):
+        self.denoiser = denoiser
+        self.sigma = sigma
+        self.wavelet = wavelet
+        self.level = level
+        self.denoiser_params = denoiser_params
+        self.image_shape = image_shape
+        self.n_jobs = n_jobs
+
+    def fit(self, X, y=None):
+        """Check the parameters and the shape of the images; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Images in grey levels 0..255.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ResidualExtractor
+        """
+        self._get_denoiser()
+        self._validate(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Return the residuals of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Images in grey levels 0..255, of any real dtype.
+
+        Returns
+        -------
+        residuals : ndarray of the shape of X, float32
+            In grey levels.
+
+        Raises
+        ------
+        ValueError
+            If an image is too small for the wavelet, the size differs from that seen in
+            `fit`, or X holds NaN or infinity.
+        """
+        denoise, params = self._get_denoiser()
+        X = self._validate(X, reset=False)
+        images = _fold(X, self.image_shape)
+        size = max(1, BATCH_VALUES // max(1, images[0].size))
+        batches = [slice(i, i + size) for i in range(0, len(images), size)]
+        residuals = np.empty(images.shape, dtype=np.float32)
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        parts = parallel(
+            delayed(_subtract_denoised)(images[batch], denoise, params)
+            for batch in batches
+        )
+        for batch, part in zip(batches, parts, strict=True):
+            residuals[batch] = part
+        return residuals.reshape(X.shape)
+
+    @available_if(_has_flat_features)
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns, for flat rows: those of the input.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+    def _validate(self, X, *, reset):
+        X = validate_images(
+            self,
+            X,
+            dtype="numeric",
+            reset=reset,
+            image_shape=self.image_shape,
+            n_channels=(1, 3),
+        )
+        if X.ndim > 2 or self.image_shape is not None:
+            _warn_if_scaled(X)
+        return X
+
+    def _get_denoiser(self):
+        """Return the denoising function and its keyword arguments."""
+        own = {name: getattr(self, name) for name in ("sigma", "wavelet", "level")}
+        extra = self.denoiser_params or {}
+        if callable(self.denoiser):
+            return self.denoiser, extra
+        if self.denoiser not in DENOISERS:
+            raise ValueError(
+                f"denoiser must be a callable or one of {sorted(DENOISERS)}, got "
+                f"{self.denoiser!r}."
+            )
+        if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
+            raise ValueError(f"sigma must be > 0, in grey levels, got {self.sigma!r}.")
+        if not isinstance(self.level, Integral) or self.level < 1:
+            raise ValueError(f"level must be an int >= 1, got {self.level!r}.")
+        function = DENOISERS[self.denoiser]
+        known = inspect.signature(function).parameters
+        unknown = sorted(set(extra) - set(known))
+        if unknown:
+            raise ValueError(
+                f"denoiser_params holds {unknown}, which {self.denoiser!r} does not "
+                f"take: its parameters are {list(known)[1:]}."
+            )
+        return function, {k: v for k, v in own.items() if k in known} | extra
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _fold(X, image_shape):
+    """View rows as a stack; a row of unknown shape is an image one pixel high."""
+    if X.ndim > 2:
+        return X
+    return X.reshape(len(X), *(image_shape or (1, X.shape[1])))
+
+
+def _subtract_denoised(images, denoise, params):
+    """Eq. 1 on one batch."""
+    images = images.astype(np.float32)
+    denoised = np.asarray(denoise(images, **params))
+    if denoised.shape != images.shape:
+        raise ValueError(
+            f"the denoiser must return the shape that it is given, {images.shape}, got "
+            f"{denoised.shape}."
+        )
+    return np.subtract(images, denoised, out=images, casting="same_kind")
+
+
+def _warn_if_scaled(X):
+    """Warn when float images look as if 1.0 were white."""
+    if X.dtype.kind != "f" or not X.size:
+        return
+    low, high = X.min(), X.max()
+    if 0 <= low < high <= 1:
+        warnings.warn(
+            f"X lies in {low:.3g}..{high:.3g}, as if white were 1. Residuals are in "
+            "grey levels 0..255: multiply the images by 255.",
+            UserWarning,
+            stacklevel=4,
+        )
