@@ -106,7 +106,7 @@ def _find_image_shape(shape, image_shape):
     """Return the shape of one image: that of the stack, or the fold of the rows."""
     if image_shape is None:
         return tuple(shape[1:])
-    image_shape = tuple(image_shape)
+    image_shape = tuple(np.ravel(image_shape).tolist())
     if len(image_shape) not in (2, 3) or min(image_shape) < 1:
         raise ValueError(
             "image_shape must be (height, width) or (height, width, n_channels), "

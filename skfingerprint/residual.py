@@ -5,6 +5,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+import pywt
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
@@ -217,6 +218,7 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"sigma must be > 0, in grey levels, got {self.sigma!r}.")
         if not isinstance(self.level, Integral) or self.level < 1:
             raise ValueError(f"level must be an int >= 1, got {self.level!r}.")
+        pywt.Wavelet(self.wavelet)  # raises a ValueError that names it
         function = DENOISERS[self.denoiser]
         known = inspect.signature(function).parameters
         unknown = sorted(set(extra) - set(known))

@@ -2,3 +2,29 @@ import os
 
 # Before SciPy is imported, or scikit-learn skips one check for each estimator.
 os.environ["SCIPY_ARRAY_API"] = "1"
+
+from pathlib import Path
+
+import pytest
+
+DATA = Path(
+    os.environ.get("SKFINGERPRINT_DATA", Path(__file__).parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the large real data set, which is not part of the project."""
+    if not (DATA / "manifest.csv").exists():
+        pytest.skip("no large data set: set SKFINGERPRINT_DATA to its folder")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def planted():
+    """120 grey images of three sources, and their sources."""
+    from skfingerprint.datasets import make_fingerprint_images
+
+    return make_fingerprint_images(
+        120, 3, image_shape=(32, 48), strength=4, random_state=0
+    )

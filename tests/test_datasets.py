@@ -1,0 +1,213 @@
+import builtins
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skfingerprint.datasets import (
+    load_generators,
+    load_image_folder,
+    make_fingerprint_images,
+)
+
+
+def test_generators_are_eight_real_sources():
+    data = load_generators()
+    assert data.images.shape == (640, 64, 64, 3)
+    assert data.images.dtype == np.uint8
+    assert np.bincount(data.target).tolist() == [80] * 8
+    assert len(data.target_names) == 8
+    assert len(np.unique(data.groups)) == 170
+    assert "Licence" in data.DESCR
+    # No image is flat, and none occurs twice.
+    assert data.images.std(axis=(1, 2)).max(axis=1).min() > 0.5
+    assert len(np.unique(data.images.reshape(640, -1), axis=0)) == 640
+    # The same tile, enlarged by two networks, is the same scene.
+    same = data.images[data.target == 0][9], data.images[data.target == 1][9]
+    assert np.corrcoef(same[0].ravel(), same[1].ravel())[0, 1] > 0.9
+    images, target = load_generators(return_X_y=True)
+    np.testing.assert_array_equal(images, data.images)
+    np.testing.assert_array_equal(target, data.target)
+
+
+@pytest.mark.parametrize("image_shape", [(24, 40), (24, 40, 3), (24, 40, 1)])
+def test_synthetic_images(image_shape):
+    images, y, fingerprints = make_fingerprint_images(
+        11, 3, image_shape=image_shape, strength=2, return_fingerprints=True,
+        random_state=1,
+    )  # fmt: skip
+    assert images.shape == (11, *image_shape)
+    assert images.dtype == np.uint8
+    assert sorted(np.bincount(y)) == [3, 4, 4]
+    assert fingerprints.shape == (3, *image_shape)
+    np.testing.assert_allclose(fingerprints.std(axis=tuple(range(1, images.ndim))), 2)
+    again, _ = make_fingerprint_images(
+        11, 3, image_shape=image_shape, strength=2, random_state=1
+    )
+    np.testing.assert_array_equal(images, again)
+
+
+def test_strength_plants_the_fingerprint_and_nothing_else():
+    options = {"image_shape": (32, 32), "random_state": 0}
+    plain, y = make_fingerprint_images(20, 2, strength=0, **options)
+    marked, _, fingerprints = make_fingerprint_images(
+        20, 2, strength=3, return_fingerprints=True, **options
+    )
+    inside = (plain > 15) & (plain < 240)
+    difference = marked.astype(float) - plain - fingerprints[y]
+    assert np.abs(difference[inside]).max() <= 1
+
+
+def test_synthetic_content_has_a_spectrum_of_1_over_f():
+    images, _ = make_fingerprint_images(
+        40, 1, image_shape=(64, 64), strength=0, random_state=0
+    )
+    power = (np.abs(np.fft.fft(images.astype(float), axis=2)) ** 2).mean(axis=(0, 1))
+    slope = np.polyfit(np.log(np.arange(2, 20)), np.log(power[2:20]), 1)[0]
+    assert -2 < slope < -0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_samples": 0}, "n_samples must be an int >= 1, got 0"),
+        ({"n_classes": 1.5}, "n_classes must be an int >= 1, got 1.5"),
+        ({"strength": -1}, "strength must be >= 0"),
+        ({"image_shape": (3,)}, "image_shape must be"),
+    ],
+)
+def test_synthetic_arguments_are_checked(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_fingerprint_images(**arguments)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 60 x 70 images whose pixels tell where they lie."""
+    rows, columns = np.indices((60, 70))
+    pixels = np.stack([rows, columns, rows + columns], axis=-1).astype(np.uint8)
+    for name, suffixes in {"b": ("png", "tif"), "a": ("PNG", "webp")}.items():
+        (tmp_path / name).mkdir()
+        for suffix in suffixes:
+            Image.fromarray(pixels).save(tmp_path / name / f"0.{suffix}", lossless=True)
+    (tmp_path / "a" / "notes.txt").write_text("not an image")
+    (tmp_path / "a" / ".hidden.png").write_text("not an image")
+    return tmp_path
+
+
+def test_folder(folder):
+    data = load_image_folder(folder)
+    assert data.target_names.tolist() == ["a", "b"]
+    assert data.target.tolist() == [0, 0, 1, 1]
+    assert data.images.shape == (4, 60, 70, 3)
+    assert (data.images == data.images[0]).all()
+    assert data.filenames[0] == str(folder / "a" / "0.PNG")
+
+
+@pytest.mark.parametrize("image_shape", [(28, 20), (28, 20, 3)])
+def test_crops_lie_on_the_grid(folder, image_shape):
+    images = load_image_folder(folder, image_shape=image_shape).images
+    assert images.shape == (4, 28, 20, 3)
+    # (60 - 28) / 2 = 16 and (70 - 20) / 2 = 25, on the grid 16.
+    assert images[0, 0, 0].tolist() == [16, 16, 32]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "I;16", "1", "CMYK"])
+def test_every_mode_becomes_rgb(folder, mode):
+    grey = np.full((60, 70), 204, dtype=np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    else:
+        image = Image.fromarray(grey).convert("RGB").convert(mode)
+    image.save(folder / "b" / "9.tif")
+    last = load_image_folder(folder).images[-1]
+    assert last.shape == (60, 70, 3)
+    if mode != "1":
+        np.testing.assert_allclose(last, 204, atol=1)
+
+
+def test_alpha_is_dropped(folder):
+    rgba = np.full((60, 70, 4), (10, 20, 30, 0), dtype=np.uint8)
+    Image.fromarray(rgba).save(folder / "b" / "9.png")
+    assert load_image_folder(folder).images[-1, 5, 5].tolist() == [10, 20, 30]
+
+
+def test_exif_rotation_is_not_applied(folder):
+    image = Image.fromarray(np.zeros((60, 70, 3), dtype=np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(folder / "b" / "9.jpg", exif=exif)
+    assert load_image_folder(folder).images.shape == (5, 60, 70, 3)
+
+
+def spoil(folder, kind):
+    path = folder / "b" / "5.png"
+    if kind == "corrupt":
+        path.write_bytes(b"not a picture")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "truncated":
+        noise = np.random.default_rng(0).integers(0, 255, (60, 70, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(path)
+        path.write_bytes(path.read_bytes()[:4000])
+    else:
+        Image.fromarray(np.zeros((20, 70, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "empty", "truncated", "small"])
+@pytest.mark.parametrize("image_shape", [None, (32, 32)])
+def test_bad_files_raise_their_name_or_are_left_out(folder, kind, image_shape):
+    path = spoil(folder, kind)
+    with pytest.raises(ValueError, match=path.name):
+        load_image_folder(folder, image_shape=image_shape)
+    with pytest.warns(UserWarning, match=r"1 of 5 files were left out:\n.*5.png"):
+        data = load_image_folder(folder, image_shape=image_shape, on_error="warn")
+    assert data.target.tolist() == [0, 0, 1, 1]
+    assert len(data.images) == len(data.filenames) == 4
+    assert str(path) not in data.filenames
+
+
+def test_other_sizes_name_the_remedy(folder):
+    spoil(folder, "small")
+    with pytest.raises(ValueError, match=r"20x70 pixels, but.*pass image_shape="):
+        load_image_folder(folder)
+
+
+def test_folders_that_are_not_data_sets_are_refused(tmp_path, folder):
+    with pytest.raises(ValueError, match="is not a folder"):
+        load_image_folder(tmp_path / "missing")
+    with pytest.raises(ValueError, match="holds no folder"):
+        load_image_folder(folder / "a")
+    (folder / "c").mkdir()
+    with pytest.raises(ValueError, match=r"classes \['c'\] have no readable image"):
+        load_image_folder(folder)
+    (folder / "c" / "1.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"(?s)classes \['c'\].*1.png"):
+        load_image_folder(folder, on_error="warn")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"on_error": "ignore"}, 'on_error must be "raise" or "warn"'),
+        ({"image_shape": (32, 32, 4)}, "image_shape must be"),
+        ({"image_shape": (32,)}, "image_shape must be"),
+    ],
+)
+def test_folder_arguments_are_checked(folder, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        load_image_folder(folder, **arguments)
+
+
+def test_without_pillow_the_extra_is_named(folder, monkeypatch):
+    real_import = builtins.__import__
+
+    def fake_import(name, *args, **kwargs):
+        if name.startswith("PIL"):
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", fake_import)
+    with pytest.raises(ImportError, match=r"skfingerprint\[images\]"):
+        load_image_folder(folder)

@@ -1,0 +1,187 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+
+from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint.datasets import make_fingerprint_images
+
+
+@pytest.fixture(scope="module")
+def residuals(planted):
+    images, y = planted
+    return ResidualExtractor().transform(images), y
+
+
+def test_fingerprints_are_class_means_and_scores_are_corrcoef(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X[:90], y[:90])
+    means = np.stack([X[:90][y[:90] == k].mean(axis=0) for k in range(3)])
+    np.testing.assert_allclose(model.fingerprints_, means, atol=1e-5)
+    assert model.class_weight_sum_.tolist() == np.bincount(y[:90]).tolist()
+    scores = model.decision_function(X[90:])
+    rows = np.vstack([X[90:].reshape(30, -1), means.reshape(3, -1)])
+    np.testing.assert_allclose(scores, np.corrcoef(rows)[:30, 30:], atol=1e-5)
+    np.testing.assert_array_equal(model.predict(X[90:]), scores.argmax(axis=1))
+
+
+def test_two_classes_score_the_second_minus_the_first(residuals):
+    X, y = residuals
+    two = y < 2
+    labels = np.array(["a camera", "gan"])[y[two]]
+    model = FingerprintClassifier().fit(X[two], labels)
+    scores = model.decision_function(X[two])
+    rows = np.vstack(
+        [X[two].reshape(two.sum(), -1), model.fingerprints_.reshape(2, -1)]
+    )
+    expected = np.corrcoef(rows)[: two.sum(), two.sum() :]
+    np.testing.assert_allclose(scores, expected[:, 1] - expected[:, 0], atol=1e-5)
+    predicted = model.predict(X[two])
+    assert set(predicted) == {"a camera", "gan"}
+    np.testing.assert_array_equal(predicted == "gan", scores > 0)
+
+
+def test_the_planted_fingerprint_is_found_as_the_root_of_n():
+    """Small correlations grow as sqrt(n), the number of images in the fingerprint."""
+    images, y, planted = make_fingerprint_images(
+        1024, 2, strength=0.25, return_fingerprints=True, random_state=0
+    )
+    X = ResidualExtractor().transform(images)
+    found = []
+    for n_images in (16, 64, 256, 1024):
+        parts = [slice(i, i + n_images) for i in range(0, 1024, n_images)]
+        fits = [FingerprintClassifier().fit(X[part], y[part]) for part in parts]
+        estimates = np.array([fit.fingerprints_.reshape(2, -1) for fit in fits])
+        pairs = [(e[k], planted[k].ravel()) for e in estimates for k in (0, 1)]
+        found.append(np.mean([np.corrcoef(pair)[0, 1] for pair in pairs]))
+    growth = np.array(found[1:]) / found[:-1]
+    np.testing.assert_allclose(growth, 2, rtol=0.05)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_pieces_and_merged_pieces_equal_one_fit(residuals, weighted):
+    X, y = residuals
+    weights = np.random.default_rng(0).uniform(0.5, 2, len(y)) if weighted else None
+    part = (lambda s: weights[s]) if weighted else (lambda s: None)
+    whole = FingerprintClassifier().fit(X, y, weights)
+    pieces = FingerprintClassifier()
+    for start in range(0, 120, 7):
+        s = slice(start, start + 7)
+        pieces.partial_fit(X[s], y[s], classes=[0, 1, 2], sample_weight=part(s))
+    left, right = slice(0, 50), slice(50, 120)
+    merged = FingerprintClassifier().fit(X[left], y[left], part(left))
+    merged.merge(FingerprintClassifier().fit(X[right], y[right], part(right)))
+    for model in (pieces, merged):
+        np.testing.assert_allclose(model.class_weight_sum_, whole.class_weight_sum_)
+        np.testing.assert_allclose(
+            model.fingerprints_, whole.fingerprints_, rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            model.decision_function(X), whole.decision_function(X), atol=1e-5
+        )
+
+
+def test_merge_keeps_the_classes_that_only_one_knows(residuals):
+    X, y = residuals
+    names = np.array(["a", "b", "c"])[y]
+    here, there = names != "c", names != "a"
+    left = FingerprintClassifier().fit(X[here], names[here])
+    right = FingerprintClassifier().fit(X[there], names[there])
+    before = right.fingerprints_.copy()
+    merged = left.merge(right)
+    assert merged is left
+    assert merged.classes_.tolist() == ["a", "b", "c"]
+    twice = np.where(names == "b", 2, 1)
+    expected = FingerprintClassifier().fit(X, names, sample_weight=twice)
+    np.testing.assert_allclose(merged.fingerprints_, expected.fingerprints_, atol=1e-5)
+    np.testing.assert_array_equal(merged.class_weight_sum_, expected.class_weight_sum_)
+    np.testing.assert_array_equal(right.fingerprints_, before)
+
+
+def test_merge_refuses_other_shapes_and_labels(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"shape \(16, 48\), this one of \(32, 48\)"):
+        model.merge(FingerprintClassifier().fit(X[:, :16], y))
+    with pytest.raises(ValueError, match="Mix of label input types"):
+        model.merge(FingerprintClassifier().fit(X, y.astype(str)))
+    assert model.classes_.tolist() == [0, 1, 2]
+
+
+def test_weights_are_repetitions(residuals):
+    X, y = residuals
+    weights = np.random.default_rng(0).integers(0, 3, len(y))
+    weighted = FingerprintClassifier().fit(X, y, sample_weight=weights)
+    repeated = FingerprintClassifier().fit(X.repeat(weights, 0), y.repeat(weights))
+    np.testing.assert_allclose(
+        weighted.fingerprints_, repeated.fingerprints_, atol=1e-5
+    )
+
+
+def refused(model, message, method, *args, **kwargs):
+    """Assert an error, and that the model is what it was."""
+    before = {name: np.copy(value) for name, value in vars(model).items()}
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(*args, **kwargs)
+    assert vars(model).keys() == before.keys()
+    for name, value in before.items():
+        np.testing.assert_array_equal(vars(model)[name], value)
+
+
+def test_refused_labels_change_nothing(residuals):
+    X, y = residuals
+    two = y < 2
+    model = FingerprintClassifier().fit(X, y)
+    refused(model, "at least 2 classes, got one class", "fit", X[:5], [1] * 5)
+    refused(model, r"\[7\].*not among the classes", "partial_fit", X[:2], [0, 7])
+    refused(model, "differs from that of the first", "partial_fit", X, y, [0, 1])
+    refused(model, r"0 in all of class \[2\]", "fit", X, y, sample_weight=two * 1.0)
+    refused(model, "inconsistent numbers of samples", "fit", X, y[:-1])
+    refused(model, "Unknown label type: continuous", "fit", X, y + 0.5)
+    refused(model, "(?i)negative", "partial_fit", X, y, sample_weight=y - 1.0)
+    refused(model, "infinity", "partial_fit", np.full_like(X, np.inf), y)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        FingerprintClassifier().partial_fit(X, y)
+
+
+def test_a_class_without_images_is_refused_until_it_has_some(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2])
+    refused(model, r"classes \[2\] have no images yet", "predict", X)
+    refused(model, r"classes \[2\] have no images yet", "decision_function", X)
+    assert model.partial_fit(X[y == 2], y[y == 2]).score(X, y) > 0.9
+
+
+def test_black_images_score_zero(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X, y)
+    assert not model.decision_function(np.zeros_like(X[:2])).any()
+
+
+def test_five_images_of_two_sources():
+    images, y = make_fingerprint_images(5, 2, strength=5, random_state=0)
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    names = np.array(["camera", "gan"])[y]
+    assert pipeline.fit(images, names).predict(images).tolist() == names.tolist()
+
+
+@pytest.mark.parametrize("subtract_common", [False, True])
+def test_cross_validation_and_combinations(planted, residuals, subtract_common):
+    (images, y), (X, _) = planted, residuals
+    model = FingerprintClassifier(subtract_common=subtract_common)
+    pipeline = make_pipeline(ResidualExtractor(), model)
+    assert (cross_val_predict(pipeline, images, y, cv=3) == y).mean() > 0.9
+    calibrated = CalibratedClassifierCV(clone(model), cv=3).fit(X[:90], y[:90])
+    assert calibrated.predict_proba(X[90:]).shape == (30, 3)
+    assert calibrated.score(X[90:], y[90:]) > 0.9
+    stack = StackingClassifier([("f", clone(model))], LogisticRegression(C=100), cv=3)
+    assert stack.fit(X[:90], y[:90]).score(X[90:], y[90:]) > 0.9
+
+
+def test_repr_of_a_pipeline_names_its_parts():
+    pipeline = make_pipeline(ResidualExtractor(sigma=2), FingerprintClassifier())
+    assert "ResidualExtractor(sigma=2)" in repr(pipeline)

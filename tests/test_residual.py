@@ -1,0 +1,156 @@
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline
+
+from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.denoising import gaussian, wavelet_wiener
+
+
+def test_residual_is_image_minus_denoised(planted):
+    images, _ = planted
+    found = ResidualExtractor(sigma=2.0, wavelet="db2", level=2).transform(images)
+    expected = images - wavelet_wiener(images, sigma=2.0, wavelet="db2", level=2)
+    np.testing.assert_array_equal(found, expected)
+    assert found.flags.c_contiguous
+
+
+def test_denoiser_params_reach_the_denoiser(planted):
+    images, _ = planted
+    extractor = ResidualExtractor("gaussian", denoiser_params={"kernel_std": 2.0})
+    expected = images - gaussian(images, kernel_std=2.0)
+    np.testing.assert_array_equal(extractor.transform(images), expected)
+
+
+def test_a_callable_gets_float32_and_its_own_parameters(planted):
+    images, _ = planted
+    seen = []
+
+    def halve(stack, *, by):
+        seen.append((stack.dtype, stack.shape[1:], by))
+        return stack / by
+
+    extractor = ResidualExtractor(halve, denoiser_params={"by": 2})
+    np.testing.assert_array_equal(extractor.fit_transform(images), images / 2)
+    assert set(seen) == {(np.dtype(np.float32), (32, 48), 2)}
+
+
+def test_a_callable_that_changes_the_shape_is_refused(planted):
+    images, _ = planted
+    with pytest.raises(ValueError, match="must return the shape that it is given"):
+        ResidualExtractor(lambda stack: stack[:, ::2]).transform(images)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"denoiser": "bm4d"}, r"one of \['gaussian', 'median', .*\], got 'bm4d'"),
+        ({"sigma": -1.0}, r"sigma must be > 0, in grey levels, got -1.0"),
+        ({"sigma": np.nan}, "sigma must be > 0"),
+        ({"sigma": "3"}, "sigma must be > 0"),
+        ({"level": 0}, "level must be an int >= 1, got 0"),
+        ({"level": 2.5}, "level must be an int >= 1"),
+        ({"wavelet": "db400"}, "db400"),
+        ({"denoiser_params": {"sise": 3}}, r"holds \['sise'\].*'wavelet_wiener'"),
+        ({"image_shape": (32, 47)}, r"does not fit X, a stack"),
+        ({"image_shape": 32}, "image_shape must be"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_wrong_parameters_are_named(planted, params, message, method):
+    with pytest.raises(ValueError, match=message):
+        getattr(ResidualExtractor(**params), method)(planted[0])
+
+
+def test_rows_that_do_not_fold_are_refused(planted):
+    rows = planted[0].reshape(120, -1)
+    with pytest.raises(ValueError, match=r"makes 1024 features a row, but X has 1536"):
+        ResidualExtractor(image_shape=(32, 32)).fit(rows)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((4, 32, 48, 4), r"Drop an alpha channel with `X\[..., :3\]`"),
+        ((4, 3, 32, 48), r"np.moveaxis\(X, 1, -1\)"),
+        ((48, 32, 3), r"too small.*pass `X\[np.newaxis\]`"),
+        ((4, 13, 48), "too small"),
+    ],
+)
+def test_layouts_that_are_not_stacks_are_refused(shape, message):
+    images = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    with pytest.raises(ValueError, match=message):
+        ResidualExtractor().fit(images).transform(images)
+
+
+def test_images_scaled_to_one_raise_a_warning(planted):
+    with pytest.warns(UserWarning, match="multiply the images by 255"):
+        ResidualExtractor().fit(planted[0] / 255)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ResidualExtractor().fit(np.ones((2, 32, 32), dtype=np.float32))
+
+
+def test_stateless_transform_takes_any_size():
+    extractor = ResidualExtractor()
+    for size in (20, 32):
+        assert extractor.transform(np.zeros((2, size, size))).shape == (2, size, size)
+
+
+def test_names_exist_for_rows_only(planted):
+    images, _ = planted
+    with pytest.raises(NotFittedError):
+        ResidualExtractor().get_feature_names_out()
+    assert not hasattr(ResidualExtractor().fit(images), "get_feature_names_out")
+    rows = images.reshape(120, -1)
+    flat = ResidualExtractor(image_shape=(32, 48)).fit(rows)
+    assert flat.get_feature_names_out()[-1] == "x1535"
+    frame = flat.set_output(transform="pandas").transform(rows)
+    assert frame.shape == rows.shape
+    assert list(frame.columns[:2]) == ["x0", "x1"]
+
+
+def test_feature_union_of_two_denoisers(planted):
+    rows = planted[0].reshape(120, -1)
+    union = FeatureUnion(
+        [
+            ("wiener", ResidualExtractor(image_shape=(32, 48))),
+            ("gaussian", ResidualExtractor("gaussian", image_shape=(32, 48))),
+        ]
+    )
+    found = union.fit_transform(rows)
+    assert found.shape == (120, 2 * 32 * 48)
+    np.testing.assert_array_equal(
+        found[:, :1536], ResidualExtractor(image_shape=(32, 48)).transform(rows)
+    )
+
+
+def test_grid_search_over_the_denoiser(planted):
+    images, y = planted
+    grid = {
+        "residualextractor__sigma": [1, 5],
+        "residualextractor__denoiser": ["wavelet_wiener", "gaussian", "median"],
+    }
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    search = GridSearchCV(pipeline, grid, cv=3).fit(images, y)
+    assert len(search.cv_results_["params"]) == 6
+    assert search.best_score_ > 0.9
+    assert search.predict(images[:3]).tolist() == y[:3].tolist()
+
+
+def test_memory_does_not_grow_with_the_number_of_images():
+    images, _ = make_fingerprint_images(192, 2, image_shape=(128, 128, 3))
+    workspace = []
+    for n_samples in (48, 192):
+        X = images[:n_samples]
+        ResidualExtractor().transform(X[:1])
+        tracemalloc.start()
+        residuals = ResidualExtractor().transform(X)
+        workspace.append(tracemalloc.get_traced_memory()[1] - residuals.nbytes)
+        tracemalloc.stop()
+    assert workspace[1] < 1.2 * workspace[0]
