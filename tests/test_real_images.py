@@ -1,7 +1,6 @@
 """Figures on real images that a change must not lower."""
 
 import numpy as np
-import pytest
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
@@ -20,7 +19,6 @@ def test_embedded_generators_are_attributed():
 
 
 def test_twenty_generators_are_attributed(real_data):
-    pytest.importorskip("benchmarks.registry")
     from benchmarks.registry import evaluate, load
 
     images, y, test = load(real_data)

@@ -51,7 +51,7 @@ def make_fingerprint_images(
     >>> from skfingerprint.datasets import make_fingerprint_images
     >>> images, y = make_fingerprint_images(6, 3, image_shape=(32, 48), random_state=0)
     >>> images.shape, images.dtype, y
-    ((6, 32, 48), dtype('uint8'), array([1, 0, 2, 1, 2, 0]))
+    ((6, 32, 48), dtype('uint8'), array([2, 1, 0, 1, 2, 0]))
     """
     for name, value in [("n_samples", n_samples), ("n_classes", n_classes)]:
         if not isinstance(value, Integral) or value < 1:
