@@ -1,0 +1,140 @@
+"""Time and memory of a residual: this package against others, in one run.
+
+``python benchmarks/side_by_side.py`` prints, for RGB images of 256 x 256, 1024 x 1024
+and 4000 x 3000 pixels and one thread, the time of each method and its ratio to ours,
+and the peak memory in multiples of the image in float32. `prnu`, `skimage` and `bm3d`
+take part where they can be imported. Rounds alternate between the methods, and the
+median of the rounds counts.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import numpy as np
+from literal import literal_residual
+
+from skfingerprint import ResidualExtractor
+from skfingerprint.datasets import make_fingerprint_images
+
+SIZES = {"256": (256, 256), "1024": (1024, 1024), "12M": (3000, 4000)}
+ROUNDS = {"256": 15, "1024": 5, "12M": 1}
+
+
+def ours(image):
+    """Residual of this package."""
+    return ResidualExtractor().transform(image[np.newaxis])[0]
+
+
+def skimage_wavelet(image):
+    """Soft thresholding of scikit-image."""
+    from skimage.restoration import denoise_wavelet
+
+    image = image.astype(np.float32)
+    return image - denoise_wavelet(
+        image, sigma=3.0, wavelet="db4", wavelet_levels=4, channel_axis=-1
+    )
+
+
+def prnu_residual(image):
+    """Residual of prnu-python: grey, with its clean-up for cameras."""
+    import prnu
+
+    return prnu.extract_single(image)
+
+
+def bm3d_residual(image):
+    """Residual of BM3D, on the luma."""
+    import bm3d
+
+    grey = image.mean(axis=-1)
+    return grey - bm3d.bm3d(grey, 3.0)
+
+
+METHODS = {
+    "ours": ours,
+    "literal": literal_residual,
+    "skimage": skimage_wavelet,
+    "prnu": prnu_residual,
+    "bm3d": bm3d_residual,
+}
+
+
+def make_image(size):
+    """Return one image of 1/f noise, the same in each process."""
+    height, width = SIZES[size]
+    images, _ = make_fingerprint_images(
+        1, 1, image_shape=(height, width, 3), random_state=0
+    )
+    return images[0]
+
+
+def peak_memory(name, size):
+    """Peak of the process while one residual is made, less what came before, in MB."""
+    command = [sys.executable, __file__, "--memory", name, "--sizes", size]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def measure_memory(name, size):
+    """Print by how much the peak of this process grows."""
+    image = make_image("256")
+    METHODS[name](image)
+    image = np.zeros((*SIZES[size], 3), dtype=np.uint8)
+    image[:] = np.random.default_rng(0).integers(0, 256, SIZES[size] + (1,), np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    METHODS[name](image)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def time_methods(image, names, rounds):
+    """Return the median time of each method over alternating rounds, in seconds."""
+    times = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            start = time.perf_counter()
+            METHODS[name](image)
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--memory", choices=METHODS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        return measure_memory(options.memory, options.sizes[0])
+    small = make_image("256")
+    names = []
+    for name, method in METHODS.items():
+        try:
+            method(small)
+        except ImportError:
+            print(f"{name} is not installed")
+        else:
+            names.append(name)
+    print(f"{'size':6s}{'method':10s}{'ms':>10s}{'to ours':>9s}{'memory':>9s}")
+    for size in options.sizes:
+        known = [n for n in names if n != "bm3d" or size == "256"]
+        times = time_methods(make_image(size), known, ROUNDS[size])
+        in_float32 = np.prod(SIZES[size]) * 3 * 4 / 2**20
+        for name in known:
+            memory = peak_memory(name, size) / in_float32
+            ratio = times[name] / times["ours"]
+            print(
+                f"{size:6s}{name:10s}{times[name] * 1e3:10.2f}{ratio:9.2f}{memory:9.1f}"
+            )
+    return None
+
+
+if __name__ == "__main__":
+    main()
