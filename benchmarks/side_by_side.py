@@ -1,36 +1,45 @@
 """Time and memory of a residual: this package against others, in one run.
 
 ``python benchmarks/side_by_side.py`` prints, for RGB images of 256 x 256, 1024 x 1024
-and 4000 x 3000 pixels and one thread, the time of each method and its ratio to ours,
-and the peak memory in multiples of the image in float32. `prnu`, `skimage` and `bm3d`
-take part where they can be imported. Rounds alternate between the methods, and the
-median of the rounds counts.
+and 4000 x 3000 pixels and one thread, the time of each method, how many times as long
+as the literal implementation takes than it, and the peak memory beyond the image, in
+multiples of the image in float32. `skimage`, `prnu` and `bm3d` take part where they can
+be imported. Rounds alternate between the methods, and the median of the rounds counts.
+At the end: what two threads gain on 64 images of 256 x 256.
 """
 
 import argparse
-import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
 import time
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from literal import literal_residual
+from threadpoolctl import threadpool_limits
 
-from skfingerprint import ResidualExtractor
+from skfingerprint import ResidualExtractor, _wavelet, denoising
 from skfingerprint.datasets import make_fingerprint_images
 
 SIZES = {"256": (256, 256), "1024": (1024, 1024), "12M": (3000, 4000)}
 ROUNDS = {"256": 15, "1024": 5, "12M": 1}
 
 
-def ours(image):
-    """Residual of this package."""
+def ours_fast(image):
+    """Residual of this package with numba."""
+    import numba  # noqa: F401
+
     return ResidualExtractor().transform(image[np.newaxis])[0]
+
+
+def ours_numpy(image):
+    """Residual of this package without numba."""
+    kernel = mock.Mock(return_value=_wavelet.wavelet_noise)
+    with mock.patch.object(denoising, "_fastest_kernel", kernel):
+        return ResidualExtractor().transform(image[np.newaxis])[0]
 
 
 def skimage_wavelet(image):
@@ -59,8 +68,9 @@ def bm3d_residual(image):
 
 
 METHODS = {
-    "ours": ours,
     "literal": literal_residual,
+    "numpy": ours_numpy,
+    "fast": ours_fast,
     "skimage": skimage_wavelet,
     "prnu": prnu_residual,
     "bm3d": bm3d_residual,
@@ -85,13 +95,20 @@ def peak_memory(name, size):
 
 def measure_memory(name, size):
     """Print by how much the peak of this process grows."""
+    METHODS[name](make_image("256"))
     image = make_image("256")
+    repeats = [-(-n // 256) for n in SIZES[size]]
+    image = np.tile(image, (*repeats, 1))[: SIZES[size][0], : SIZES[size][1]].copy()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = read_peak()
     METHODS[name](image)
-    image = np.zeros((*SIZES[size], 3), dtype=np.uint8)
-    image[:] = np.random.default_rng(0).integers(0, 256, SIZES[size] + (1,), np.uint8)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    METHODS[name](image)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(read_peak() - before)
+
+
+def read_peak():
+    """Return the peak resident memory of this process, in MB (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def time_methods(image, names, rounds):
@@ -122,19 +139,32 @@ def main():
             print(f"{name} is not installed")
         else:
             names.append(name)
-    print(f"{'size':6s}{'method':10s}{'ms':>10s}{'to ours':>9s}{'memory':>9s}")
+    print(f"{'size':6s}{'method':10s}{'ms':>10s}{'speed':>8s}{'memory':>8s}")
     for size in options.sizes:
         known = [n for n in names if n != "bm3d" or size == "256"]
         times = time_methods(make_image(size), known, ROUNDS[size])
         in_float32 = np.prod(SIZES[size]) * 3 * 4 / 2**20
         for name in known:
+            ratio = times["literal"] / times[name]
             memory = peak_memory(name, size) / in_float32
-            ratio = times[name] / times["ours"]
-            print(
-                f"{size:6s}{name:10s}{times[name] * 1e3:10.2f}{ratio:9.2f}{memory:9.1f}"
-            )
+            ms = times[name] * 1e3
+            print(f"{size:6s}{name:10s}{ms:10.2f}{ratio:8.2f}{memory:8.1f}")
+    print(f"two threads: {measure_threads():.2f} times as fast as one")
     return None
 
 
+def measure_threads(rounds=9):
+    """Return the ratio of the times of one and two threads, alternating."""
+    images, _ = make_fingerprint_images(64, 1, image_shape=(256, 256, 3))
+    times = {1: [], 2: []}
+    for _ in range(rounds):
+        for n_jobs in times:
+            start = time.perf_counter()
+            ResidualExtractor(n_jobs=n_jobs).transform(images)
+            times[n_jobs].append(time.perf_counter() - start)
+    return statistics.median(times[1]) / statistics.median(times[2])
+
+
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):
+        main()

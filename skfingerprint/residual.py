@@ -15,6 +15,8 @@ from skfingerprint.denoising import DENOISERS
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
 BATCH_VALUES = 2**20
+# Parameters of denoisers that the extractor has under their own names.
+OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
 
 
 def _has_flat_features(extractor):
@@ -31,16 +33,19 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     denoiser : str or callable, default="wavelet_wiener"
-        A name in `skfingerprint.denoising.DENOISERS` ("wavelet_wiener", "gaussian",
-        "median"), or a function `f(images, **denoiser_params)` that takes a float32
-        stack (n_samples, height, width[, n_channels]) in grey levels 0..255 and
-        returns it denoised, in the same shape.
+        A name in `skfingerprint.denoising.DENOISERS` ("wavelet_wiener",
+        "wavelet_shrink", "wiener", "gaussian", "median", and with scikit-image
+        "nl_means" and "total_variation"), or a function `f(images, **denoiser_params)`
+        that takes a float32 stack (n_samples, height, width[, n_channels]) in grey
+        levels 0..255 and returns it denoised, in the same shape.
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels, for denoisers that have one.
     wavelet : str, default="db4"
         Name of PyWavelets' wavelet, for denoisers that have one. "db4" has 8 taps.
     level : int, default=4
         Largest number of wavelet decompositions; the image's size may allow fewer.
+    cycle_spins : int, default=1
+        Number of shifted decompositions that "wavelet_wiener" averages.
     denoiser_params : dict, default=None
         Further keyword arguments of the denoiser, such as `{"size": 5}` for "median",
         and all of those of a callable.
@@ -109,6 +114,7 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sigma=3.0,
         wavelet="db4",
         level=4,
+        cycle_spins=1,
         denoiser_params=None,
         image_shape=None,
         n_jobs=None,
@@ -117,6 +123,7 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.sigma = sigma
         self.wavelet = wavelet
         self.level = level
+        self.cycle_spins = cycle_spins
         self.denoiser_params = denoiser_params
         self.image_shape = image_shape
         self.n_jobs = n_jobs
@@ -205,7 +212,7 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _get_denoiser(self):
         """Return the denoising function and its keyword arguments."""
-        own = {name: getattr(self, name) for name in ("sigma", "wavelet", "level")}
+        own = {name: getattr(self, name) for name in OWN_PARAMETERS}
         extra = self.denoiser_params or {}
         if callable(self.denoiser):
             return self.denoiser, extra
@@ -245,7 +252,10 @@ def _fold(X, image_shape):
 
 
 def _subtract_denoised(images, denoise, params):
-    """Eq. 1 on one batch."""
+    """Eq. 1 on one batch, in memory of the batch's own."""
+    if denoise in DENOISERS.values():
+        denoised = denoise(images, **params)
+        return np.subtract(images, denoised, out=denoised)
     images = images.astype(np.float32)
     denoised = np.asarray(denoise(images, **params))
     if denoised.shape != images.shape:

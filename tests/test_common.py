@@ -17,6 +17,9 @@ ESTIMATORS = [
     ResidualExtractor(),
     ResidualExtractor("gaussian"),
     ResidualExtractor("median"),
+    ResidualExtractor("wavelet_shrink"),
+    ResidualExtractor("wiener"),
+    ResidualExtractor(cycle_spins=4),
     FingerprintClassifier(),
     FingerprintClassifier(subtract_common=True),
 ]

@@ -1,0 +1,194 @@
+"""Noise part of planes in the wavelet domain, with NumPy: banded matrices as blocks.
+
+`_wavelet_fast.py` holds the same function for numba.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pywt
+from scipy import sparse
+
+WINDOWS = (3, 5, 7, 9)
+# Rows of an operator that make one dense block, and the widest matrix that a block is
+# multiplied with: products of this size stay in the L2 cache, and below the size at
+# which BLAS starts threads of its own.
+BLOCK = 16
+CHUNK = 384
+
+
+def wavelet_noise(planes, variance, wavelet, levels):
+    """Return the noise part of planes (m, height, width), float32."""
+    # A constant taken off exactly makes flat planes exactly 0; bands do not see it.
+    noise = planes - planes[:, :1, :1]
+    decompositions = []
+    for _ in range(levels):
+        bands = _decompose(noise, wavelet)
+        _keep_noise(bands, variance)
+        decompositions.append((bands, noise.shape))
+        noise = bands[0, 0].copy()
+    noise[:] = 0
+    for bands, (_, height, width) in reversed(decompositions):
+        bands[0, 0] = noise
+        noise = _recompose(bands, height, width, wavelet)
+    return noise
+
+
+def _decompose(planes, wavelet):
+    """One level of the DWT: bands (2, 2, m, h, w), [0, 0] the approximation."""
+    m, height, width = planes.shape
+    vertical, horizontal = _analysis(height, wavelet), _analysis(width, wavelet)
+    n_rows, n_columns = vertical[-1][0].stop, horizontal[-1][0].stop
+    rows = np.empty((len(vertical[0][2]), m, n_rows, width), dtype=np.float32)
+    for out, source, matrices in vertical:
+        for chunk in _chunks(width):
+            np.matmul(
+                matrices[:, np.newaxis],
+                planes[:, source, chunk],
+                out=rows[:, :, out, chunk],
+            )
+    bands = np.empty((2, len(rows), m, n_rows, n_columns), dtype=np.float32)
+    for chunk in _chunks(n_rows):
+        for out, source, matrices in horizontal:
+            np.matmul(
+                rows[:, :, chunk, source],
+                _transpose(matrices)[:, np.newaxis, np.newaxis],
+                out=bands[:, :, :, chunk, out],
+            )
+    return bands
+
+
+def _recompose(bands, height, width, wavelet):
+    """Inverse of one level of the DWT, cropped to (height, width)."""
+    _, n_filters, m, n_rows, _ = bands.shape
+    rows = np.empty((n_filters, m, n_rows, width), dtype=np.float32)
+    for chunk in _chunks(n_rows):
+        for out, source, matrices in _synthesis(width, wavelet):
+            parts = np.matmul(
+                bands[:, :, :, chunk, source],
+                _transpose(matrices)[:, np.newaxis, np.newaxis],
+            )
+            np.add(parts[0], parts[1], out=rows[:, :, chunk, out])
+    planes = np.empty((m, height, width), dtype=np.float32)
+    for out, source, matrices in _synthesis(height, wavelet):
+        for chunk in _chunks(width):
+            parts = np.matmul(matrices[:, np.newaxis], rows[:, :, source, chunk])
+            np.sum(parts, axis=0, out=planes[:, out, chunk])
+    return planes
+
+
+def _keep_noise(bands, variance):
+    """Scale coefficients c to c * variance / max(min_w mean_w(c^2), variance)."""
+    details = bands.reshape(-1, *bands.shape[2:])[1:]
+    details = details.reshape(-1, *bands.shape[3:])
+    squares = np.square(details)
+    m, height, width = details.shape
+    buffers = np.empty((2, len(WINDOWS), m, BLOCK, width), dtype=np.float32)
+    for rows, source, matrices in _windows(height, BLOCK):
+        # Both are (window, row, column) once the images' rows are laid end to end.
+        n_rows = matrices.shape[1]
+        strips, means = buffers.reshape(2, -1)[:, : 4 * m * n_rows * width].reshape(
+            2, len(WINDOWS), m, n_rows, width
+        )
+        for chunk in _chunks(width):
+            np.matmul(
+                matrices[:, np.newaxis],
+                squares[:, source, chunk],
+                out=strips[..., chunk],
+            )
+        rows_in, rows_out = (
+            a.reshape(len(WINDOWS), -1, width) for a in (strips, means)
+        )
+        for columns, source_columns, right in _windows(width, 2 * BLOCK):
+            np.matmul(
+                rows_in[..., source_columns],
+                _transpose(right),
+                out=rows_out[..., columns],
+            )
+        spread = means[0]
+        for mean in means[1:]:
+            np.minimum(spread, mean, out=spread)
+        np.maximum(spread, variance, out=spread)
+        np.divide(variance, spread, out=spread)
+        details[:, rows] *= spread
+
+
+def _chunks(length):
+    """Slices of at most CHUNK."""
+    return [slice(i, min(i + CHUNK, length)) for i in range(0, length, CHUNK)]
+
+
+def _transpose(matrices):
+    return matrices.swapaxes(-1, -2)
+
+
+@lru_cache(maxsize=256)
+def _analysis(length, wavelet):
+    """Low- and high-pass filters with half the samples kept, as banded operators."""
+    if length == 1:
+        return _to_blocks([sparse.eye_array(1, format="csr")], BLOCK)
+    filters = pywt.Wavelet(wavelet)
+    pair = (filters.dec_lo, filters.dec_hi)
+    return _to_blocks([_filter_matrix(length, f, reflect=True) for f in pair], BLOCK)
+
+
+@lru_cache(maxsize=256)
+def _synthesis(length, wavelet):
+    """Inverse of `_analysis`: what the operators return adds up to the signal."""
+    if length == 1:
+        return _analysis(length, wavelet)
+    filters = pywt.Wavelet(wavelet)
+    pair = (filters.rec_lo[::-1], filters.rec_hi[::-1])
+    matrices = [_filter_matrix(length, f, reflect=False).T.tocsr() for f in pair]
+    return _to_blocks(matrices, 2 * BLOCK)
+
+
+@lru_cache(maxsize=256)
+def _windows(length, block):
+    """Means over the windows, zeros outside and the divisor always the window."""
+    matrices = []
+    for window in WINDOWS:
+        outputs, j = np.indices((length, window))
+        weights = np.full(window, 1 / window)
+        matrices.append(_matrix(outputs, outputs + j - window // 2, weights, length))
+    return _to_blocks(matrices, block)
+
+
+def _filter_matrix(length, taps, *, reflect):
+    """Matrix of a convolution that keeps every second sample, as pywt.dwt does.
+
+    Output k is ``sum_j taps[j] * x[2 k + 1 - j]``. Outside, x is its mirror image
+    (pywt's mode "symmetric") if `reflect`, and left out otherwise.
+    """
+    outputs, j = np.indices(((length + len(taps) - 1) // 2, len(taps)))
+    inputs = 2 * outputs + 1 - j
+    if reflect:
+        inputs %= 2 * length
+        inputs = np.minimum(inputs, 2 * length - 1 - inputs)
+    return _matrix(outputs, inputs, taps, length)
+
+
+def _matrix(outputs, inputs, weights, length):
+    """Sparse matrix with weights[j] at (outputs[i, j], inputs[i, j]), if inside."""
+    inside = (inputs >= 0) & (inputs < length)
+    values = np.broadcast_to(weights, inputs.shape)[inside]
+    positions = (outputs[inside], inputs[inside])
+    return sparse.coo_array((values, positions), shape=(len(outputs), length)).tocsr()
+
+
+def _to_blocks(matrices, block):
+    """Cut banded matrices of one shape into dense blocks of rows.
+
+    Returns a list of (rows, columns, blocks): slices, and an array (n_matrices, n_rows,
+    n_columns) of what the matrices hold there; they are 0 elsewhere in these rows.
+    """
+    blocks = []
+    n_rows = matrices[0].shape[0]
+    for start in range(0, n_rows, block):
+        rows = slice(start, min(start + block, n_rows))
+        parts = [matrix[rows] for matrix in matrices]
+        used = np.concatenate([part.indices for part in parts])
+        columns = slice(int(used.min()), int(used.max()) + 1)
+        dense = [part.toarray()[:, columns].astype(np.float32) for part in parts]
+        blocks.append((rows, columns, np.stack(dense)))
+    return blocks
