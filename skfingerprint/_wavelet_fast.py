@@ -1,7 +1,8 @@
 """Noise part of planes in the wavelet domain, compiled by numba.
 
-The same function as in `_wavelet.py`. Loops run along rows, which the compiler turns
-into vector instructions, and pass a few rows at a time through the L1 cache.
+The same function as in `_wavelet.py`. Filters are tuples, so that their length is known
+to the compiler: it unrolls the sums over taps and makes vector instructions of the
+loops along rows.
 """
 
 import numpy as np
@@ -9,69 +10,83 @@ import pywt
 from numba import njit
 
 compiled = njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"}
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz", "reassoc"},
 )
 
 
 def wavelet_noise(planes, variance, wavelet, levels):
     """Return the noise part of planes (m, height, width), float32."""
     filters = pywt.Wavelet(wavelet)
-    analysis = np.array([filters.dec_lo, filters.dec_hi], dtype=np.float32)
-    synthesis = np.array([filters.rec_lo, filters.rec_hi], dtype=np.float32)
+    banks = (filters.dec_lo, filters.dec_hi, filters.rec_lo, filters.rec_hi)
+    taps = [tuple(np.float32(bank)) for bank in banks]
     noise = np.empty_like(planes)
     for plane, out in zip(planes, noise, strict=True):
-        _noise_of_plane(plane, np.float32(variance), analysis, synthesis, levels, out)
+        _noise_of_plane(plane, np.float32(variance), *taps, levels, out)
     return noise
 
 
 @compiled
-def _noise_of_plane(plane, variance, analysis, synthesis, levels, out):
-    # A constant taken off exactly makes flat planes exactly 0; bands do not see it.
-    approximation = plane - plane[0, 0]
+def _noise_of_plane(plane, variance, dec_lo, dec_hi, rec_lo, rec_hi, levels, out):
     bands = []
+    # A constant taken off exactly makes flat planes exactly 0; bands do not see it.
+    approximation, offset = plane, plane[0, 0]
     for _ in range(levels):
-        decomposed = _decompose(approximation, analysis)
+        decomposed = _decompose(approximation, offset, dec_lo, dec_hi)
         for band in range(1, 4):
             _keep_noise(decomposed[band], variance)
-        approximation = decomposed[0].copy()
+        approximation, offset = decomposed[0], np.float32(0)
         bands.append(decomposed)
     bands[-1][0][:] = 0
     for level in range(levels - 1, 0, -1):
-        _recompose(bands[level], synthesis, bands[level - 1][0])
-    _recompose(bands[0], synthesis, out)
+        _recompose(bands[level], rec_lo, rec_hi, bands[level - 1][0])
+    _recompose(bands[0], rec_lo, rec_hi, out)
 
 
 @compiled
-def _decompose(x, taps):
-    """One level of the DWT: bands (4, h, w), [0] the approximation."""
+def _decompose(x, offset, low_taps, high_taps):
+    """One level of the DWT of x - offset: bands (4, h, w), [0] the approximation."""
     height, width = x.shape
-    length = taps.shape[1]
-    half = length // 2
-    n_rows, n_columns = (height + length - 1) // 2, (width + length - 1) // 2
+    n_taps = len(low_taps)
+    half = n_taps // 2
+    n_rows, n_columns = (height - 1) // 2 + half, (width - 1) // 2 + half
+    extended = np.empty((2 * n_rows + n_taps - 2, width), dtype=np.float32)
+    for row in range(len(extended)):
+        source, target = x[_mirror(row - n_taps + 2, height)], extended[row]
+        for i in range(width):
+            target[i] = source[i] - offset
     bands = np.empty((4, n_rows, n_columns), dtype=np.float32)
-    rows = np.empty((2, width), dtype=np.float32)
-    even = np.empty(n_columns + half, dtype=np.float32)
-    odd = np.empty(n_columns + half, dtype=np.float32)
+    low, high = np.empty(width, np.float32), np.empty(width, np.float32)
+    n_pairs = n_columns + half - 1
+    even, odd = np.empty(n_pairs, np.float32), np.empty(n_pairs, np.float32)
     for k in range(n_rows):
-        rows[:] = 0
-        for m in range(half):
-            upper = x[_mirror(2 * k + 1 - 2 * m, height)]
-            lower = x[_mirror(2 * k - 2 * m, height)]
-            for f in range(2):
-                a, b, row = taps[f, 2 * m], taps[f, 2 * m + 1], rows[f]
-                for i in range(width):
-                    row[i] += a * upper[i] + b * lower[i]
-        for f in range(2):
-            _deinterleave(rows[f], half - 1, even, odd)
-            for g in range(2):
-                band = bands[2 * f + g, k]
-                band[:] = 0
-                for m in range(half):
-                    a, b = taps[g, 2 * m], taps[g, 2 * m + 1]
-                    first, second = odd[half - 1 - m :], even[half - 1 - m :]
-                    for i in range(n_columns):
-                        band[i] += a * first[i] + b * second[i]
+        for i in range(width):
+            a = b = np.float32(0)
+            for j in range(n_taps):
+                sample = extended[2 * k + n_taps - 1 - j, i]
+                a += low_taps[j] * sample
+                b += high_taps[j] * sample
+            low[i], high[i] = a, b
+        _deinterleave(low, half - 1, even, odd)
+        _split(even, odd, low_taps, high_taps, bands[0, k], bands[1, k])
+        _deinterleave(high, half - 1, even, odd)
+        _split(even, odd, low_taps, high_taps, bands[2, k], bands[3, k])
     return bands
+
+
+@compiled
+def _split(even, odd, low_taps, high_taps, low, high):
+    """One level of the DWT of one row, given its even and odd samples."""
+    half = len(low_taps) // 2
+    for i in range(len(low)):
+        a = b = np.float32(0)
+        for m in range(half):
+            p, q = odd[i + half - 1 - m], even[i + half - 1 - m]
+            a += low_taps[2 * m] * p + low_taps[2 * m + 1] * q
+            b += high_taps[2 * m] * p + high_taps[2 * m + 1] * q
+        low[i], high[i] = a, b
 
 
 @compiled
@@ -148,44 +163,57 @@ def _sum_rows(ring, row, sums):
 
 
 @compiled
-def _recompose(bands, taps, out):
+def _recompose(bands, low_taps, high_taps, out):
     """Inverse of one level of the DWT, cropped to the shape of `out`."""
     height, width = out.shape
-    half = taps.shape[1] // 2
+    half = len(low_taps) // 2
     n_rows = bands.shape[1]
-    rows = np.empty((2, n_rows, width), dtype=np.float32)
-    pair = np.empty((2, (width + 1) // 2), dtype=np.float32)
-    for f in range(2):
-        for k in range(n_rows):
-            _merge(bands[2 * f, k], bands[2 * f + 1, k], taps, pair, rows[f, k])
-    low, high = rows[0], rows[1]
-    for i in range(height):
-        target = out[i]
-        target[:] = 0
-        for m in range(half):
-            # Sample i takes every second tap, counted from the filter's end.
-            k = i // 2 + m
-            j = 2 * half - 1 - 2 * m - (1 - i % 2)
-            a, b, first, second = taps[0, j], taps[1, j], low[k], high[k]
-            for c in range(width):
-                target[c] += a * first[c] + b * second[c]
+    low = np.empty((n_rows, width), dtype=np.float32)
+    high = np.empty((n_rows, width), dtype=np.float32)
+    n_pairs = (width + 1) // 2
+    even, odd = np.empty(n_pairs, np.float32), np.empty(n_pairs, np.float32)
+    for k in range(n_rows):
+        _merge(bands[0, k], bands[1, k], low_taps, high_taps, even, odd)
+        _interleave(even, odd, low[k])
+        _merge(bands[2, k], bands[3, k], low_taps, high_taps, even, odd)
+        _interleave(even, odd, high[k])
+    for row in range(height):
+        # An even sample takes every second tap, an odd one the others.
+        k, parity = row // 2, row % 2
+        target = out[row]
+        if parity == 0:
+            for i in range(width):
+                a = np.float32(0)
+                for m in range(half):
+                    a += low_taps[2 * m] * low[k + half - 1 - m, i]
+                    a += high_taps[2 * m] * high[k + half - 1 - m, i]
+                target[i] = a
+        else:
+            for i in range(width):
+                a = np.float32(0)
+                for m in range(half):
+                    a += low_taps[2 * m + 1] * low[k + half - 1 - m, i]
+                    a += high_taps[2 * m + 1] * high[k + half - 1 - m, i]
+                target[i] = a
 
 
 @compiled
-def _merge(low, high, taps, pair, out):
-    """Inverse of one level of the DWT of one row."""
-    width, half = len(out), taps.shape[1] // 2
-    n = len(pair[0])
-    for parity in range(2):
-        part = pair[parity]
-        part[:] = 0
+def _merge(low, high, low_taps, high_taps, even, odd):
+    """Inverse of one level of the DWT of one row: its even and odd samples."""
+    half = len(low_taps) // 2
+    for i in range(len(even)):
+        a = b = np.float32(0)
         for m in range(half):
-            j = 2 * half - 1 - 2 * m - (1 - parity)
-            a, b = taps[0, j], taps[1, j]
-            for i in range(n):
-                part[i] += a * low[i + m] + b * high[i + m]
-    for i in range(width // 2):
-        out[2 * i] = pair[0, i]
-        out[2 * i + 1] = pair[1, i]
-    if width % 2:
-        out[width - 1] = pair[0, n - 1]
+            p, q = low[i + half - 1 - m], high[i + half - 1 - m]
+            a += low_taps[2 * m] * p + high_taps[2 * m] * q
+            b += low_taps[2 * m + 1] * p + high_taps[2 * m + 1] * q
+        even[i], odd[i] = a, b
+
+
+@compiled
+def _interleave(even, odd, row):
+    for i in range(len(row) // 2):
+        row[2 * i] = even[i]
+        row[2 * i + 1] = odd[i]
+    if len(row) % 2:
+        row[-1] = even[-1]

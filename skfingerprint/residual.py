@@ -172,6 +172,8 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         images = _fold(X, self.image_shape)
         size = max(1, BATCH_VALUES // max(1, images[0].size))
         batches = [slice(i, i + size) for i in range(0, len(images), size)]
+        if len(batches) == 1:
+            return _subtract_denoised(images, denoise, params).reshape(X.shape)
         residuals = np.empty(images.shape, dtype=np.float32)
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         parts = parallel(
