@@ -5,7 +5,7 @@ and 4000 x 3000 pixels and one thread, the time of each method, how many times a
 as the literal implementation takes than it, and the peak memory beyond the image, in
 multiples of the image in float32. `skimage`, `prnu` and `bm3d` take part where they can
 be imported. Rounds alternate between the methods, and the median of the rounds counts.
-At the end: what two threads gain on 64 images of 256 x 256.
+At the end: what two threads gain on 256 images of 256 x 256.
 """
 
 import argparse
@@ -155,7 +155,7 @@ def main():
 
 def measure_threads(rounds=9):
     """Return the ratio of the times of one and two threads, alternating."""
-    images, _ = make_fingerprint_images(64, 1, image_shape=(256, 256, 3))
+    images, _ = make_fingerprint_images(256, 1, image_shape=(256, 256, 3))
     times = {1: [], 2: []}
     for _ in range(rounds):
         for n_jobs in times:

@@ -15,6 +15,8 @@ WINDOWS = (3, 5, 7, 9)
 # which BLAS starts threads of its own.
 BLOCK = 16
 CHUNK = 384
+# Values in a strip of rows whose windows are averaged together.
+STRIP_VALUES = 2**17
 
 
 def wavelet_noise(planes, variance, wavelet, levels):
@@ -83,34 +85,37 @@ def _keep_noise(bands, variance):
     details = details.reshape(-1, *bands.shape[3:])
     squares = np.square(details)
     m, height, width = details.shape
-    buffers = np.empty((2, len(WINDOWS), m, BLOCK, width), dtype=np.float32)
-    for rows, source, matrices in _windows(height, BLOCK):
-        # Both are (window, row, column) once the images' rows are laid end to end.
-        n_rows = matrices.shape[1]
-        strips, means = buffers.reshape(2, -1)[:, : 4 * m * n_rows * width].reshape(
-            2, len(WINDOWS), m, n_rows, width
-        )
-        for chunk in _chunks(width):
-            np.matmul(
-                matrices[:, np.newaxis],
-                squares[:, source, chunk],
-                out=strips[..., chunk],
-            )
-        rows_in, rows_out = (
-            a.reshape(len(WINDOWS), -1, width) for a in (strips, means)
-        )
-        for columns, source_columns, right in _windows(width, 2 * BLOCK):
-            np.matmul(
-                rows_in[..., source_columns],
-                _transpose(right),
-                out=rows_out[..., columns],
-            )
+    vertical, horizontal = _windows(height, BLOCK), _windows(width, BLOCK)
+    n_blocks = max(1, STRIP_VALUES // (len(WINDOWS) * m * BLOCK * width))
+    for first in range(0, len(vertical), n_blocks):
+        blocks = vertical[first : first + n_blocks]
+        top, bottom = blocks[0][0].start, blocks[-1][0].stop
+        sums = np.empty((len(WINDOWS), m, bottom - top, width), dtype=np.float32)
+        for rows, source, matrices in blocks:
+            out = slice(rows.start - top, rows.stop - top)
+            for chunk in _chunks(width):
+                np.matmul(
+                    matrices[:, np.newaxis],
+                    squares[:, source, chunk],
+                    out=sums[:, :, out, chunk],
+                )
+        means = np.empty_like(sums)
+        # The images' rows, laid end to end.
+        rows_in = sums.reshape(len(WINDOWS), -1, width)
+        rows_out = means.reshape(rows_in.shape)
+        for chunk in _chunks(rows_in.shape[1]):
+            for columns, source, matrices in horizontal:
+                np.matmul(
+                    rows_in[:, chunk, source],
+                    _transpose(matrices),
+                    out=rows_out[:, chunk, columns],
+                )
         spread = means[0]
         for mean in means[1:]:
             np.minimum(spread, mean, out=spread)
         np.maximum(spread, variance, out=spread)
         np.divide(variance, spread, out=spread)
-        details[:, rows] *= spread
+        details[:, top:bottom] *= spread
 
 
 def _chunks(length):

@@ -98,19 +98,20 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
         raise ValueError(
             f"cycle_spins must be an int in 1..{MAX_SPINS}, got {cycle_spins!r}."
         )
-    planes = _to_planes(images)
-    shape = planes.shape[1:]
+    shape = images.shape[1:3]
     levels = _count_levels(shape, wavelet, level)
     kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
     variance = np.float32(sigma**2)
-    for group in _groups(planes):
-        noise = kernel(group, variance, wavelet, levels)
+
+    def denoise(planes):
+        noise = kernel(planes, variance, wavelet, levels)
         for spin in range(1, cycle_spins):
             top, left = _spin_offset(spin, shape)
-            padded = np.pad(group, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
+            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
             noise += kernel(padded, variance, wavelet, levels)[:, top:, left:]
-        group -= noise if cycle_spins == 1 else noise / np.float32(cycle_spins)
-    return _from_planes(planes, images.shape)
+        planes -= noise if cycle_spins == 1 else noise / np.float32(cycle_spins)
+
+    return _apply_to_planes(denoise, images)
 
 
 def wavelet_shrink(
@@ -158,29 +159,33 @@ def wavelet_shrink(
             'method must be "bayes" or "visu" and mode "soft" or "hard", got '
             f"{method!r} and {mode!r}."
         )
-    planes = _to_planes(images)
-    axes = (-1,) if planes.shape[1] == 1 else (-2, -1)
-    levels = _count_levels(planes.shape[1:], wavelet, level)
-    universal = sigma * np.sqrt(2 * np.log(max(2, planes[0].size)))
-    for group in _groups(planes):
-        first = group[:, :1, :1].copy()
-        smooth = group - first
-        details = []
+    height, width = images.shape[1:3]
+    axes = (-1,) if height == 1 else (-2, -1)
+    levels = _count_levels((height, width), wavelet, level)
+    universal = sigma * np.sqrt(2 * np.log(max(2, height * width)))
+
+    def shrink(band):
+        power = np.square(band).mean(axis=(1, 2), keepdims=True)
+        signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
+        threshold = sigma**2 / signal if method == "bayes" else universal
+        return pywt.threshold(band, threshold, mode)
+
+    def denoise(planes):
+        first = planes[:, :1, :1].copy()
+        smooth = planes - first
+        levels_of_bands = []
         for _ in range(levels):
             shape = smooth.shape
             bands = pywt.dwtn(smooth, wavelet, "symmetric", axes)
             smooth = bands.pop("a" * len(axes))
-            for name, band in bands.items():
-                power = np.square(band).mean(axis=(1, 2), keepdims=True)
-                signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
-                threshold = sigma**2 / signal if method == "bayes" else universal
-                bands[name] = pywt.threshold(band, threshold, mode)
-            details.append((bands, shape))
-        for bands, (_, height, width) in reversed(details):
+            bands = {name: shrink(band) for name, band in bands.items()}
+            levels_of_bands.append((bands, shape))
+        for bands, (_, height, width) in reversed(levels_of_bands):
             bands["a" * len(axes)] = smooth
             smooth = pywt.idwtn(bands, wavelet, "symmetric", axes)[:, :height, :width]
-        np.add(smooth, first, out=group)
-    return _from_planes(planes, images.shape)
+        np.add(smooth, first, out=planes)
+
+    return _apply_to_planes(denoise, images)
 
 
 def wiener(images, *, sigma=3.0, size=5):
@@ -215,19 +220,21 @@ def wiener(images, *, sigma=3.0, size=5):
     >>> bool(wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
-    planes = _to_planes(images)
     window = (1, size, size)
-    for group in _groups(planes):
-        first = group[:, :1, :1].copy()
-        group -= first
-        mean = ndimage.uniform_filter(group, window, mode="reflect")
-        power = ndimage.uniform_filter(np.square(group), window, mode="reflect")
-        variance = np.maximum(power - np.square(mean), np.float32(sigma**2))
-        group -= mean
-        group *= 1 - np.float32(sigma**2) / variance
-        group += mean
-        group += first
-    return _from_planes(planes, images.shape)
+    noise = np.float32(sigma**2)
+
+    def denoise(planes):
+        first = planes[:, :1, :1].copy()
+        planes -= first
+        mean = ndimage.uniform_filter(planes, window, mode="reflect")
+        power = ndimage.uniform_filter(np.square(planes), window, mode="reflect")
+        variance = np.maximum(power - np.square(mean), noise)
+        planes -= mean
+        planes *= 1 - noise / variance
+        planes += mean
+        planes += first
+
+    return _apply_to_planes(denoise, images)
 
 
 def gaussian(images, *, kernel_std=1.0):
@@ -317,17 +324,19 @@ def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
     True
     """
     restoration = _import_restoration("nl_means")
-    planes = _to_planes(images)
-    for plane in planes:
-        first = plane[0, 0]
-        plane[:] = first + restoration.denoise_nl_means(
-            plane - first,
-            patch_size=patch_size,
-            patch_distance=patch_distance,
-            h=0.8 * sigma,
-            sigma=sigma,
-        )
-    return _from_planes(planes, images.shape)
+
+    def denoise(planes):
+        for plane in planes:
+            first = plane[0, 0]
+            plane[:] = first + restoration.denoise_nl_means(
+                plane - first,
+                patch_size=patch_size,
+                patch_distance=patch_distance,
+                h=0.8 * sigma,
+                sigma=sigma,
+            )
+
+    return _apply_to_planes(denoise, images)
 
 
 def total_variation(images, *, weight=3.0, n_iter=100):
@@ -360,13 +369,15 @@ def total_variation(images, *, weight=3.0, n_iter=100):
     True
     """
     restoration = _import_restoration("total_variation")
-    planes = _to_planes(images)
-    for plane in planes:
-        first = plane[0, 0]
-        plane[:] = first + restoration.denoise_tv_chambolle(
-            plane - first, weight=weight, max_num_iter=n_iter
-        )
-    return _from_planes(planes, images.shape)
+
+    def denoise(planes):
+        for plane in planes:
+            first = plane[0, 0]
+            plane[:] = first + restoration.denoise_tv_chambolle(
+                plane - first, weight=weight, max_num_iter=n_iter
+            )
+
+    return _apply_to_planes(denoise, images)
 
 
 DENOISERS = {
@@ -410,31 +421,25 @@ def _spin_offset(spin, shape):
     return (0 if shape[0] == 1 else top), (0 if shape[1] == 1 else left)
 
 
-def _to_planes(images):
-    """Copy a stack to float32 planes (n_samples * n_channels, height, width)."""
-    images = np.asarray(images)
-    if images.ndim == 4:
-        images = np.moveaxis(images, -1, 1)
-    planes = np.array(images, dtype=np.float32, order="C")
-    return planes.reshape(-1, *planes.shape[-2:])
+def _apply_to_planes(denoise, images):
+    """Return a stack denoised by a function that changes float32 planes in place.
 
-
-def _from_planes(planes, shape):
-    """Return planes as a stack again."""
-    if len(shape) == 3:
-        return planes
-    n_channels = shape[-1]
-    stack = np.empty(shape, dtype=np.float32)
-    for channel in range(n_channels):  # four times as fast as a moved axis
-        stack[..., channel] = planes[channel::n_channels]
-    return stack
-
-
-def _groups(planes):
-    """Yield views of a few planes whose bands fit into the cache together."""
-    step = max(1, GROUP_PIXELS // max(1, planes[0].size)) if len(planes) else 1
-    for start in range(0, len(planes), step):
-        yield planes[start : start + step]
+    The function gets a few planes (m, height, width) at a time.
+    """
+    channels = images.reshape(*images.shape[:3], -1)
+    n_samples, height, width, n_channels = channels.shape
+    denoised = np.empty(channels.shape, dtype=np.float32)
+    n_planes = max(1, GROUP_PIXELS // (height * width))
+    step = max(1, n_planes // n_channels)
+    for start in range(0, n_samples, step):
+        group = slice(start, start + step)
+        planes = np.array(np.moveaxis(channels[group], -1, 0), np.float32, order="C")
+        rows = planes.reshape(-1, height, width)
+        for first in range(0, len(rows), n_planes):
+            denoise(rows[first : first + n_planes])
+        for channel, plane in enumerate(planes):  # faster than a moved axis
+            denoised[group, ..., channel] = plane
+    return denoised.reshape(images.shape)
 
 
 def _count_levels(shape, wavelet, level):

@@ -175,7 +175,9 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if len(batches) == 1:
             return _subtract_denoised(images, denoise, params).reshape(X.shape)
         residuals = np.empty(images.shape, dtype=np.float32)
-        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        parallel = Parallel(
+            n_jobs=self.n_jobs, prefer="threads", return_as="generator", batch_size=1
+        )
         parts = parallel(
             delayed(_subtract_denoised)(images[batch], denoise, params)
             for batch in batches
