@@ -4,6 +4,8 @@ import numpy as np
 
 # Below this share of its energy, the variance of a float32 vector is rounding.
 RESOLUTION = 1e-12
+# Values that are converted to float64 at a time: they stay in the cache.
+BLOCK_VALUES = 2**17
 
 
 def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
@@ -60,8 +62,7 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     columns = np.vstack([directions, common]).astype(residuals.dtype)
     products = (residuals @ columns.T).astype(np.float64)
     along_common = products[:, -1]
-    energies = np.einsum("ij,ij->i", residuals, residuals, dtype=np.float64)
-    sums = residuals.sum(axis=1, dtype=np.float64)
+    sums, energies = _moments(residuals)
     squares = energies - sums**2 / residuals.shape[1]
     squares += common @ common - 2 * along_common
 
@@ -70,3 +71,17 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     correlations[varied] /= np.sqrt(squares[varied, np.newaxis])
     correlations[~varied] = 0
     return np.clip(correlations, -1, 1).astype(residuals.dtype)
+
+
+def _moments(rows):
+    """Return the sum and the sum of squares of each row, in float64."""
+    n_rows, n_columns = rows.shape
+    sums, energies = np.zeros((2, n_rows))
+    step = max(1, BLOCK_VALUES // n_columns)
+    for start in range(0, n_rows, step):
+        part = slice(start, start + step)
+        for column in range(0, n_columns, BLOCK_VALUES):
+            block = rows[part, column : column + BLOCK_VALUES].astype(np.float64)
+            sums[part] += block.sum(axis=1)
+            energies[part] += np.einsum("ij,ij->i", block, block)
+    return sums, energies

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from skfingerprint import correlation
 from skfingerprint.correlation import correlation_matrix
 
 
@@ -16,6 +17,15 @@ def test_equals_corrcoef(dtype, offset):
     np.testing.assert_allclose(
         found, expected, atol=1e-5 if dtype == np.float32 else 1e-12
     )
+
+
+@pytest.mark.parametrize("block", [7, 500, 1200])
+def test_blocks_change_nothing(block, monkeypatch):
+    monkeypatch.setattr(correlation, "BLOCK_VALUES", block)
+    rows = np.random.default_rng(0).normal(3, 1, size=(7, 500)).astype(np.float32)
+    sums, energies = correlation._moments(rows)
+    np.testing.assert_allclose(sums, rows.sum(axis=1, dtype=float))
+    np.testing.assert_allclose(energies, np.square(rows, dtype=float).sum(axis=1))
 
 
 @pytest.mark.parametrize("offset", [0, 20])
