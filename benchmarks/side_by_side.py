@@ -54,17 +54,18 @@ def skimage_wavelet(image):
 
 def prnu_residual(image):
     """Residual of prnu-python: grey, with its clean-up for cameras."""
-    import prnu
+    from prnu import extract_single  # not the PyPI project of that name
 
-    return prnu.extract_single(image)
+    return extract_single(image)
 
 
 def bm3d_residual(image):
-    """Residual of BM3D, on the luma."""
+    """Residual of BM3D, channel by channel."""
     import bm3d
 
-    grey = image.mean(axis=-1)
-    return grey - bm3d.bm3d(grey, 3.0)
+    image = image.astype(float)
+    planes = [image[..., c] - bm3d.bm3d(image[..., c], 3.0) for c in range(3)]
+    return np.stack(planes, axis=-1)
 
 
 METHODS = {
