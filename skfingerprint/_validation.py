@@ -61,7 +61,7 @@ def validate_images(
     if is_stack or image_shape is not None:
         _check_channels(found, n_channels)
     if not reset and hasattr(estimator, "image_shape_"):
-        _check_same_shape(estimator, found, is_stack)
+        _check_same_shape(estimator, found, shape)
     checked = validate_data(
         estimator,
         X,
@@ -135,15 +135,21 @@ def _check_channels(image_shape, n_channels):
     )
 
 
-def _check_same_shape(estimator, found, is_stack):
+def _check_same_shape(estimator, found, shape):
     """Refuse other shapes; a plain 2-D mismatch is left to scikit-learn's message."""
-    expected = estimator.image_shape_
-    if found != expected and (is_stack or len(expected) > 1):
+    expected, name = estimator.image_shape_, type(estimator).__name__
+    if found == expected or (len(shape) <= 2 and len(expected) == 1):
+        return
+    if tuple(shape) == expected:
         raise ValueError(
-            f"X has images of shape {found}, but {type(estimator).__name__} was fitted "
-            f"with images of shape {expected}. Crop the images to that size (on a grid "
-            "of 16 px, so that the phase of the fingerprint is kept) or fit again."
+            f"X is one image of shape {expected}, and {name} takes stacks: pass "
+            "`X[np.newaxis]`."
         )
+    raise ValueError(
+        f"X has images of shape {found}, but {name} was fitted with images of shape "
+        f"{expected}. Crop the images to that size (on a grid of 16 px, so that the "
+        "phase of the fingerprint is kept) or fit again."
+    )
 
 
 @contextmanager

@@ -210,8 +210,9 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             image_shape=self.image_shape,
             n_channels=(1, 3),
         )
-        if X.ndim > 2 or self.image_shape is not None:
-            _warn_if_scaled(X)
+        is_image = X.ndim > 2 or self.image_shape is not None
+        if X.dtype.kind == "f":
+            _check_range(X.min(), X.max(), is_image)
         return X
 
     def _get_denoiser(self):
@@ -270,12 +271,14 @@ def _subtract_denoised(images, denoise, params):
     return np.subtract(images, denoised, out=images, casting="same_kind")
 
 
-def _warn_if_scaled(X):
-    """Warn when float images look as if 1.0 were white."""
-    if X.dtype.kind != "f" or not X.size:
-        return
-    low, high = X.min(), X.max()
-    if 0 <= low < high <= 1:
+def _check_range(low, high, is_image):
+    """Refuse what float32 can't hold; warn when 1.0 seems to be white."""
+    if max(-low, high) > np.finfo(np.float32).max:
+        raise ValueError(
+            f"X lies in {low:.3g}..{high:.3g}, too large for float32. Images are in "
+            "grey levels 0..255."
+        )
+    if is_image and 0 <= low < high <= 1:
         warnings.warn(
             f"X lies in {low:.3g}..{high:.3g}, as if white were 1. Residuals are in "
             "grey levels 0..255: multiply the images by 255.",

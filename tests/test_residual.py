@@ -96,6 +96,21 @@ def test_images_scaled_to_one_raise_a_warning(planted):
         ResidualExtractor().fit(np.ones((2, 32, 32), dtype=np.float32))
 
 
+def test_values_beyond_float32_are_refused():
+    for value in (1e300, -1e300):
+        with pytest.raises(ValueError, match="too large for float32"):
+            ResidualExtractor().transform(np.full((1, 32, 32), value))
+
+
+def test_one_image_is_refused_with_the_remedy(planted):
+    images, y = planted
+    for model in (ResidualExtractor(), FingerprintClassifier()):
+        colour = np.stack([images] * 3, axis=-1)
+        method = "transform" if hasattr(model, "transform") else "predict"
+        with pytest.raises(ValueError, match=r"one image.*pass `X\[np.newaxis\]`"):
+            getattr(model.fit(colour, y), method)(colour[0])
+
+
 def test_stateless_transform_takes_any_size():
     extractor = ResidualExtractor()
     for size in (20, 32):
