@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 
-from skfingerprint._validation import validate_images
+from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.denoising import DENOISERS
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
@@ -144,7 +144,8 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : ResidualExtractor
         """
         self._get_denoiser()
-        self._validate(X, reset=True)
+        with restore_on_error(self):
+            self._validate(X, reset=True)
         return self
 
     def transform(self, X):
@@ -217,7 +218,6 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _get_denoiser(self):
         """Return the denoising function and its keyword arguments."""
-        own = {name: getattr(self, name) for name in OWN_PARAMETERS}
         extra = self.denoiser_params or {}
         if callable(self.denoiser):
             return self.denoiser, extra
@@ -232,14 +232,16 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"level must be an int >= 1, got {self.level!r}.")
         pywt.Wavelet(self.wavelet)  # raises a ValueError that names it
         function = DENOISERS[self.denoiser]
-        known = inspect.signature(function).parameters
-        unknown = sorted(set(extra) - set(known))
+        known = list(inspect.signature(function).parameters)[1:]
+        further = [name for name in known if name not in OWN_PARAMETERS]
+        unknown = sorted(set(extra) - set(further))
         if unknown:
             raise ValueError(
-                f"denoiser_params holds {unknown}, which {self.denoiser!r} does not "
-                f"take: its parameters are {list(known)[1:]}."
+                f"denoiser_params holds {unknown}; for {self.denoiser!r} it may hold "
+                f"{further}. {list(OWN_PARAMETERS)} are parameters of the extractor."
             )
-        return function, {k: v for k, v in own.items() if k in known} | extra
+        own = {name: getattr(self, name) for name in OWN_PARAMETERS if name in known}
+        return function, own | extra
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
