@@ -1,0 +1,265 @@
+"""What scikit-learn's metrics lack: correlations by source, energies, error rates."""
+
+import numpy as np
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.utils import Bunch, check_consistent_length, check_random_state
+
+
+def average_correlation_matrix(correlations, y, classes):
+    """Mean correlation of each source's residuals with each fingerprint.
+
+    Parameters
+    ----------
+    correlations : ndarray of shape (n_samples, n_classes)
+        Of test residuals with the fingerprints, as of
+        :func:`skfingerprint.correlation.correlation_matrix`.
+    y : array-like of shape (n_samples,)
+        Source of each residual, each of `classes` at least once.
+    classes : array-like of shape (n_classes,)
+        Source of each fingerprint.
+
+    Returns
+    -------
+    means : ndarray of shape (n_classes, n_classes)
+        Row A, column B: residuals of A, fingerprint of B.
+
+    Notes
+    -----
+    Eq. 8 of Marra et al. (2019): ``mean_i corr(R_i^A, F_B)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.metrics import average_correlation_matrix
+    >>> correlations = np.array([[0.4, 0.0], [0.2, 0.0], [0.1, 0.5]])
+    >>> average_correlation_matrix(correlations, ["a", "a", "b"], ["a", "b"]).round(2)
+    array([[0.3, 0. ], [0.1, 0.5]])
+    """
+    correlations, y, classes = _check_correlations(correlations, y, classes)
+    absent = np.setdiff1d(classes, y)
+    if len(absent):
+        raise ValueError(f"y has no residual of {absent.tolist()}.")
+    return np.stack([correlations[y == name].mean(axis=0) for name in classes])
+
+
+def same_and_cross_correlations(correlations, y, classes, *, source=None):
+    """Correlations with the own fingerprint, and with those of the other sources.
+
+    Parameters
+    ----------
+    correlations : ndarray of shape (n_samples, n_classes)
+        Of test residuals with the fingerprints.
+    y : array-like of shape (n_samples,)
+        Source of each residual.
+    classes : array-like of shape (n_classes,)
+        Source of each fingerprint.
+    source : label, default=None
+        Take the residuals of this source only.
+
+    Returns
+    -------
+    samples : :class:`~sklearn.utils.Bunch`
+        same : ndarray of shape (n,)
+            Eq. 6 of Marra et al. (2019).
+        cross : ndarray of shape (n * (n_classes - 1),)
+            Eq. 7.
+        auc : float
+            Probability that a same-source correlation exceeds a cross-source one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.metrics import same_and_cross_correlations
+    >>> correlations = np.array([[0.4, 0.0], [0.2, 0.1], [0.1, 0.5]])
+    >>> samples = same_and_cross_correlations(correlations, ["a", "a", "b"], ["a", "b"])
+    >>> samples.same.tolist(), samples.cross.tolist(), samples.auc
+    ([0.4, 0.2, 0.5], [0.0, 0.1, 0.1], 1.0)
+    """
+    correlations, y, classes = _check_correlations(correlations, y, classes)
+    if source is not None:
+        if source not in classes or source not in y:
+            raise ValueError(f"source={source!r} is not among y and classes.")
+        correlations, y = correlations[y == source], y[y == source]
+    is_same = y[:, None] == classes
+    return Bunch(
+        same=correlations[is_same],
+        cross=correlations[~is_same],
+        auc=float(roc_auc_score(is_same.ravel(), correlations.ravel())),
+    )
+
+
+def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
+    """Energy of fingerprints averaged over more and more residuals of one source.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, ...)
+        Residuals of one source, in grey levels; at least 2.
+    n_images : array-like of int, default=None
+        Numbers of images, each in 2..n_samples. By default 2, 4, 8, ...
+    n_draws : int, default=10
+        Random choices of images over which each point is averaged.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the choices.
+
+    Returns
+    -------
+    curve : :class:`~sklearn.utils.Bunch`
+        n_images : ndarray of shape (n_points,)
+        energy : ndarray of shape (n_points,)
+            Mean square of the mean residual, in grey levels squared per pixel.
+        unbiased : ndarray of shape (n_points,)
+            The same without the noise's share: the mean product of the means of two
+            halves of the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.metrics import energy_curve
+    >>> noise = np.random.default_rng(0).normal(size=(64, 10_000))
+    >>> curve = energy_curve(2 + noise, random_state=0)
+    >>> curve.n_images.tolist()
+    [2, 4, 8, 16, 32, 64]
+    >>> curve.energy.round(1)
+    array([4.5, 4.2, 4.1, 4.1, 4. , 4. ])
+    """
+    rows = np.asarray(residuals)
+    rows = rows.reshape(len(rows), -1)
+    if n_images is None:
+        n_images = 2 ** np.arange(1, max(2, len(rows)).bit_length())
+    n_images = np.asarray(n_images, dtype=int)
+    if n_images.size == 0 or n_images.min() < 2 or n_images.max() > len(rows):
+        raise ValueError(
+            f"n_images must lie in 2..{len(rows)}, the number of residuals, got "
+            f"{n_images.tolist()}."
+        )
+    rng = check_random_state(random_state)
+    energy, unbiased = np.zeros((2, len(n_images)))
+    for _ in range(n_draws):
+        order = rng.permutation(len(rows))
+        for point, n in enumerate(n_images):
+            first, second = order[: n // 2], order[n // 2 : n]
+            means = [rows[part].mean(axis=0, dtype=float) for part in (first, second)]
+            whole = (means[0] * len(first) + means[1] * len(second)) / n
+            energy[point] += np.mean(np.square(whole)) / n_draws
+            unbiased[point] += np.mean(means[0] * means[1]) / n_draws
+    return Bunch(n_images=n_images, energy=energy, unbiased=unbiased)
+
+
+def fit_energy_curve(n_images, energy, *, law="inverse"):
+    """Fit the limit of an energy curve by least squares.
+
+    Parameters
+    ----------
+    n_images : array-like of shape (n_points,)
+        Numbers of images; at least two different ones.
+    energy : array-like of shape (n_points,)
+        Energies, in grey levels squared per pixel.
+    law : {"inverse", "exponential"}, default="inverse"
+        ``E_inf + E_0 / n``, which is what averaging independent noise leaves, or
+        ``E_inf + E_0 2^-n``, as eq. 4 of Marra et al. (2019) is printed.
+
+    Returns
+    -------
+    fit : :class:`~sklearn.utils.Bunch`
+        limit : float
+            ``E_inf``, the energy of the fingerprint of infinitely many images.
+        noise : float
+            ``E_0``; for "inverse" the energy of the noise in one residual.
+        fitted : ndarray of shape (n_points,)
+        residual_sum_of_squares : float
+
+    Examples
+    --------
+    >>> from skfingerprint.metrics import fit_energy_curve
+    >>> fit = fit_energy_curve([2, 4, 8], [3.0, 2.0, 1.5])
+    >>> round(fit.limit, 6), round(fit.noise, 6)
+    (1.0, 4.0)
+    """
+    n_images, energy = np.asarray(n_images, float), np.asarray(energy, float)
+    check_consistent_length(n_images, energy)
+    laws = {"inverse": lambda n: 1 / n, "exponential": lambda n: 2.0**-n}
+    if law not in laws:
+        raise ValueError(f"law must be one of {list(laws)}, got {law!r}.")
+    if len(np.unique(n_images)) < 2:
+        raise ValueError("n_images must hold at least two different numbers.")
+    design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])
+    (limit, noise), *_ = np.linalg.lstsq(design, energy)
+    fitted = design @ (limit, noise)
+    return Bunch(
+        limit=float(limit),
+        noise=float(noise),
+        fitted=fitted,
+        residual_sum_of_squares=float(np.square(energy - fitted).sum()),
+    )
+
+
+def equal_error_rate(y_true, scores):
+    """Rate at which false alarms and misses are equally frequent.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True (or 1) for the source in question.
+    scores : array-like of shape (n_samples,)
+        Higher for the source in question.
+
+    Returns
+    -------
+    rate : float
+        In 0..1, interpolated between the points of the ROC curve.
+
+    Examples
+    --------
+    >>> from skfingerprint.metrics import equal_error_rate
+    >>> equal_error_rate([0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 6, 4, 5, 7, 8])
+    0.25
+    """
+    false_alarms, hits, _ = roc_curve(y_true, scores, drop_intermediate=False)
+    # The difference falls from 1 to -1 along the curve; the rate is where it is 0.
+    difference = 1 - hits - false_alarms
+    return float(np.interp(0, -difference, false_alarms))
+
+
+def true_positive_rate_at(false_positive_rate, y_true, scores):
+    """Largest hit rate whose false-alarm rate does not exceed a given one.
+
+    Parameters
+    ----------
+    false_positive_rate : float
+        In 0..1. Below one over the number of negatives it means no false alarm at all.
+    y_true : array-like of shape (n_samples,)
+        True (or 1) for the source in question.
+    scores : array-like of shape (n_samples,)
+        Higher for the source in question.
+
+    Returns
+    -------
+    rate : float
+
+    Examples
+    --------
+    >>> from skfingerprint.metrics import true_positive_rate_at
+    >>> true_positive_rate_at(0.1, [0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 6, 4, 5, 7, 8])
+    0.5
+    """
+    if not 0 <= false_positive_rate <= 1:
+        raise ValueError(
+            f"false_positive_rate must lie in 0..1, got {false_positive_rate!r}."
+        )
+    false_alarms, hits, _ = roc_curve(y_true, scores, drop_intermediate=False)
+    return float(hits[false_alarms <= false_positive_rate].max())
+
+
+def _check_correlations(correlations, y, classes):
+    """Return arrays whose shapes fit each other."""
+    correlations, y, classes = map(np.asarray, (correlations, y, classes))
+    if correlations.shape != (len(y), len(classes)):
+        raise ValueError(
+            "correlations must have shape (n_samples, n_classes) = "
+            f"{len(y), len(classes)}, got {correlations.shape}."
+        )
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"y holds {unknown.tolist()}, which are not in classes.")
+    return correlations, y, classes

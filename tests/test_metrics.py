@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint.datasets import load_generators, make_fingerprint_images
+from skfingerprint.metrics import (
+    average_correlation_matrix,
+    energy_curve,
+    equal_error_rate,
+    fit_energy_curve,
+    same_and_cross_correlations,
+    true_positive_rate_at,
+)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    images, y = make_fingerprint_images(90, 3, strength=2, random_state=0)
+    residuals = ResidualExtractor().transform(images)
+    model = FingerprintClassifier().fit(residuals[:45], y[:45])
+    return model.decision_function(residuals[45:]), y[45:], model.classes_
+
+
+def test_average_correlations_are_rows_of_residuals(scores):
+    correlations, y, classes = scores
+    means = average_correlation_matrix(correlations, y, classes)
+    for a in range(3):
+        for b in range(3):
+            expected = np.mean([correlations[i, b] for i in np.flatnonzero(y == a)])
+            np.testing.assert_allclose(means[a, b], expected, rtol=1e-5)
+    assert np.diag(means).min() > 3 * np.abs(means[~np.eye(3, dtype=bool)]).max()
+
+
+def test_same_and_cross_samples(scores):
+    correlations, y, classes = scores
+    samples = same_and_cross_correlations(correlations, y, classes)
+    assert len(samples.same) == len(y)
+    assert len(samples.cross) == 2 * len(y)
+    wins = samples.same[:, None] > samples.cross
+    np.testing.assert_allclose(samples.auc, wins.mean())
+    one = same_and_cross_correlations(correlations, y, classes, source=1)
+    np.testing.assert_array_equal(one.same, correlations[y == 1, 1])
+    np.testing.assert_array_equal(one.cross, correlations[y == 1][:, [0, 2]].ravel())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c, y, k: (c[:, :2], y, k), r"= \(45, 3\), got \(45, 2\)"),
+        (lambda c, y, k: (c, y + 1, k), r"y holds \[3\], which are not in classes"),
+        (lambda c, y, k: (c[y < 2], y[y < 2], k), r"y has no residual of \[2\]"),
+    ],
+)
+def test_shapes_and_labels_are_checked(scores, change, message):
+    with pytest.raises(ValueError, match=message):
+        average_correlation_matrix(*change(*scores))
+
+
+def test_unknown_source_is_refused(scores):
+    with pytest.raises(ValueError, match="source=7 is not among"):
+        same_and_cross_correlations(*scores, source=7)
+
+
+def test_energy_of_noise_and_fingerprint_is_that_of_the_law():
+    rng = np.random.default_rng(0)
+    fingerprint = rng.normal(0, 0.5, size=5000)
+    residuals = (fingerprint + rng.normal(0, 3, size=(256, 5000))).astype(np.float32)
+    curve = energy_curve(residuals, random_state=0)
+    assert curve.n_images.tolist() == [2, 4, 8, 16, 32, 64, 128, 256]
+    limit = np.square(fingerprint).mean()
+    np.testing.assert_allclose(curve.energy, limit + 9 / curve.n_images, rtol=0.03)
+    # Halves leave the noise out, from the first point on.
+    np.testing.assert_allclose(curve.unbiased[2:], limit, rtol=0.15)
+    fit = fit_energy_curve(curve.n_images, curve.energy)
+    np.testing.assert_allclose(fit.limit, limit, rtol=0.1)
+    np.testing.assert_allclose(fit.noise, 9, rtol=0.03)
+    other = fit_energy_curve(curve.n_images, curve.energy, law="exponential")
+    assert fit.residual_sum_of_squares < other.residual_sum_of_squares / 100
+
+
+def test_real_residuals_follow_the_inverse_law():
+    data = load_generators()
+    residuals = ResidualExtractor().transform(data.images[data.target == 0])
+    curve = energy_curve(residuals, random_state=0)
+    inverse, exponential = (
+        fit_energy_curve(curve.n_images, curve.energy, law=law)
+        for law in ("inverse", "exponential")
+    )
+    assert inverse.residual_sum_of_squares < exponential.residual_sum_of_squares / 10
+
+
+@pytest.mark.parametrize("law", ["inverse", "exponential"])
+def test_the_fit_finds_its_own_law(law):
+    n = np.array([1, 2, 3, 5, 8])
+    share = {"inverse": 1 / n, "exponential": 2.0**-n}[law]
+    fit = fit_energy_curve(n, 0.3 + 2 * share, law=law)
+    np.testing.assert_allclose([fit.limit, fit.noise], [0.3, 2])
+    np.testing.assert_allclose(fit.fitted, 0.3 + 2 * share)
+    assert fit.residual_sum_of_squares < 1e-20
+
+
+@pytest.mark.parametrize("n_images", [[1], [2, 9], []])
+def test_numbers_of_images_are_checked(n_images):
+    with pytest.raises(ValueError, match=r"n_images must lie in 2\.\.8"):
+        energy_curve(np.zeros((8, 4)), n_images=n_images)
+
+
+def test_fits_are_checked():
+    with pytest.raises(ValueError, match="law must be one of"):
+        fit_energy_curve([2, 4], [1, 2], law="linear")
+    with pytest.raises(ValueError, match="two different numbers"):
+        fit_energy_curve([2, 2], [1, 2])
+    with pytest.raises(ValueError, match="inconsistent"):
+        fit_energy_curve([2, 4, 8], [1, 2])
+
+
+def test_error_rates_of_two_normal_distributions():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 50_000)
+    scores = rng.normal(2 * y)
+    # Two standard deviations apart: Phi(-1) at the middle, Phi(2 - 1.2816) at 10 %.
+    np.testing.assert_allclose(equal_error_rate(y, scores), 0.1587, atol=0.003)
+    np.testing.assert_allclose(
+        true_positive_rate_at(0.1, y, scores), 0.7638, atol=0.005
+    )
+
+
+def test_extreme_rates():
+    y, scores = [0, 0, 1, 1], [1, 2, 3, 4]
+    assert equal_error_rate(y, scores) == 0
+    assert equal_error_rate(y, scores[::-1]) == 1
+    assert true_positive_rate_at(0, y, scores) == 1
+    assert true_positive_rate_at(1, y, scores[::-1]) == 1
+    assert true_positive_rate_at(0.4, y, scores[::-1]) == 0
+    for rate in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
+            true_positive_rate_at(rate, y, scores)
+
+
+def test_the_equal_error_rate_lies_on_the_curve():
+    rng = np.random.default_rng(1)
+    y = np.arange(31) % 2
+    scores = rng.normal(y)
+    rate = equal_error_rate(y, scores)
+    false_alarms, hits, _ = roc_curve(y, scores, drop_intermediate=False)
+    np.testing.assert_allclose(np.interp(rate, false_alarms, hits), 1 - rate, atol=0.07)
