@@ -194,8 +194,8 @@ def acnet_network():
     return lambda photograph: np.array(net(reduce(photograph, 2), 2.0))
 
 
-def make_dcgan(work, rng):
-    """Make 128x128 mosaics of faces with DCGAN; yield (image, grid of corners)."""
+def open_dcgan(work):
+    """Return DCGAN's generator."""
     folder = work / "gan_face_generate" / "gan_face_generate"
     spec = importlib.util.spec_from_file_location("models", folder / "models.py")
     models = importlib.util.module_from_spec(spec)
@@ -203,7 +203,12 @@ def make_dcgan(work, rng):
     net = models.Generator(1, 3, 100, 64)
     checkpoint = torch.load(folder / "weights.tar", "cpu", weights_only=False)
     net.load_state_dict(checkpoint["netG_state_dict"])
-    net.eval()
+    return net.eval()
+
+
+def make_dcgan(work, rng):
+    """Make 128x128 mosaics of faces with DCGAN; yield (image, grid of corners)."""
+    net = open_dcgan(work)
     with torch.inference_mode():
         while True:
             noise = torch.from_numpy(rng.normal(size=(1, 100, 5, 5)).astype("f4"))

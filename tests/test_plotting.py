@@ -1,0 +1,270 @@
+import builtins
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skfingerprint import FingerprintClassifier, ResidualExtractor, plotting
+from skfingerprint.metrics import average_correlation_matrix
+from skfingerprint.spectrum import autocorrelation, power_spectrum
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def residuals(planted):
+    images, y = planted
+    return ResidualExtractor().transform(images), np.array(["a", "b", "c"])[y]
+
+
+@pytest.fixture(scope="module")
+def fitted(planted):
+    images, y = planted
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    return pipeline.fit(images[:60], np.array(["a", "b", "c"])[y[:60]])
+
+
+def test_fingerprints_are_amplified_as_stated(fitted):
+    display = plotting.FingerprintDisplay.from_estimator(fitted)
+    for i, fingerprint in enumerate(fitted[-1].fingerprints_):
+        shown = display.image_[i].get_array()
+        factor = display.amplification_[i]
+        expected = np.clip(0.5 + factor * fingerprint / 255, 0, 1)
+        np.testing.assert_allclose(shown, expected, atol=1e-6)
+        assert f"\u00d7{factor:.3g}" in display.ax_[i].get_title()
+    display = plotting.FingerprintDisplay.from_estimator(fitted, amplification=7)
+    assert display.amplification_ == [7, 7, 7]
+    assert "\u00d77" in display.ax_[0].get_title()
+
+
+def test_fingerprint_part_and_given_axes(fitted):
+    figure, axes = plt.subplots(1, 3)
+    display = plotting.FingerprintDisplay.from_estimator(fitted, ax=axes, size=16)
+    assert display.figure_ is figure
+    assert display.image_[0].get_array().shape == (16, 16)
+    with pytest.raises(ValueError, match="must hold 3 axes, one a picture, got 2"):
+        plotting.FingerprintDisplay.from_estimator(fitted, ax=axes[:2])
+
+
+def test_growing_fingerprints(residuals):
+    X, y = residuals
+    display = plotting.FingerprintDisplay.from_residuals(X, y, n_images=(2, 8))
+    assert len(display.image_) == 6
+    assert display.labels[:2] == ["a, n = 2", "a, n = 8"]
+    np.testing.assert_allclose(display.fingerprints[1], X[y == "a"][:8].mean(axis=0))
+    with pytest.raises(ValueError, match=r"a has 40 residuals.*asks for 100"):
+        plotting.FingerprintDisplay.from_residuals(X, y, n_images=(2, 100))
+
+
+def test_a_zero_fingerprint_is_grey():
+    display = plotting.FingerprintDisplay(np.zeros((1, 8, 8)), ["none"]).plot()
+    assert (display.image_[0].get_array() == 0.5).all()
+
+
+def test_autocorrelation_leaves_shift_0_out_of_the_range(fitted):
+    display = plotting.AutocorrelationDisplay.from_estimator(fitted, size=9)
+    expected = autocorrelation(fitted[-1].fingerprints_[0])[12:21, 20:29]
+    np.testing.assert_allclose(display.image_[0].get_array(), expected)
+    low, high = display.image_[0].get_clim()
+    assert -low == high == np.sort(np.abs(expected).ravel())[-2] < 1
+    assert display.ax_[0].get_xlabel() == "Shift (px)"
+
+
+def test_spectrum_is_in_decibels(fitted):
+    display = plotting.SpectrumDisplay.from_estimator(fitted)
+    expected = 10 * np.log10(power_spectrum(fitted[-1].fingerprints_[1]))
+    shown = display.image_[1].get_array()
+    assert (np.abs(shown - expected) < 1e-6).mean() > 0.9  # the rest is the floor
+    assert display.ax_[0].get_xlabel() == "Cycles per px"
+
+
+def test_spectrum_and_autocorrelation_of_a_constant_are_drawn():
+    for display in (plotting.SpectrumDisplay, plotting.AutocorrelationDisplay):
+        drawn = display(np.ones((1, 8, 8, 3)), ["flat"]).plot()
+        drawn.figure_.canvas.draw()
+        assert np.isfinite(drawn.image_[0].get_array()).all()
+
+
+def test_pictures_refuse_rows(residuals):
+    X, y = residuals
+    classifier = FingerprintClassifier().fit(X.reshape(len(X), -1), y)
+    with pytest.raises(ValueError, match="fit on stacks"):
+        plotting.FingerprintDisplay.from_estimator(classifier)
+
+
+def test_energy_curves(residuals):
+    X, y = residuals
+    display = plotting.EnergyCurveDisplay.from_residuals(X, y, random_state=0)
+    assert display.labels == ["a", "b", "c"]
+    for curve, fit, line, fitted_line in zip(
+        display.curves, display.fits, display.line_, display.fitted_line_, strict=True
+    ):
+        np.testing.assert_array_equal(line.get_xydata()[:, 1], curve.energy)
+        np.testing.assert_array_equal(fitted_line.get_ydata(), fit.fitted)
+    assert "grey levels²" in display.ax_.get_ylabel()
+    assert "limit" in display.ax_.get_legend().get_texts()[0].get_text()
+    single = plotting.EnergyCurveDisplay.from_residuals(X[y == "a"], random_state=0)
+    np.testing.assert_array_equal(single.curves[0].energy, display.curves[0].energy)
+
+
+def test_histograms_hold_all_correlations(fitted, planted):
+    images, y = planted
+    names = np.array(["a", "b", "c"])[y[60:]]
+    display = plotting.CorrelationHistogramDisplay.from_estimator(
+        fitted, images[60:], names
+    )
+    edges = [patch.get_x() for patch in display.bar_[0]]
+    width = edges[1] - edges[0]
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    for bars, n in zip(display.bar_, (120, 60), strict=True):
+        assert sum(patch.get_height() for patch in bars) * width == pytest.approx(1)
+        assert any(f"(n = {n})" in text for text in legend)
+    assert display.ax_.get_title() == f"AUC {display.auc:.3f}"
+    one = plotting.CorrelationHistogramDisplay.from_estimator(
+        fitted, images[60:], names, source="b"
+    )
+    assert len(one.same) == np.sum(names == "b")
+    assert one.ax_.get_title().startswith("b, AUC")
+
+
+def test_two_classes_show_both_correlations(residuals):
+    X, y = residuals
+    two = y != "c"
+    classifier = FingerprintClassifier().fit(X[two], y[two])
+    display = plotting.CorrelationMatrixDisplay.from_estimator(
+        classifier, X[two], y[two]
+    )
+    assert display.correlations.shape == (2, 2)
+    roc = plotting.OneVsRestRocDisplay.from_estimator(classifier, X[two], y[two])
+    assert roc.areas.tolist() == [1, 1]
+
+
+def test_correlation_matrix(fitted, planted):
+    images, y = planted
+    names = np.array(["a", "b", "c"])[y[60:]]
+    display = plotting.CorrelationMatrixDisplay.from_estimator(
+        fitted, images[60:], names
+    )
+    scores = fitted.decision_function(images[60:])
+    expected = average_correlation_matrix(scores, names, ["a", "b", "c"])
+    np.testing.assert_allclose(display.correlations, expected, atol=1e-6)
+    assert display.text_[0, 0].get_text() == f"{100 * expected[0, 0]:.0f}"
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["a", "b", "c"]
+    assert display.ax_.get_ylabel() == "Residuals of"
+    bare = plotting.CorrelationMatrixDisplay(expected, "abc").plot(include_values=False)
+    assert bare.text_ is None
+
+
+def test_roc_names_the_worst_of_many():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(20), 10)
+    quality = np.linspace(0, 4, 20)
+    scores = rng.normal(size=(200, 20)) + (y[:, None] == np.arange(20)) * quality
+    display = plotting.OneVsRestRocDisplay.from_predictions(y, scores, np.arange(20))
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    worst = np.argsort(display.areas)
+    assert len(legend) == 8
+    assert legend[0] == f"{worst[0]}: {display.areas[worst[0]]:.3f}"
+    assert legend[-1] == f"13 others: mean {display.areas[worst[7:]].mean():.3f}"
+    colours = {display.line_[i].get_color() for i in worst[:7]}
+    assert len(colours) == 7
+    assert f"{display.areas.mean():.3f}" in display.ax_.get_title()
+
+
+def test_roc_of_probabilities(residuals):
+    X, y = residuals
+    rows = X.reshape(len(X), -1)
+    forest = RandomForestClassifier(10, random_state=0).fit(rows, y)
+    display = plotting.OneVsRestRocDisplay.from_estimator(forest, rows, y)
+    assert display.areas.min() > 0.9
+
+
+def test_roc_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"shape \(2, 2\), a column for each class"):
+        plotting.OneVsRestRocDisplay.from_predictions([0, 1], [0.1, 0.2], [0, 1])
+    with pytest.raises(ValueError, match="no image of \\[1\\]"):
+        plotting.OneVsRestRocDisplay.from_predictions([0, 0], np.eye(2), [0, 1])
+
+
+def test_confusion_leaves_out_small_entries():
+    y_true = np.repeat(["a", "b"], 200)
+    y_pred = y_true.copy()
+    y_pred[0] = "b"  # 0.5 %
+    y_pred[200:210] = "a"  # 5 %
+    display = plotting.SourceConfusionDisplay.from_predictions(y_true, y_pred)
+    assert [t.get_text() for t in display.text_.flat] == ["100", "", "5", "95"]
+    np.testing.assert_array_equal(display.confusion_matrix, [[199, 1], [10, 190]])
+    display.plot(threshold=0.2)
+    assert display.text_[0, 1].get_text() == "0"
+
+
+def test_confusion_of_an_estimator(fitted, planted):
+    images, y = planted
+    names = np.array(["a", "b", "c"])[y[60:]]
+    display = plotting.SourceConfusionDisplay.from_estimator(
+        fitted, images[60:], names, labels=["c", "b", "a"]
+    )
+    assert display.confusion_matrix.trace() == 60
+    assert display.ax_.get_xticklabels()[0].get_text() == "c"
+
+
+def test_a_search_is_its_best_pipeline(residuals):
+    X, y = residuals
+    grid = {"subtract_common": [False, True]}
+    search = GridSearchCV(FingerprintClassifier(), grid, cv=2).fit(X, y)
+    display = plotting.FingerprintDisplay.from_estimator(search)
+    np.testing.assert_array_equal(
+        display.fingerprints, search.best_estimator_.fingerprints_
+    )
+
+
+@pytest.mark.parametrize("estimator", [FingerprintClassifier(), LogisticRegression()])
+def test_what_has_no_fingerprints_is_refused(estimator):
+    with pytest.raises(ValueError, match="must be a fitted FingerprintClassifier"):
+        plotting.FingerprintDisplay.from_estimator(estimator)
+
+
+def test_without_matplotlib_the_remedy_is_named(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for display in (
+        plotting.FingerprintDisplay(np.zeros((1, 8, 8)), ["a"]),
+        plotting.CorrelationHistogramDisplay([0.1], [0.2]),
+        plotting.CorrelationMatrixDisplay(np.eye(2), ["a", "b"]),
+    ):
+        with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[plot\]'"):
+            display.plot()
+
+
+def test_drawn_figures_raise_no_warnings(fitted, planted):
+    images, y = planted
+    names = np.array(["a", "b", "c"])[y[60:]]
+    X = images[60:]
+    for display in (
+        plotting.FingerprintDisplay.from_estimator(fitted),
+        plotting.AutocorrelationDisplay.from_estimator(fitted),
+        plotting.SpectrumDisplay.from_estimator(fitted),
+        plotting.CorrelationHistogramDisplay.from_estimator(fitted, X, names),
+        plotting.CorrelationMatrixDisplay.from_estimator(fitted, X, names),
+        plotting.OneVsRestRocDisplay.from_estimator(fitted, X, names),
+        plotting.SourceConfusionDisplay.from_estimator(fitted, X, names),
+    ):
+        display.figure_.canvas.draw()
