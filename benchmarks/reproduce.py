@@ -1,9 +1,9 @@
 """Repeat the experiments of Marra et al. (2019) and draw their figures.
 
-``python benchmarks/reproduce.py DATA --many MANY --out docs/images`` where DATA holds
-`manifest.csv` and the images of `registry/`, `wild/` and `cameras/`, and MANY a folder
-of at least 640 images for each of two networks (``benchmarks/make_many.py``); without
-it the two-network part is left out. About three minutes on two cores.
+``python benchmarks/reproduce.py DATA --many MANY --out docs/images/reproduction``
+where DATA holds `manifest.csv` and the images of `registry/`, `wild/` and `cameras/`,
+and MANY a folder of 640 images for each of two networks (``benchmarks/make_many.py``);
+without it the two-network part is left out. About a minute on two cores.
 
 Prints every figure of the page "Reproducing Marra et al. (2019)".
 """

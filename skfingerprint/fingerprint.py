@@ -31,8 +31,8 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The sources.
-    fingerprints_ : ndarray of shape (n_classes, *image_shape_)
-        The fingerprints, in grey levels.
+    fingerprints_ : ndarray of shape (n_classes, ...)
+        The fingerprints, each of shape `image_shape_`, in grey levels.
     class_weight_sum_ : ndarray of shape (n_classes,)
         Number of images, or the sum of their weights, in each fingerprint.
     image_shape_ : tuple of int

@@ -106,6 +106,7 @@ def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
     -------
     curve : :class:`~sklearn.utils.Bunch`
         n_images : ndarray of shape (n_points,)
+            Number of images in each mean.
         energy : ndarray of shape (n_points,)
             Mean square of the mean residual, in grey levels squared per pixel.
         unbiased : ndarray of shape (n_points,)
@@ -167,7 +168,9 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
         noise : float
             ``E_0``; for "inverse" the energy of the noise in one residual.
         fitted : ndarray of shape (n_points,)
+            The law at `n_images`.
         residual_sum_of_squares : float
+            What it leaves of the energies.
 
     Examples
     --------

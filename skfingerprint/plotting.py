@@ -23,17 +23,6 @@ from skfingerprint.metrics import (
 )
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
-__all__ = [
-    "AutocorrelationDisplay",
-    "CorrelationHistogramDisplay",
-    "CorrelationMatrixDisplay",
-    "EnergyCurveDisplay",
-    "FingerprintDisplay",
-    "OneVsRestRocDisplay",
-    "SourceConfusionDisplay",
-    "SpectrumDisplay",
-]
-
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")

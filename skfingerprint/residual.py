@@ -53,14 +53,14 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         (height, width) or (height, width, n_channels) of the image in each row of a 2-D
         X. Without it, each row is an image one pixel high.
     n_jobs : int, default=None
-        Number of threads (see :term:`n_jobs`). `joblib.parallel_config` may choose
+        Number of threads; -1 for all processors. `joblib.parallel_config` may choose
         another backend.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of values in an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, when X was a data frame.
     image_shape_ : tuple of int
         Shape of one image seen in `fit`.

@@ -39,11 +39,11 @@ def make_fingerprint_images(
 
     Returns
     -------
-    images : ndarray of shape (n_samples, *image_shape), uint8
+    images : ndarray of shape (n_samples, height, width[, n_channels]), uint8
         Grey levels 0..255.
     y : ndarray of shape (n_samples,)
         Classes 0 .. n_classes - 1.
-    fingerprints : ndarray of shape (n_classes, *image_shape), float32
+    fingerprints : ndarray of shape (n_classes, height, width[, n_channels]), float32
         In grey levels, only if `return_fingerprints`.
 
     Examples

@@ -1,0 +1,84 @@
+"""Configuration of the documentation, built with ``sphinx-build -W -n``."""
+
+import skfingerprint
+
+project = "skfingerprint"
+author = "the skfingerprint developers"
+copyright = f"2026, {author}"
+version = release = skfingerprint.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "matplotlib.sphinxext.mathmpl",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "gallery/**/GALLERY_HEADER.rst"]
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+default_role = "literal"
+nitpicky = True
+autosummary_generate = True
+mathmpl_fontsize = 13.0
+mathmpl_srcset = ["2x"]
+autodoc_default_options = {
+    "members": True,
+    "inherited-members": True,
+    "exclude-members": "get_metadata_routing, score, set_fit_request, set_output, "
+    "set_partial_fit_request, set_score_request",
+}
+numpydoc_show_class_members = False
+suppress_warnings = ["config.cache"]  # functions in sphinx_gallery_conf
+
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "pygments_light_style": "a11y-high-contrast-light",
+}
+html_sidebars = {"index": [], "whats_new": [], "contributing": []}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/backreferences",
+    "doc_module": ("skfingerprint",),
+    "reference_url": {"skfingerprint": None},
+    "image_scrapers": ("matplotlib",),
+    "remove_config_comments": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "plot_gallery": "True",
+    "abort_on_example_error": True,
+}
+
+
+GENERATED_PAGES = {
+    "sklearn": "https://scikit-learn.org/stable/modules/generated/",
+    "scipy": "https://docs.scipy.org/doc/scipy/reference/generated/",
+}
+
+
+def link_elsewhere(app, env, node, contnode):
+    """Link names of other packages to their sites, without inventories: offline."""
+    target = node.get("reftarget", "")
+    address = GENERATED_PAGES.get(target.partition(".")[0])
+    if address is None:
+        return None
+    from docutils import nodes
+
+    page = target.rpartition(".")[0] if node.get("reftype") == "meth" else target
+    uri = f"{address}{page}.html"
+    return nodes.reference("", "", contnode, internal=False, refuri=uri)
+
+
+def setup(app):
+    """Connect the links."""
+    app.connect("missing-reference", link_elsewhere)

@@ -1,0 +1,57 @@
+"""The documentation names what exists, and all of it."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import skfingerprint
+
+DOCS = Path(__file__).parents[1] / "docs"
+MODULES = ["denoising", "correlation", "spectrum", "metrics", "plotting", "datasets"]
+
+
+def read_reference():
+    """Return the names that the API reference lists, by module."""
+    listed = {}
+    for line in (DOCS / "api.rst").read_text().splitlines():
+        if match := re.match(r"\.\. currentmodule:: (\S+)", line):
+            names = listed.setdefault(match[1], [])
+        elif match := re.match(r"   (\w+)$", line):
+            names.append(match[1])
+    return listed
+
+
+def public_names(module):
+    """Return the functions and classes that a module defines for others."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == module.__name__
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["skfingerprint"] + [f"skfingerprint.{m}" for m in MODULES]
+)
+def test_reference_lists_all_that_is_public(name):
+    assert sorted(read_reference()[name]) == public_names(importlib.import_module(name))
+
+
+def test_every_public_module_is_in_the_reference():
+    folder = Path(skfingerprint.__file__).parent
+    modules = {
+        path.stem
+        for path in folder.glob("*")
+        if not path.name.startswith("_") and (path.suffix == ".py" or path.is_dir())
+    }
+    assert modules - {"residual", "fingerprint"} == set(MODULES)
+    assert set(read_reference()) == {"skfingerprint"} | {
+        f"skfingerprint.{name}" for name in MODULES
+    }
