@@ -1,12 +1,17 @@
 """Attribution of residuals to their sources by their fingerprints."""
 
+from numbers import Integral
+
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.correlation import correlation_matrix
+
+FLOATS = [np.float32, np.float64]
 
 
 class FingerprintClassifier(ClassifierMixin, BaseEstimator):
@@ -218,14 +223,14 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"classes {empty} have no images yet: call partial_fit with some."
             )
-        X = validate_images(self, X, dtype=[np.float32, np.float64], reset=False)
+        X = validate_images(self, X, dtype=FLOATS, reset=False)
         return correlation_matrix(
             _rows(X), _rows(self.fingerprints_), subtract_common=self.subtract_common
         )
 
     def _update(self, X, y, classes, sample_weight, *, reset):
         """Add residuals to the means; `classes=None` takes the classes of y."""
-        X, y = validate_images(self, X, y, dtype=[np.float32, np.float64], reset=reset)
+        X, y = validate_images(self, X, y, dtype=FLOATS, reset=reset)
         check_classification_targets(y)
         weights = _check_sample_weight(
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True
@@ -252,6 +257,168 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         # Zero mean and unit norm leave two features only the values -1 and 1.
         tags.classifier_tags.poor_score = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class FingerprintTransformer(TransformerMixin, BaseEstimator):
+    """Correlations with the fingerprints as features for another model.
+
+    The training images are part of their own class's fingerprint, so that their
+    correlations with it are too high, and a model behind learns from the leak. That is
+    why `fit_transform`, which pipelines call in `fit`, correlates each training
+    residual with fingerprints of the other folds. It therefore differs from
+    `fit(X, y).transform(X)`, as in :class:`sklearn.preprocessing.TargetEncoder`.
+
+    Parameters
+    ----------
+    cv : int or cross-validation splitter, default=5
+        Number of stratified folds (at most the images of the smallest class), or a
+        splitter. A group-aware one takes `groups` in `fit_transform`.
+    subtract_common : bool, default=False
+        As in :class:`FingerprintClassifier`.
+
+    Attributes
+    ----------
+    classifier_ : FingerprintClassifier
+        Fitted on all residuals; `transform` uses it.
+    classes_ : ndarray of shape (n_classes,)
+        The sources.
+    image_shape_ : tuple of int
+        Shape of one residual.
+    n_features_in_ : int
+        Number of values in a residual.
+
+    See Also
+    --------
+    FingerprintClassifier : Attributes by the largest correlation.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintTransformer, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(120, 3, strength=3, random_state=0)
+    >>> pipeline = make_pipeline(
+    ...     ResidualExtractor(), FingerprintTransformer(), LogisticRegression(C=100))
+    >>> pipeline.fit(images[:60], y[:60]).score(images[60:], y[60:])
+    1.0
+    >>> pipeline[:-1].transform(images).shape
+    (120, 3)
+    >>> pipeline[1].get_feature_names_out().tolist()
+    ['correlation_0', 'correlation_1', 'correlation_2']
+    """
+
+    def __init__(self, *, cv=5, subtract_common=False):
+        self.cv = cv
+        self.subtract_common = subtract_common
+
+    def fit(self, X, y):
+        """Average the residuals of each class into its fingerprint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources; at least two.
+
+        Returns
+        -------
+        self : FingerprintTransformer
+        """
+        with restore_on_error(self):
+            X, y = validate_images(self, X, y, dtype=FLOATS, reset=True)
+            self.classifier_ = self._make_classifier().fit(X, y)
+            self.classes_ = self.classifier_.classes_
+        return self
+
+    def fit_transform(self, X, y, groups=None):
+        """Fit, and correlate each residual with fingerprints that it is no part of.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources; at least two, with at least two residuals each.
+        groups : array-like of shape (n_samples,), default=None
+            For a group-aware `cv`.
+
+        Returns
+        -------
+        correlations : ndarray of shape (n_samples, n_classes)
+            In [-1, 1].
+        """
+        self.fit(X, y)
+        X, y = validate_images(self, X, y, dtype=FLOATS, reset=False)
+        correlations = np.empty((len(X), len(self.classes_)), dtype=X.dtype)
+        held_out = np.zeros(len(X), dtype=bool)
+        for _, test in self._make_splitter(y).split(np.empty(len(y)), y, groups):
+            weights = np.ones(len(y))
+            weights[test] = 0
+            part = self._make_classifier().fit(X, y, weights)
+            correlations[test] = part._correlate(X[test])
+            held_out[test] = True
+        if not held_out.all():
+            raise ValueError("cv must hold out each sample once.")
+        return correlations
+
+    def transform(self, X):
+        """Correlate residuals with the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        correlations : ndarray of shape (n_samples, n_classes)
+            In [-1, 1].
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, dtype=FLOATS, reset=False)
+        return self.classifier_._correlate(X)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return `correlation_<class>` for each class.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self)
+        names = [f"correlation_{name}" for name in self.classes_]
+        return np.array(names, dtype=object)
+
+    def _make_classifier(self):
+        return FingerprintClassifier(subtract_common=self.subtract_common)
+
+    def _make_splitter(self, y):
+        """Return the splitter; a number is limited by the smallest class."""
+        if not isinstance(self.cv, Integral):
+            return check_cv(self.cv, y, classifier=True)
+        names, counts = np.unique(y, return_counts=True)
+        if self.cv < 2 or counts.min() < 2:
+            raise ValueError(
+                f"cv must be >= 2, and each class needs at least 2 residuals; got cv="
+                f"{self.cv} and {counts.min()} of class {names[counts.argmin()]!r}."
+            )
+        return StratifiedKFold(min(self.cv, counts.min()))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
 

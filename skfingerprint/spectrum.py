@@ -1,11 +1,12 @@
 """Spectrum and autocorrelation of fingerprints and residuals.
 
-Pure functions of an array (height, width) or (height, width, n_channels); channels are
-treated one by one.
+Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one array
+(height, width) or (height, width, n_channels); channels are treated one by one.
 """
 
 import numpy as np
 from scipy import fft
+from scipy.signal import windows
 from sklearn.utils import Bunch
 
 
@@ -114,6 +115,73 @@ def radial_profile(power):
         frequency=step * np.arange(n_rings),
         power=means.reshape(n_rings, *power.shape[2:]),
     )
+
+
+def welch_spectrum(images, *, block_size=32, hop=None):
+    """Mean power spectrum of windowed blocks of each image (Welch's method).
+
+    It forgets where in the image a pattern lies, so a crop or a shift leaves it as it
+    is, up to what enters and leaves.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Residuals, in grey levels.
+    block_size : int or None, default=32
+        Side of the square blocks in pixels, at most that of the image. None takes the
+        whole image as one block.
+    hop : int, default=None
+        Pixels from block to block; half of `block_size` by default. A last block ends
+        at the border.
+
+    Returns
+    -------
+    power : ndarray of shape (n_samples, block_height, block_width // 2 + 1[, \
+            n_channels]), float32
+        In grey levels squared: for white noise its mean is the noise's variance. The
+        frequency of row i is `fftfreq(block_height)[i]`, that of column j
+        `j / block_width`, in cycles per pixel.
+
+    Notes
+    -----
+    The window is Hann's, along both axes. See P. D. Welch, "The use of fast Fourier
+    transform for the estimation of power spectra", IEEE Transactions on Audio and
+    Electroacoustics, 1967. :doi:`10.1109/TAU.1967.1161901`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.spectrum import welch_spectrum
+    >>> waves = np.tile(np.cos(np.pi / 2 * np.arange(64)), (1, 64, 1))
+    >>> power = welch_spectrum(waves, block_size=16)
+    >>> power.shape, int(power[0, 0].argmax())
+    ((1, 16, 9), 4)
+    """
+    height, width = images.shape[1:3]
+    rows, columns = (_block_starts(n, block_size, hop) for n in (height, width))
+    sides = tuple(min(block_size or n, n) for n in (height, width))
+    window = np.outer(*(_hann(n) for n in sides))
+    window *= np.sqrt(window.size / np.square(window).sum())
+    window = window.astype(np.float32).reshape(*sides, *[1] * (images.ndim - 3))
+    total = 0
+    for top in rows:
+        for left in columns:
+            block = images[:, top : top + sides[0], left : left + sides[1]]
+            transformed = fft.rfft2(block * window, axes=(1, 2))
+            total += transformed.real**2 + transformed.imag**2
+    return total / np.float32(len(rows) * len(columns) * window.size)
+
+
+def _hann(n):
+    """Return Hann's window, or ones for a side too short for it."""
+    return windows.hann(n, sym=False) if n > 2 else np.ones(n)
+
+
+def _block_starts(length, block_size, hop):
+    """Return where blocks start along an axis; the last one ends at the border."""
+    side = min(block_size or length, length)
+    last = length - side
+    return sorted({*range(0, last, hop or max(1, side // 2)), last})
 
 
 def _check_image(image):

@@ -1,0 +1,418 @@
+"""What happens to images on their way: compression, resizing, blur, noise, crops.
+
+Stateless transformers of images in grey levels 0..255. Each gives uint8, as a file
+would, and treats an image by itself: the result is the same whatever the batch. Chain
+them with :func:`sklearn.pipeline.make_pipeline`.
+"""
+
+import io
+import zlib
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import ndimage
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from skfingerprint._validation import restore_on_error, validate_images
+
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+class _Perturbation(TransformerMixin, BaseEstimator):
+    """Validate, fold rows, round to uint8, and perturb each image by `_perturb`."""
+
+    def fit(self, X, y=None):
+        """Check the parameters and the shape of the images; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Images in grey levels 0..255.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        self._check_parameters()
+        with restore_on_error(self):
+            self._validate(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Perturb each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Images in grey levels 0..255; they are rounded to uint8 first.
+
+        Returns
+        -------
+        perturbed : ndarray, uint8
+            In the layout of X.
+        """
+        self._check_parameters()
+        X = self._validate(X, reset=False)
+        if X.ndim > 2:
+            images = X
+        else:
+            images = X.reshape(len(X), *(self.image_shape or (1, X.shape[1])))
+        perturbed = np.stack([self._perturb(_to_uint8(image)) for image in images])
+        return perturbed if X.ndim > 2 else perturbed.reshape(len(X), -1)
+
+    def _validate(self, X, *, reset):
+        return validate_images(
+            self,
+            X,
+            dtype="numeric",
+            reset=reset,
+            image_shape=self.image_shape,
+            n_channels=(1, 3),
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class JPEGCompression(_Perturbation):
+    """Save images as JPEG and read them again (Pillow, extra `images`).
+
+    Parameters
+    ----------
+    quality : int, default=95
+        1..100, on libjpeg's scale.
+    subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
+        Of the chroma of colour images.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import JPEGCompression
+    >>> images = load_generators().images[:10]
+    >>> compressed = JPEGCompression(75).fit_transform(images)
+    >>> compressed.shape, compressed.dtype
+    ((10, 64, 64, 3), dtype('uint8'))
+
+    A chain is a pipeline:
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint.perturbation import Resize
+    >>> make_pipeline(Resize(0.5), JPEGCompression(75)).fit_transform(images).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(self, quality=95, *, subsampling="4:2:0", image_shape=None):
+        self.quality = quality
+        self.subsampling = subsampling
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        if not isinstance(self.quality, Integral) or not 1 <= self.quality <= 100:
+            raise ValueError(f"quality must be an int in 1..100, got {self.quality!r}.")
+        _check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
+
+    def _perturb(self, image):
+        pillow = _import_pillow()
+        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        options = {} if picture.mode == "L" else {"subsampling": self.subsampling}
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=int(self.quality), **options)
+        return np.asarray(pillow.open(file)).reshape(image.shape)
+
+
+class Resize(_Perturbation):
+    """Resize images, and by default back to their size (Pillow, extra `images`).
+
+    Parameters
+    ----------
+    scale : float, default=0.5
+        Factor of height and width, > 0.
+    resample : {"nearest", "bilinear", "bicubic", "lanczos"}, default="lanczos"
+        Pillow's filter, both ways.
+    restore : bool, default=True
+        Whether to resize back to the old size, which keeps a classifier's shape.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import Resize
+    >>> images = load_generators().images[:10]
+    >>> Resize(0.75).fit_transform(images).shape
+    (10, 64, 64, 3)
+    >>> Resize(0.75, restore=False).fit_transform(images).shape
+    (10, 48, 48, 3)
+    """
+
+    def __init__(
+        self, scale=0.5, *, resample="lanczos", restore=True, image_shape=None
+    ):
+        self.scale = scale
+        self.resample = resample
+        self.restore = restore
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        _check_positive("scale", self.scale)
+        _check_choice("resample", self.resample, RESAMPLES)
+
+    def _perturb(self, image):
+        pillow = _import_pillow()
+        height, width = image.shape[:2]
+        small = tuple(max(1, round(self.scale * n)) for n in (width, height))
+        sizes = [small, (width, height)] if self.restore else [small]
+        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        for size in sizes:
+            picture = picture.resize(
+                size, getattr(pillow.Resampling, self.resample.upper())
+            )
+        return np.asarray(picture).reshape(*sizes[-1][::-1], *image.shape[2:])
+
+
+class GaussianBlur(_Perturbation):
+    """Blur images, each channel by itself.
+
+    Parameters
+    ----------
+    std : float, default=1.0
+        Standard deviation of the kernel, in pixels, > 0.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import GaussianBlur
+    >>> GaussianBlur(2).fit_transform(load_generators().images[:10]).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(self, std=1.0, *, image_shape=None):
+        self.std = std
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        _check_positive("std", self.std)
+
+    def _perturb(self, image):
+        spread = (self.std, self.std, 0)[: image.ndim]
+        blurred = ndimage.gaussian_filter(image.astype(np.float32), spread)
+        return _to_uint8(blurred)
+
+
+class GaussianNoise(_Perturbation):
+    """Add white Gaussian noise to images.
+
+    The noise of an image depends on `random_state` and the image alone, so that it is
+    the same whatever the batch, and the same at each call.
+
+    Parameters
+    ----------
+    std : float, default=2.0
+        Standard deviation, in grey levels, > 0.
+    random_state : int, default=0
+        Seed, >= 0.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import GaussianNoise
+    >>> images = load_generators().images[:10]
+    >>> noisy = GaussianNoise(5).fit_transform(images)
+    >>> bool((GaussianNoise(5).fit_transform(images[3:]) == noisy[3:]).all())
+    True
+    """
+
+    def __init__(self, std=2.0, *, random_state=0, image_shape=None):
+        self.std = std
+        self.random_state = random_state
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        _check_positive("std", self.std)
+        if not isinstance(self.random_state, Integral) or self.random_state < 0:
+            raise ValueError(
+                f"random_state must be an int >= 0, got {self.random_state!r}."
+            )
+
+    def _perturb(self, image):
+        seed = [int(self.random_state), zlib.crc32(np.ascontiguousarray(image))]
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        return _to_uint8(image + np.float32(self.std) * noise)
+
+
+class Crop(_Perturbation):
+    """Cut a part out of each image.
+
+    Parameters
+    ----------
+    top, left : int, default=0
+        Corner of the part, in pixels, >= 0.
+    height, width : int, default=None
+        Size of the part; by default all that is there.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import Crop
+    >>> images = load_generators().images[:10]
+    >>> Crop(3, 5, height=48, width=48).fit_transform(images).shape
+    (10, 48, 48, 3)
+    """
+
+    def __init__(self, top=0, left=0, *, height=None, width=None, image_shape=None):
+        self.top = top
+        self.left = left
+        self.height = height
+        self.width = width
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        for name in ("top", "left"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 0:
+                raise ValueError(f"{name} must be an int >= 0, got {value!r}.")
+        for name in ("height", "width"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, Integral) or value < 1):
+                raise ValueError(f"{name} must be an int >= 1, got {value!r}.")
+
+    def _perturb(self, image):
+        height, width = image.shape[:2]
+        bottom = height if self.height is None else self.top + self.height
+        right = width if self.width is None else self.left + self.width
+        if bottom > height or right > width or self.top >= bottom or self.left >= right:
+            raise ValueError(
+                f"the part [{self.top}:{bottom}, {self.left}:{right}] does not fit "
+                f"into images of {height} x {width} pixels."
+            )
+        return image[self.top : bottom, self.left : right]
+
+
+class Shift(_Perturbation):
+    """Move images within their frame; what comes in is reflected.
+
+    Parameters
+    ----------
+    down, right : int, default=1
+        In pixels; negative values move up and left.
+    image_shape : tuple of int, default=None
+        (height, width[, n_channels]) of the image in each row of a 2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one image.
+    n_features_in_ : int
+        Number of values in an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.perturbation import Shift
+    >>> Shift(down=0, right=2).fit_transform(np.arange(16).reshape(1, 2, 8))[0, 0]
+    array([1, 0, 0, 1, 2, 3, 4, 5], dtype=uint8)
+    """
+
+    def __init__(self, down=1, right=1, *, image_shape=None):
+        self.down = down
+        self.right = right
+        self.image_shape = image_shape
+
+    def _check_parameters(self):
+        for name in ("down", "right"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral):
+                raise ValueError(f"{name} must be an int, got {value!r}.")
+
+    def _perturb(self, image):
+        rows, columns = (
+            np.pad(np.arange(n), abs(by), "symmetric")[abs(by) - by :][:n]
+            for n, by in zip(image.shape[:2], (self.down, self.right), strict=True)
+        )
+        return image[rows][:, columns]
+
+
+def _to_uint8(image):
+    """Round to grey levels that a file can hold."""
+    if image.dtype == np.uint8:
+        return image
+    return np.rint(image).clip(0, 255).astype(np.uint8)
+
+
+def _grey_axis(image):
+    """Return the channel axis of a grey image, which Pillow does not know."""
+    return 2 if image.ndim == 3 and image.shape[2] == 1 else ()
+
+
+def _import_pillow():
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "JPEGCompression and Resize need Pillow: pip install "
+            "'skfingerprint[images]'."
+        ) from error
+    return Image
+
+
+def _check_positive(name, value):
+    if not isinstance(value, Real) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be > 0, got {value!r}.")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
