@@ -1,15 +1,19 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
 from skfingerprint.augmentation import AugmentedClassifier
+from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
-from skfingerprint.residual import ResidualExtractor, SpectrumTransformer
+from skfingerprint.pipeline import make_attribution_pipeline
+from skfingerprint.residual import ResidualExtractor
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AugmentedClassifier",
+    "CooccurrenceTransformer",
     "FingerprintClassifier",
     "FingerprintTransformer",
     "ResidualExtractor",
     "SpectrumTransformer",
+    "make_attribution_pipeline",
 ]

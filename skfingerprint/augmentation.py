@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -94,10 +94,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         copies = [_transform(first, X)]
         for perturbation in self.perturbations:
             copies.append(_transform(first, clone(perturbation).fit_transform(X)))
-        rest.fit(
-            copies[0] if len(copies) == 1 else np.concatenate(copies),
-            y if len(copies) == 1 else np.tile(np.asarray(y), len(copies)),
-        )
+        if len(copies) > 1:
+            # Copies of one image stand side by side, so that unshuffled folds inside
+            # the classifier, as of a calibration, do not tear them apart.
+            n = len(copies)
+            copies = [np.stack(copies, axis=1).reshape(-1, *np.shape(copies[0])[1:])]
+            y = np.repeat(np.asarray(y), n)
+        rest.fit(copies[0], y)
         if rest is not fitted:
             fitted.steps[len(first) :] = rest.steps
         self.estimator_ = fitted
@@ -180,6 +183,10 @@ def _split_stateless(estimator):
 
 
 def _is_stateless(step):
+    if isinstance(step, Pipeline):
+        return all(_is_stateless(part) for _, part in step.steps)
+    if isinstance(step, FeatureUnion):
+        return all(_is_stateless(part) for _, part in step.transformer_list)
     return hasattr(step, "transform") and not get_tags(step).requires_fit
 
 

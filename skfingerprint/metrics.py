@@ -1,7 +1,8 @@
 """What scikit-learn's metrics lack: correlations by source, energies, error rates."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.base import clone
+from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
 
@@ -195,6 +196,53 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
         fitted=fitted,
         residual_sum_of_squares=float(np.square(energy - fitted).sum()),
     )
+
+
+def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
+    """Score a fitted estimator on perturbed copies of test images.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted on other images; takes images.
+    X : array-like of shape (n_samples, height, width[, n_channels])
+        Test images in grey levels 0..255.
+    y : array-like of shape (n_samples,)
+        Source of each.
+    perturbations : dict of str to transformer
+        By name; see `skfingerprint.perturbation`. None leaves the images as they are.
+    scoring : str or callable, default=None
+        As in :func:`sklearn.model_selection.cross_val_score`; the estimator's own by
+        default.
+
+    Returns
+    -------
+    curve : :class:`~sklearn.utils.Bunch`
+        names : list of str
+            Of the perturbations, in their order.
+        scores : ndarray of shape (n_perturbations,)
+            One for each.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> from skfingerprint.metrics import robustness_curve
+    >>> from skfingerprint.perturbation import GaussianBlur, Shift
+    >>> X, y = make_fingerprint_images(120, 3, strength=4, random_state=0)
+    >>> pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    >>> pipeline = pipeline.fit(X[:60], y[:60])
+    >>> perturbations = {"none": None, "blur 2": GaussianBlur(2), "shift": Shift()}
+    >>> robustness_curve(pipeline, X[60:], y[60:], perturbations).scores.round(2)
+    array([1.  , 0.3 , 0.35])
+    """
+    scorer = check_scoring(estimator, scoring)
+    scores = [
+        scorer(estimator, X if change is None else clone(change).fit_transform(X), y)
+        for change in perturbations.values()
+    ]
+    return Bunch(names=list(perturbations), scores=np.array(scores))
 
 
 def equal_error_rate(y_true, scores):

@@ -19,6 +19,7 @@ from skfingerprint.metrics import (
     average_correlation_matrix,
     energy_curve,
     fit_energy_curve,
+    robustness_curve,
     same_and_cross_correlations,
 )
 from skfingerprint.spectrum import autocorrelation, power_spectrum
@@ -843,6 +844,96 @@ class OneVsRestRocDisplay:
         if scores.ndim == 1:
             scores = np.column_stack([-scores, scores])
         return cls.from_predictions(y, scores, estimator.classes_, ax=ax, **kwargs)
+
+
+class RobustnessDisplay:
+    """Scores of one or more estimators on perturbed images.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the perturbations.
+    scores : dict of str to array-like of shape (n_perturbations,)
+        Scores of each estimator, as of :func:`skfingerprint.metrics.robustness_curve`.
+    chance_level : float, default=None
+        Drawn as a line.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    line_ : list of Line2D
+
+    Examples
+    --------
+    >>> from skfingerprint.plotting import RobustnessDisplay
+    >>> display = RobustnessDisplay(
+    ...     ["clean", "JPEG 75"], {"spectra": [0.99, 0.12], "pixels": [0.64, 0.3]})
+    >>> len(display.plot().line_)
+    2
+    """
+
+    def __init__(self, names, scores, *, chance_level=None):
+        self.names = names
+        self.scores = scores
+        self.chance_level = chance_level
+
+    def plot(self, ax=None):
+        """Draw a line of markers for each estimator.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            By default a new figure is made.
+
+        Returns
+        -------
+        display : RobustnessDisplay
+        """
+        self.figure_, self.ax_ = _single_axes(ax, size=5)
+        places = np.arange(len(self.names))
+        self.line_ = []
+        for i, (label, scores) in enumerate(self.scores.items()):
+            style = {"color": COLOURS[i % 7], "linestyle": LINES[i % 4]}
+            self.line_ += self.ax_.plot(
+                places, scores, marker="os^vDP*"[i % 7], label=label, **style
+            )
+        if self.chance_level is not None:
+            self.ax_.axhline(self.chance_level, color="0.5", ls=":", label="chance")
+        self.ax_.set_xticks(places, self.names, rotation="vertical")
+        self.ax_.set(ylabel="Score", ylim=(0, 1.02))
+        self.ax_.grid(axis="y", alpha=0.3)
+        self.ax_.legend()
+        return self
+
+    @classmethod
+    def from_estimators(
+        cls, estimators, X, y, perturbations, *, scoring=None, ax=None, **kwargs
+    ):
+        """Score fitted estimators on perturbed test images and draw the scores.
+
+        Parameters
+        ----------
+        estimators : dict of str to estimator
+            Fitted on other images, by name.
+        X, y, perturbations, scoring
+            As in :func:`skfingerprint.metrics.robustness_curve`.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to the constructor.
+
+        Returns
+        -------
+        display : RobustnessDisplay
+        """
+        scores = {
+            name: robustness_curve(
+                estimator, X, y, perturbations, scoring=scoring
+            ).scores
+            for name, estimator in estimators.items()
+        }
+        return cls(list(perturbations), scores, **kwargs).plot(ax)
 
 
 class SourceConfusionDisplay(ConfusionMatrixDisplay):

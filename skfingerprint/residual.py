@@ -6,20 +6,13 @@ from numbers import Integral, Real
 
 import numpy as np
 import pywt
-from scipy import fft
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
 
+from skfingerprint._batches import apply_in_batches, fold
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.denoising import DENOISERS
-from skfingerprint.spectrum import welch_spectrum
 
-# Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
-BATCH_VALUES = 2**20
-# Below this, in grey levels squared, a spectrum is the rounding of pixels.
-SMALLEST_POWER = np.float32(1e-3)
 # Parameters of denoisers that the extractor has under their own names.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
 
@@ -175,8 +168,8 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         denoise, params = self._get_denoiser()
         X = self._validate(X, reset=False)
-        images = _fold(X, self.image_shape)
-        residuals = _apply_in_batches(
+        images = fold(X, self.image_shape)
+        residuals = apply_in_batches(
             _subtract_denoised, images, self.n_jobs, denoise=denoise, params=params
         )
         return residuals.reshape(X.shape)
@@ -243,214 +236,6 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float32"]
         tags.input_tags.three_d_array = True
         return tags
-
-
-class SpectrumTransformer(TransformerMixin, BaseEstimator):
-    """Log-power spectra of residuals: a fingerprint that forgets position.
-
-    Up-sampling leaves peaks and dips in the spectrum that do not move when an image is
-    cropped or shifted. The spectrum is the mean over windowed blocks (Welch's method),
-    and a row of features for any classifier, such as scikit-learn's
-    :class:`~sklearn.discriminant_analysis.LinearDiscriminantAnalysis` with shrinkage.
-    Spectra change with JPEG compression and resizing: train on such images too, see
-    :class:`AugmentedClassifier`.
-
-    Stateless: `transform` needs no `fit` and treats each image by itself.
-
-    Parameters
-    ----------
-    block_size : int or None, default=32
-        Side of the blocks in pixels, at most that of the image; None takes the whole
-        image as one block.
-    hop : int, default=None
-        Pixels from block to block; by default half of `block_size`.
-    radial : bool, default=False
-        Average the spectrum over rings of equal frequency: fewer features, blind to
-        direction.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the residual in each row of a
-        2-D X. Without it, each row is an image one pixel high.
-    n_jobs : int, default=None
-        Number of threads; -1 for all processors.
-
-    Attributes
-    ----------
-    image_shape_ : tuple of int
-        Shape of one residual seen in `fit`.
-    n_features_in_ : int
-        Number of values in a residual.
-
-    See Also
-    --------
-    skfingerprint.spectrum.welch_spectrum : The spectrum itself.
-
-    Examples
-    --------
-    >>> from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skfingerprint import ResidualExtractor, SpectrumTransformer
-    >>> from skfingerprint.datasets import load_generators
-    >>> data = load_generators()
-    >>> pipeline = make_pipeline(
-    ...     ResidualExtractor(sigma=1),
-    ...     SpectrumTransformer(),
-    ...     LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-    ... )
-    >>> pipeline = pipeline.fit(data.images, data.target)
-    >>> pipeline[:-1].transform(data.images[:10]).shape
-    (10, 1632)
-    >>> pipeline[1].get_feature_names_out()[[0, 3]].tolist()
-    ['spectrum_0_+0.0000_0.0000', 'spectrum_0_+0.0000_0.0312']
-    """
-
-    def __init__(
-        self, *, block_size=32, hop=None, radial=False, image_shape=None, n_jobs=None
-    ):
-        self.block_size = block_size
-        self.hop = hop
-        self.radial = radial
-        self.image_shape = image_shape
-        self.n_jobs = n_jobs
-
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the residuals; nothing is learned.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : SpectrumTransformer
-        """
-        self._check_parameters()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Return the logarithms of the spectra.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_frequencies * n_channels), float32
-            Natural logarithms of grey levels squared, no lower than that of 1e-3.
-        """
-        self._check_parameters()
-        images = _fold(self._validate(X, reset=False), self.image_shape)
-        return _apply_in_batches(
-            _log_spectrum,
-            images,
-            self.n_jobs,
-            block_size=self.block_size,
-            hop=self.hop,
-            radial=self.radial,
-        )
-
-    def get_feature_names_out(self, input_features=None):
-        """Return `spectrum_<channel>_<vertical>_<horizontal frequency>`.
-
-        Frequencies are in cycles per pixel; those of rings have only one.
-
-        Parameters
-        ----------
-        input_features : None
-            Ignored.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-        """
-        check_is_fitted(self, "image_shape_")
-        shape = (1, *self.image_shape_)[-3 if len(self.image_shape_) > 2 else -2 :]
-        sides = [min(self.block_size or n, n) for n in shape[:2]]
-        channels = range(shape[2] if len(shape) > 2 else 1)
-        vertical, horizontal = fft.fftfreq(sides[0]), fft.rfftfreq(sides[1])
-        places = [f"{v:+.4f}_{h:.4f}" for v in vertical for h in horizontal]
-        if self.radial:
-            rings = range(_find_rings(vertical, horizontal).max() + 1)
-            places = [f"{ring / max(sides):.4f}" for ring in rings]
-        names = [f"spectrum_{c}_{place}" for place in places for c in channels]
-        return np.array(names, dtype=object)
-
-    def _validate(self, X, *, reset):
-        return validate_images(
-            self,
-            X,
-            dtype=[np.float32, np.float64],
-            reset=reset,
-            image_shape=self.image_shape,
-        )
-
-    def _check_parameters(self):
-        for name in ("block_size", "hop"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1 or None, got {value!r}.")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-def _log_spectrum(images, block_size, hop, radial):
-    """Return rows of log power, frequencies first, channels last."""
-    images = images.astype(np.float32, copy=False)
-    power = welch_spectrum(images, block_size=block_size, hop=hop)
-    if radial:
-        sides = [min(block_size or n, n) for n in images.shape[1:3]]
-        rings = _find_rings(fft.fftfreq(sides[0]), fft.rfftfreq(sides[1])).ravel()
-        weights = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
-        weights /= weights.sum(axis=1, keepdims=True)
-        power = weights @ power.reshape(len(power), rings.size, -1)
-    return np.log(np.maximum(power, SMALLEST_POWER)).reshape(len(power), -1)
-
-
-def _find_rings(vertical, horizontal):
-    """Return the number of the ring that each frequency lies in."""
-    radius = np.hypot(np.asarray(vertical)[:, None], horizontal)
-    rings = np.round(radius * max(len(vertical), 2 * len(horizontal) - 2))
-    return np.minimum(rings, max(len(vertical), 2 * len(horizontal) - 2) // 2).astype(
-        int
-    )
-
-
-def _fold(X, image_shape):
-    """View rows as a stack; a row of unknown shape is an image one pixel high."""
-    if X.ndim > 2:
-        return X
-    return X.reshape(len(X), *(image_shape or (1, X.shape[1])))
-
-
-def _apply_in_batches(function, images, n_jobs, **params):
-    """Return `function(images)`, computed in batches by `n_jobs` threads."""
-    size = max(1, BATCH_VALUES // max(1, images[0].size))
-    batches = [slice(i, i + size) for i in range(0, len(images), size)]
-    if len(batches) == 1:
-        return function(images, **params)
-    parallel = Parallel(
-        n_jobs=n_jobs, prefer="threads", return_as="generator", batch_size=1
-    )
-    parts = parallel(delayed(function)(images[batch], **params) for batch in batches)
-    result = None
-    for batch, part in zip(batches, parts, strict=True):
-        if result is None:
-            result = np.empty((len(images), *part.shape[1:]), dtype=part.dtype)
-        result[batch] = part
-    return result
 
 
 def _subtract_denoised(images, denoise, params):

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import skfingerprint
 from skfingerprint import (
     AugmentedClassifier,
+    CooccurrenceTransformer,
     FingerprintClassifier,
     FingerprintTransformer,
     ResidualExtractor,
@@ -38,7 +39,8 @@ ESTIMATORS = [
     FingerprintClassifier(subtract_common=True),
     FingerprintTransformer(),
     SpectrumTransformer(),
-    SpectrumTransformer(block_size=8, radial=True),
+    SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
+    CooccurrenceTransformer(),
     AugmentedClassifier(FingerprintClassifier(), []),
     JPEGCompression(),
     Resize(),
@@ -144,7 +146,7 @@ def test_order_and_size_of_batches_change_nothing(estimator):
 
 @pytest.mark.parametrize("backend", ["threading", "loky", None])
 def test_n_jobs_changes_nothing(backend, monkeypatch):
-    monkeypatch.setattr("skfingerprint.residual.BATCH_VALUES", 5 * 20 * 24 * 3)
+    monkeypatch.setattr("skfingerprint._batches.BATCH_VALUES", 5 * 20 * 24 * 3)
     X, _ = COLOUR
     expected = ResidualExtractor().transform(X)
     if backend is None:
