@@ -4,12 +4,13 @@ from skfingerprint.augmentation import AugmentedClassifier
 from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
 from skfingerprint.pipeline import make_attribution_pipeline
-from skfingerprint.residual import ResidualExtractor
+from skfingerprint.residual import ChannelDecorrelator, ResidualExtractor
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AugmentedClassifier",
+    "ChannelDecorrelator",
     "CooccurrenceTransformer",
     "FingerprintClassifier",
     "FingerprintTransformer",

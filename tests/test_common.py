@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import skfingerprint
 from skfingerprint import (
     AugmentedClassifier,
+    ChannelDecorrelator,
     CooccurrenceTransformer,
     FingerprintClassifier,
     FingerprintTransformer,
@@ -41,6 +42,7 @@ ESTIMATORS = [
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
     CooccurrenceTransformer(),
+    ChannelDecorrelator(),
     AugmentedClassifier(FingerprintClassifier(), []),
     JPEGCompression(),
     Resize(),

@@ -4,10 +4,17 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GroupKFold, ShuffleSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintTransformer,
+    ResidualExtractor,
+    SpectrumTransformer,
+)
 from skfingerprint.datasets import make_fingerprint_images
 
 
@@ -185,3 +192,83 @@ def test_cross_validation_and_combinations(planted, residuals, subtract_common):
 def test_repr_of_a_pipeline_names_its_parts():
     pipeline = make_pipeline(ResidualExtractor(sigma=2), FingerprintClassifier())
     assert "ResidualExtractor(sigma=2)" in repr(pipeline)
+
+
+def test_cross_fitted_features_do_not_leak():
+    """On labels that say nothing, in-sample scores do, and cross-fitted ones don't."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 16, 16)).astype(np.float32)
+    y = np.repeat(np.arange(3), 20)
+    transformer = FingerprintTransformer()
+    honest = transformer.fit_transform(X, y)
+    leaky = transformer.transform(X)
+    assert np.mean(leaky.argmax(axis=1) == y) > 0.9
+    assert np.mean(honest.argmax(axis=1) == y) < 0.55
+    own, others = honest[np.arange(60), y], honest[y[:, None] != np.arange(3)]
+    assert abs(own.mean() - others.mean()) < 0.06
+
+
+def test_a_model_behind_cross_fitted_features_generalises(planted):
+    images, y = planted
+    X = ResidualExtractor().transform(images)
+    scores = {}
+    for cv in ("leaky", 5):
+        transformer = FingerprintTransformer(cv=5)
+        features = transformer.fit_transform(X[:60], y[:60])
+        if cv == "leaky":
+            features = transformer.transform(X[:60])
+        model = LogisticRegression(C=100).fit(features, y[:60])
+        loss = log_loss(y[60:], model.predict_proba(transformer.transform(X[60:])))
+        scores[cv] = loss
+    assert scores[5] < scores["leaky"]
+
+
+def test_transformer_is_the_classifier_and_names_its_columns(planted):
+    images, y = planted
+    X, names = ResidualExtractor().transform(images), np.array(["a", "b", "c"])[y]
+    transformer = FingerprintTransformer(subtract_common=True).fit(X[:60], names[:60])
+    expected = FingerprintClassifier(subtract_common=True).fit(X[:60], names[:60])
+    np.testing.assert_array_equal(
+        transformer.transform(X[60:]), expected.decision_function(X[60:])
+    )
+    frame = transformer.set_output(transform="pandas").transform(X[60:])
+    assert list(frame.columns) == ["correlation_a", "correlation_b", "correlation_c"]
+    two = names != "c"
+    assert FingerprintTransformer().fit_transform(X[two], names[two]).shape[1] == 2
+
+
+def test_cross_fitting_keeps_groups_together(planted):
+    images, y = planted
+    X = ResidualExtractor().transform(images)
+    groups = np.arange(len(y)) // 12
+    transformer = FingerprintTransformer(cv=GroupKFold(2))
+    found = transformer.fit_transform(X, y, groups=groups)
+    train, test = next(GroupKFold(2).split(X, y, groups))
+    expected = (
+        FingerprintClassifier().fit(X[train], y[train]).decision_function(X[test])
+    )
+    np.testing.assert_allclose(found[test], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cv", "y", "message"),
+    [
+        (1, [0, 0, 1, 1], "cv must be >= 2"),
+        (5, [0, 0, 0, 1], "1 of class"),
+        (ShuffleSplit(1, random_state=0), [0, 0, 1, 1, 0, 1, 0, 1], "hold out each"),
+    ],
+)
+def test_cross_fitting_is_checked(cv, y, message):
+    X = np.random.default_rng(0).normal(size=(len(y), 8))
+    with pytest.raises(ValueError, match=message):
+        FingerprintTransformer(cv=cv).fit_transform(X, y)
+
+
+def test_features_union_with_spectra(planted):
+    images, y = planted
+    union = make_union(
+        make_pipeline(ResidualExtractor(), FingerprintTransformer()),
+        make_pipeline(ResidualExtractor(sigma=1), SpectrumTransformer(radial=True)),
+    )
+    model = make_pipeline(union, StandardScaler(), LogisticRegression())
+    assert model.fit(images[:60], y[:60]).score(images[60:], y[60:]) > 0.9

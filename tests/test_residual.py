@@ -4,11 +4,19 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    cross_val_score,
+)
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor
-from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint import (
+    ChannelDecorrelator,
+    FingerprintClassifier,
+    ResidualExtractor,
+)
+from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.denoising import gaussian, wavelet_wiener
 
 
@@ -170,3 +178,40 @@ def test_memory_does_not_grow_with_the_number_of_images():
         workspace.append(tracemalloc.get_traced_memory()[1] - residuals.nbytes)
         tracemalloc.stop()
     assert workspace[1] < 1.2 * workspace[0]
+
+
+def test_whitened_channels_are_uncorrelated_whatever_their_order():
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(4, 16, 20, 3)) @ rng.normal(size=(3, 3))
+    white = ChannelDecorrelator(shrinkage=0).fit_transform(mixed)
+    for image in white.reshape(4, -1, 3):
+        np.testing.assert_allclose(image.T @ image / len(image), np.eye(3), atol=1e-9)
+    reverse = ChannelDecorrelator(shrinkage=0).fit_transform(mixed[..., ::-1])
+    np.testing.assert_allclose(reverse[..., ::-1], white, atol=1e-9)
+
+
+def test_whitening_of_grey_and_flat_residuals():
+    rng = np.random.default_rng(0)
+    grey = rng.normal(size=(3, 16, 20))
+    scaled = ChannelDecorrelator().fit_transform(grey)
+    ratio = scaled / grey
+    np.testing.assert_allclose(ratio, ratio[:, :1, :1] * np.ones_like(grey))
+    assert not ChannelDecorrelator().fit_transform(np.zeros((2, 8, 8, 3))).any()
+    with pytest.raises(ValueError, match=r"shrinkage must be >= 0, got -0\.1"):
+        ChannelDecorrelator(shrinkage=-0.1).fit(grey)
+
+
+def test_whitening_helps_on_real_networks():
+    data = load_generators()
+    folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
+    scores = [
+        cross_val_score(
+            make_pipeline(ResidualExtractor(), *steps, FingerprintClassifier()),
+            data.images,
+            data.target,
+            groups=data.groups,
+            cv=folds,
+        ).mean()
+        for steps in ([], [ChannelDecorrelator()])
+    ]
+    assert scores[1] > scores[0]

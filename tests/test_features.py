@@ -1,0 +1,193 @@
+import numpy as np
+import pytest
+from sklearn.pipeline import make_union
+
+from skfingerprint import (
+    CooccurrenceTransformer,
+    ResidualExtractor,
+    SpectrumTransformer,
+)
+from skfingerprint.datasets import load_generators
+from skfingerprint.features import LUMA_CHROMA
+from skfingerprint.spectrum import power_spectrum, radial_profile, welch_spectrum
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_generators().images[:12]
+
+
+def test_welch_of_one_block_is_the_windowed_power_spectrum():
+    block = np.random.default_rng(0).normal(size=(1, 16, 16))
+    window = np.outer(*[np.sin(np.pi * np.arange(16) / 16) ** 2] * 2)
+    window /= np.sqrt(np.mean(window**2))
+    expected = np.fft.ifftshift(power_spectrum(block[0] * window))[:, :9]
+    np.testing.assert_allclose(
+        welch_spectrum(block, block_size=None)[0], expected, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_welch_averages_blocks_that_reach_the_border():
+    stack = np.random.default_rng(0).normal(size=(2, 20, 30, 3)).astype(np.float32)
+    corners = [(i, j) for i in (0, 8, 4) for j in (0, 8, 14)]
+    assert {i for i, _ in corners} == {0, 4, 8}
+    blocks = [
+        welch_spectrum(stack[:, i : i + 16, j : j + 16], block_size=16)
+        for i in (0, 4)
+        for j in (0, 8, 14)
+    ]
+    np.testing.assert_allclose(
+        welch_spectrum(stack, block_size=16), np.mean(blocks, axis=0), rtol=1e-4
+    )
+
+
+def test_welch_of_white_noise_is_flat_and_calibrated():
+    noise = np.random.default_rng(0).normal(scale=3, size=(4, 256, 256))
+    power = welch_spectrum(noise, block_size=16).mean(axis=0)
+    # The mean of a block is no part of a residual's colour: all cells are alike.
+    np.testing.assert_allclose(power, 9, rtol=0.15)
+    assert power.mean() == pytest.approx(9, rel=0.02)
+
+
+@pytest.mark.parametrize("n_channels", [None, 1, 3])
+@pytest.mark.parametrize("radial", [False, True])
+def test_spectrum_features_have_names(n_channels, radial, images):
+    stack = images if n_channels == 3 else images[..., :1]
+    stack = stack[..., 0] if n_channels is None else stack
+    transformer = SpectrumTransformer(block_size=16, radial=radial)
+    features = transformer.fit_transform(stack)
+    names = transformer.get_feature_names_out()
+    assert features.shape == (12, len(names))
+    assert len(set(names)) == len(names)
+    assert features.shape[1] == (9 if radial else 144) * (n_channels or 1)
+
+
+def test_radial_features_are_means_over_rings():
+    noise = np.random.default_rng(0).normal(size=(1, 16, 16))
+    radial = SpectrumTransformer(block_size=16, radial=True).fit_transform(noise)
+    power = welch_spectrum(noise, block_size=16)[0]
+    radius = np.hypot(np.fft.fftfreq(16)[:, None], np.fft.rfftfreq(16)) * 16
+    ring = np.round(radius) == 3
+    assert radial[0, 3] == pytest.approx(np.log(power[ring].mean()), rel=1e-5)
+    assert len(radial_profile(power_spectrum(noise[0])).power) == radial.shape[1]
+
+
+def test_luma_and_chroma():
+    grey = np.full((1, 16, 16, 3), 77.0)
+    grey += np.random.default_rng(0).normal(size=(1, 16, 16, 1))
+    power = SpectrumTransformer(block_size=8, color_space="ycbcr").fit_transform(grey)
+    power = power.reshape(8, 5, 3)
+    np.testing.assert_allclose(power[..., 1:], np.log(np.float32(1e-3)), rtol=1e-4)
+    luma = SpectrumTransformer(block_size=8).fit_transform(grey[..., 0])
+    np.testing.assert_allclose(power[..., 0].ravel(), luma[0], atol=1e-3)
+    np.testing.assert_allclose(LUMA_CHROMA.sum(axis=1), [1, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "transformer", [SpectrumTransformer(block_size=16), CooccurrenceTransformer()]
+)
+def test_features_forget_position(transformer):
+    # One texture, cut at two offsets, against the spread between textures.
+    rng = np.random.default_rng(0)
+    textures = rng.normal(scale=20, size=(6, 140, 140))
+    for i, texture in enumerate(textures):
+        texture += np.roll(texture, i + 1, axis=1) + 128
+    textures = textures.clip(0, 255).astype(np.uint8)
+    here = transformer.fit_transform(textures[:, :128, :128])
+    there = transformer.fit_transform(textures[:, 7:135, 11:139])
+    moved = np.linalg.norm(here - there, axis=1)
+    others = np.linalg.norm(here[:, None] - here, axis=2)
+    assert moved.max() < 0.5 * others[others > 0].min()
+
+
+def literal_runs(plane, step, length):
+    """The features of one plane, counted run by run."""
+    features = []
+    for across in (False, True):
+        counts = {}
+        for axis in (0, 1):
+            signs = np.clip(np.rint(np.diff(plane, axis=axis) / step), -1, 1)
+            lines = signs if axis == 1 else signs.T
+            for line in lines.T if across else lines:
+                for start in range(len(line) - length + 1):
+                    run = tuple(line[start : start + length].astype(int))
+                    for r in (run, run[::-1]):
+                        for sign in (1, -1):
+                            key = tuple(sign * s for s in r)
+                            counts[key] = counts.get(key, 0) + 1
+        total = sum(counts.values())
+        runs = [()]
+        for _ in range(length):
+            runs = [(*run, s) for run in runs for s in (-1, 0, 1)]
+        features += [np.sqrt(counts.get(run, 0) / total) for run in runs]
+    return features
+
+
+@pytest.mark.parametrize(("step", "length"), [(1, 3), (3, 4), (2, 1)])
+def test_cooccurrences_equal_counting(step, length):
+    plane = np.random.default_rng(0).integers(0, 9, size=(12, 15))
+    found = CooccurrenceTransformer(steps=[step], length=length).fit_transform(
+        plane[None]
+    )
+    np.testing.assert_allclose(found[0], literal_runs(plane, step, length), atol=1e-6)
+
+
+def test_cooccurrence_names_and_order(images):
+    transformer = CooccurrenceTransformer(steps=[1, 4], length=2)
+    features = transformer.fit_transform(images)
+    names = transformer.get_feature_names_out()
+    assert features.shape == (12, 3 * 2 * 2 * 9) == (12, len(names))
+    assert names[0] == "cooccurrence_0_1_along_--"
+    assert names[-1] == "cooccurrence_2_4_across_++"
+    grey = transformer.fit_transform(np.full((1, 8, 8), 9, np.uint8))
+    assert names[:36][grey[0] == 1].tolist() == [
+        f"cooccurrence_0_{step}_{way}_00"
+        for step in (1, 4)
+        for way in ("along", "across")
+    ]
+    np.testing.assert_allclose(np.square(features).sum(axis=1), 12, rtol=1e-4)
+
+
+def test_small_images_have_no_runs():
+    assert not CooccurrenceTransformer().fit_transform(np.zeros((2, 4, 4))).any()
+
+
+def test_threads_change_nothing(monkeypatch, images):
+    for transformer in (SpectrumTransformer, CooccurrenceTransformer):
+        expected = transformer().fit_transform(images)
+        monkeypatch.setattr("skfingerprint._batches.BATCH_VALUES", 5 * images[0].size)
+        found = transformer(n_jobs=2).fit_transform(images)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_features_as_a_data_frame(images):
+    union = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
+    frame = union.set_output(transform="pandas").fit_transform(images)
+    assert frame.shape == (12, 120 + 2916)
+    assert frame.columns[0].startswith("spectrumtransformer__spectrum_0")
+
+
+@pytest.mark.parametrize(
+    ("transformer", "message"),
+    [
+        (SpectrumTransformer(block_size=0), "block_size must be an int >= 1 or None"),
+        (SpectrumTransformer(hop=1.5), "hop must be an int >= 1 or None, got 1.5"),
+        (SpectrumTransformer(color_space="lab"), 'color_space must be "rgb" or'),
+        (CooccurrenceTransformer(steps=()), "steps must hold numbers > 0"),
+        (CooccurrenceTransformer(steps=[1, -1]), "steps must hold numbers > 0"),
+        (CooccurrenceTransformer(length=8), "length must be an int in 1..7, got 8"),
+    ],
+)
+def test_parameters_are_checked(transformer, message, images):
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(images)
+
+
+def test_huge_values_are_refused():
+    with pytest.raises(ValueError, match="too large"):
+        SpectrumTransformer().fit(np.full((1, 16, 16), 1e30))
+
+
+def test_spectra_of_residuals_in_a_pipeline(images):
+    residuals = ResidualExtractor(sigma=1).fit_transform(images)
+    assert SpectrumTransformer().fit_transform(residuals).dtype == np.float32

@@ -1,0 +1,165 @@
+import builtins
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.pipeline import make_pipeline
+
+from skfingerprint.datasets import load_generators
+from skfingerprint.perturbation import (
+    Crop,
+    GaussianBlur,
+    GaussianNoise,
+    JPEGCompression,
+    Resize,
+    Shift,
+)
+
+ALL = [
+    JPEGCompression(75),
+    Resize(0.5),
+    GaussianBlur(1),
+    GaussianNoise(5),
+    Crop(3, 5, height=40, width=32),
+    Shift(3, -2),
+]
+EACH = pytest.mark.parametrize("perturbation", ALL, ids=repr)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_generators().images[:6]
+
+
+@EACH
+def test_uint8_out_whatever_comes_in(perturbation, images):
+    expected = perturbation.fit_transform(images)
+    assert expected.dtype == np.uint8
+    for dtype in (np.float32, np.float64, np.int32):
+        found = perturbation.fit_transform(images.astype(dtype))
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        perturbation.fit_transform(images + 0.3),
+        expected,  # rounded, as in a file
+    )
+
+
+@EACH
+def test_each_image_by_itself(perturbation, images):
+    whole = perturbation.fit_transform(images)
+    np.testing.assert_array_equal(perturbation.fit_transform(images[4:5]), whole[4:5])
+    np.testing.assert_array_equal(perturbation.fit_transform(images), whole)
+
+
+@EACH
+def test_grey_images(perturbation, images):
+    grey = images[..., 0]
+    flat = perturbation.fit_transform(grey)
+    assert flat.ndim == 3
+    np.testing.assert_array_equal(
+        perturbation.fit_transform(grey[..., None])[..., 0], flat
+    )
+
+
+@EACH
+def test_the_input_is_left_as_it_is(perturbation, images):
+    before = images.copy()
+    perturbation.fit_transform(images)
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_jpeg_is_pillows(images, subsampling):
+    found = JPEGCompression(60, subsampling=subsampling).fit_transform(images)
+    file = io.BytesIO()
+    Image.fromarray(images[2]).save(file, "JPEG", quality=60, subsampling=subsampling)
+    np.testing.assert_array_equal(found[2], np.asarray(Image.open(file)))
+
+
+def test_jpeg_quality_orders_the_error(images):
+    errors = [
+        np.abs(JPEGCompression(q).fit_transform(images).astype(int) - images).mean()
+        for q in (50, 75, 95, 100)
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] > 0
+
+
+def test_resize_is_pillows(images):
+    found = Resize(0.75, resample="bicubic", restore=False).fit_transform(images)
+    expected = Image.fromarray(images[1]).resize((48, 48), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(found[1], np.asarray(expected))
+    assert Resize(0.75).fit_transform(images).shape == images.shape
+    assert Resize(1.5, restore=False).fit_transform(images[..., 0]).shape == (6, 96, 96)
+
+
+def test_blur_keeps_flat_areas_and_channels(images):
+    flat = np.full((1, 16, 16, 3), (10, 100, 200), np.uint8)
+    np.testing.assert_array_equal(GaussianBlur(2).fit_transform(flat), flat)
+    assert GaussianBlur(2).fit_transform(images).std() < images.std()
+
+
+def test_noise_has_its_deviation_and_seed():
+    grey = np.full((4, 100, 100), 128, np.uint8)
+    grey += np.arange(4, dtype=np.uint8)[:, None, None]
+    noisy = GaussianNoise(5).fit_transform(grey).astype(int) - grey
+    assert noisy.std() == pytest.approx(5, rel=0.02)
+    assert abs(noisy.mean()) < 0.1
+    first, second = noisy[0].ravel(), noisy[1].ravel()
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.05
+    other = GaussianNoise(5, random_state=1).fit_transform(grey).astype(int) - grey
+    assert (other != noisy).mean() > 0.5
+
+
+def test_crop_and_shift_move_pixels(images):
+    crop = Crop(3, 5, height=40, width=32).fit_transform(images)
+    np.testing.assert_array_equal(crop, images[:, 3:43, 5:37])
+    np.testing.assert_array_equal(Crop().fit_transform(images), images)
+    shifted = Shift(3, -2).fit_transform(images)
+    np.testing.assert_array_equal(shifted[:, 3:, :-2], images[:, :-3, 2:])
+    np.testing.assert_array_equal(shifted[:, 2, :-2], images[:, 0, 2:])
+    np.testing.assert_array_equal(Shift(0, 0).fit_transform(images), images)
+
+
+def test_a_chain_is_a_pipeline(images):
+    chain = make_pipeline(Resize(0.5), JPEGCompression(75))
+    expected = JPEGCompression(75).fit_transform(Resize(0.5).fit_transform(images))
+    np.testing.assert_array_equal(chain.fit_transform(images), expected)
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "message"),
+    [
+        (JPEGCompression(0), "quality must be an int in 1..100, got 0"),
+        (JPEGCompression(75.5), "quality must be an int"),
+        (JPEGCompression(subsampling="4:1:1"), "subsampling must be one of"),
+        (Resize(0), "scale must be > 0"),
+        (Resize(resample="area"), "resample must be one of"),
+        (GaussianBlur(-1), "std must be > 0, got -1"),
+        (GaussianNoise(np.nan), "std must be > 0"),
+        (GaussianNoise(random_state=None), "random_state must be an int >= 0"),
+        (Crop(-1), "top must be an int >= 0"),
+        (Crop(height=0), "height must be an int >= 1"),
+        (Crop(30, height=40), r"\[30:70, 0:64\] does not fit into images of 64 x 64"),
+        (Crop(64), "does not fit"),
+        (Shift(0.5), "down must be an int"),
+    ],
+)
+def test_parameters_are_checked(perturbation, message, images):
+    with pytest.raises(ValueError, match=message):
+        perturbation.fit_transform(images)
+
+
+def test_without_pillow_the_remedy_is_named(monkeypatch, images):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("PIL"):
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    for perturbation in (JPEGCompression(), Resize()):
+        with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[images\]'"):
+            perturbation.fit_transform(images)
