@@ -1,4 +1,4 @@
-"""How much compression, resizing, blur, noise and cropping do attributions survive?
+"""Print what attributions survive: compression, resizing, blur, noise and crops.
 
 ``python benchmarks/robustness.py DATA --out docs/images`` where DATA holds
 `manifest.csv` and the images of `registry/` and `wild/`. Fits on the reference split,

@@ -91,16 +91,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         fitted = clone(self.estimator)
         first, rest = _split_stateless(fitted)
-        copies = [_transform(first, X)]
-        for perturbation in self.perturbations:
-            copies.append(_transform(first, clone(perturbation).fit_transform(X)))
-        if len(copies) > 1:
-            # Copies of one image stand side by side, so that unshuffled folds inside
-            # the classifier, as of a calibration, do not tear them apart.
-            n = len(copies)
-            copies = [np.stack(copies, axis=1).reshape(-1, *np.shape(copies[0])[1:])]
-            y = np.repeat(np.asarray(y), n)
-        rest.fit(copies[0], y)
+        rest.fit(*_make_copies(X, y, self.perturbations, first))
         if rest is not fitted:
             fitted.steps[len(first) :] = rest.steps
         self.estimator_ = fitted
@@ -188,6 +179,24 @@ def _is_stateless(step):
     if isinstance(step, FeatureUnion):
         return all(_is_stateless(part) for _, part in step.transformer_list)
     return hasattr(step, "transform") and not get_tags(step).requires_fit
+
+
+def _make_copies(X, y, perturbations, steps):
+    """Return the images and their copies, transformed, and the labels of all.
+
+    Copies of one image stand side by side, so that unshuffled folds inside the
+    classifier, as of a calibration, do not tear them apart.
+    """
+    original = np.asarray(_transform(steps, X))
+    if not len(perturbations):
+        return original, y
+    n = 1 + len(perturbations)
+    shape = (len(original), n, *original.shape[1:])
+    copies = np.empty(shape, dtype=original.dtype)
+    copies[:, 0] = original
+    for i, perturbation in enumerate(perturbations):
+        copies[:, i + 1] = _transform(steps, clone(perturbation).fit_transform(X))
+    return copies.reshape(-1, *shape[2:]), np.repeat(np.asarray(y), n)
 
 
 def _transform(steps, X):

@@ -1,11 +1,21 @@
-"""Correlation of residuals with fingerprints (eq. 5), as one matrix product."""
+"""Correlation of residuals with fingerprints (eq. 5), aligned or over shifts.
+
+Without shifts, all pairs are one matrix product. Over shifts they are Fourier
+transforms, and a peak is judged by its energy (PCE).
+"""
+
+from numbers import Integral
 
 import numpy as np
+from scipy import fft, special
+from sklearn.utils import Bunch
 
 # Below this share of its energy, the variance of a float32 vector is rounding.
 RESOLUTION = 1e-12
 # Values that are converted to float64 at a time: they stay in the cache.
 BLOCK_VALUES = 2**17
+# Values of surfaces that are held at a time.
+SURFACE_VALUES = 2**22
 
 
 def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
@@ -71,6 +81,265 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     correlations[varied] /= np.sqrt(squares[varied, np.newaxis])
     correlations[~varied] = 0
     return np.clip(correlations, -1, 1).astype(residuals.dtype)
+
+
+def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
+    """Correlate residuals with fingerprints at all cyclic shifts.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, height, width[, n_channels])
+        Residuals, in grey levels.
+    fingerprints : ndarray of shape (n_classes, height, width[, n_channels])
+        Fingerprints of the same size, in grey levels.
+    n_jobs : int, default=None
+        Threads of the Fourier transforms; -1 for all processors.
+
+    Returns
+    -------
+    surfaces : ndarray of shape (n_samples, n_classes, height, width), float32
+        Eq. 5 at each shift: `surfaces[i, k, down, right]` is the correlation of
+        residual i with fingerprint k if pixel (0, 0) of the residual lies on pixel
+        (down, right) of the fingerprint. Negative shifts count from the end, and what
+        leaves on one side comes in on the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.correlation import correlation_surfaces
+    >>> fingerprint = np.random.default_rng(0).normal(size=(1, 16, 16))
+    >>> cropped = np.roll(fingerprint, (-3, -5), axis=(1, 2))
+    >>> surface = correlation_surfaces(cropped, fingerprint)[0, 0]
+    >>> np.argwhere(surface > 0.9).tolist()
+    [[3, 5]]
+    """
+    return _multiply_spectra(
+        _unit_spectra(residuals, n_jobs),
+        _unit_spectra(fingerprints, n_jobs),
+        residuals.shape[1:3],
+        n_jobs,
+    )
+
+
+def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
+    """Judge the peak of correlation surfaces by its energy.
+
+    Parameters
+    ----------
+    surfaces : ndarray of shape (..., height, width)
+        As of :func:`correlation_surfaces`.
+    max_shift : int or "full", default=0
+        Search the peak among shifts of at most this many pixels up, down, left and
+        right. Search only what can be: each shift more raises false alarms.
+    neighbourhood : int, default=11
+        Side of the square around the peak that is no part of the mean energy; it wraps
+        around the borders. At most half of a side of the surface is left out.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        pce : ndarray of shape (...)
+            With the sign of the peak.
+        peak : ndarray of shape (...)
+            Correlation at the peak, the largest one.
+        shift : ndarray of shape (..., 2), int
+            (down, right), each in -max_shift..max_shift.
+
+    Notes
+    -----
+    ``sign(peak) peak^2 / mean(surface^2 outside the neighbourhood)`` [1]_. For cameras
+    60 is a usual threshold.
+
+    References
+    ----------
+    .. [1] M. Goljan, J. Fridrich, T. Filler, "Large Scale Test of Sensor Fingerprint
+       Camera Identification", SPIE, 2009. :doi:`10.1117/12.805701`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.correlation import (
+    ...     correlation_surfaces, peak_to_correlation_energy)
+    >>> rng = np.random.default_rng(0)
+    >>> fingerprint, noise = rng.normal(size=(2, 1, 64, 64))
+    >>> cropped = np.roll(fingerprint + 4 * noise, (-3, -5), axis=(1, 2))
+    >>> surface = correlation_surfaces(cropped, fingerprint)[0, 0]
+    >>> aligned = peak_to_correlation_energy(surface)
+    >>> print(f"{aligned.pce:.1f} at {aligned.shift.tolist()}")
+    -4.8 at [0, 0]
+    >>> searched = peak_to_correlation_energy(surface, max_shift=8)
+    >>> print(f"{searched.pce:.1f} at {searched.shift.tolist()}")
+    218.0 at [3, 5]
+    """
+    if not isinstance(neighbourhood, Integral) or neighbourhood < 1:
+        raise ValueError(f"neighbourhood must be an int >= 1, got {neighbourhood!r}.")
+    peak, shift = _find_peaks(surfaces, max_shift)
+    height, width = surfaces.shape[-2:]
+    flat = surfaces.reshape(-1, height, width)
+    sides = [min(neighbourhood, n // 2 // 2 * 2 + 1) for n in (height, width)]
+    total = np.einsum("kij,kij->k", flat, flat, dtype=np.float64)
+    inside = np.zeros(len(flat))
+    places = shift.reshape(-1, 2)
+    everything = np.arange(len(flat))
+    for down in range(-(sides[0] // 2), sides[0] // 2 + 1):
+        for right in range(-(sides[1] // 2), sides[1] // 2 + 1):
+            rows = (places[:, 0] + down) % height
+            columns = (places[:, 1] + right) % width
+            inside += np.square(flat[everything, rows, columns], dtype=np.float64)
+    count = height * width - sides[0] * sides[1]
+    energy = np.maximum(total - inside, 0).reshape(peak.shape) / max(count, 1)
+    squares = np.square(peak, dtype=np.float64)
+    usable = energy > RESOLUTION * squares
+    pce = np.sign(peak) * np.divide(
+        squares, energy, out=np.zeros_like(energy), where=usable
+    )
+    return Bunch(pce=pce, peak=peak, shift=shift)
+
+
+def false_alarm_probability(pce, n_shifts=1, *, log10=True):
+    """Probability that an image of another source reaches a PCE.
+
+    The surface is taken as white Gaussian noise. Real residuals are not white: the
+    probability is a lower bound, and :class:`skfingerprint.FingerprintDetector` learns
+    from data instead.
+
+    Parameters
+    ----------
+    pce : array-like
+        As of :func:`peak_to_correlation_energy`, with sign.
+    n_shifts : int, default=1
+        Number of shifts among which the peak was searched: `(2 * max_shift + 1) ** 2`,
+        or `height * width` for "full".
+    log10 : bool, default=True
+        Return the decimal logarithm, which does not underflow.
+
+    Returns
+    -------
+    probability : ndarray of the shape of `pce`
+
+    Notes
+    -----
+    ``Q(sqrt(pce))`` for a known alignment, ``1 - (1 - Q(sqrt(pce)))^m`` for the best of
+    m shifts, Q being the tail of the normal distribution.
+
+    Examples
+    --------
+    >>> from skfingerprint.correlation import false_alarm_probability
+    >>> false_alarm_probability([0, 60, 10_000]).round(2)
+    array([-3.00000e-01, -1.43200e+01, -2.17387e+03])
+    >>> false_alarm_probability([60], n_shifts=17**2).round(2)
+    array([-11.86])
+    """
+    if not isinstance(n_shifts, Integral) or n_shifts < 1:
+        raise ValueError(f"n_shifts must be an int >= 1, got {n_shifts!r}.")
+    pce = np.asarray(pce, dtype=np.float64)
+    single = special.log_ndtr(-np.sign(pce) * np.sqrt(np.abs(pce)))
+    # log(1 - (1 - p)^m); for a tiny p, which exp would lose, it is log(m p).
+    with np.errstate(divide="ignore"):
+        several = np.log(-np.expm1(n_shifts * np.log1p(-np.exp(single))))
+    natural = np.where(single < -30, single + np.log(n_shifts), several)
+    return natural / np.log(10) if log10 else np.exp(natural)
+
+
+def search_shifts(
+    residuals, fingerprints, *, max_shift, statistic="correlation", n_jobs=None
+):
+    """Best score of each residual with each fingerprint over shifts.
+
+    Batched: memory holds the spectra of the fingerprints and the surfaces of a few
+    residuals at a time.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, height, width[, n_channels])
+        Residuals, in grey levels.
+    fingerprints : ndarray of shape (n_classes, height, width[, n_channels])
+        Fingerprints of the same size, in grey levels.
+    max_shift : int or "full"
+        As in :func:`peak_to_correlation_energy`.
+    statistic : {"correlation", "pce"}, default="correlation"
+        The largest correlation, or its peak-to-correlation energy.
+    n_jobs : int, default=None
+        Threads of the Fourier transforms; -1 for all processors.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        scores : ndarray of shape (n_samples, n_classes)
+            Correlations or PCEs.
+        shifts : ndarray of shape (n_samples, n_classes, 2), int
+            (down, right) at which each was found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.correlation import search_shifts
+    >>> fingerprints = np.random.default_rng(0).normal(size=(2, 16, 16))
+    >>> cropped = np.roll(fingerprints[:1], (-3, 2), axis=(1, 2))
+    >>> found = search_shifts(cropped, fingerprints, max_shift=4)
+    >>> found.scores[0, 0].round(3), found.shifts[0, 0].tolist()
+    (np.float32(1.0), [3, -2])
+    """
+    size = fingerprints.shape[1:3]
+    spectra = _unit_spectra(fingerprints, n_jobs)
+    n_samples, n_classes = len(residuals), len(fingerprints)
+    scores = np.empty((n_samples, n_classes), dtype=np.float32)
+    shifts = np.empty((n_samples, n_classes, 2), dtype=np.intp)
+    step = max(1, SURFACE_VALUES // (n_classes * size[0] * size[1]))
+    for start in range(0, n_samples, step):
+        part = slice(start, start + step)
+        surfaces = _multiply_spectra(
+            _unit_spectra(residuals[part], n_jobs), spectra, size, n_jobs
+        )
+        if statistic == "pce":
+            result = peak_to_correlation_energy(surfaces, max_shift=max_shift)
+            scores[part], shifts[part] = result.pce, result.shift
+        else:
+            scores[part], shifts[part] = _find_peaks(surfaces, max_shift)
+    return Bunch(scores=scores, shifts=shifts)
+
+
+def _unit_spectra(stack, n_jobs):
+    """Half spectra of images at zero mean and unit norm, channels last."""
+    images = stack.reshape(*stack.shape[:3], -1).astype(np.float32)
+    axes = (1, 2, 3)
+    energies = np.square(images).sum(axis=axes, keepdims=True, dtype=np.float64)
+    images -= images.mean(axis=axes, keepdims=True, dtype=np.float64)
+    squares = np.square(images).sum(axis=axes, keepdims=True, dtype=np.float64)
+    varied = squares > RESOLUTION * energies
+    scale = np.where(varied, 1 / np.sqrt(np.where(varied, squares, 1)), 0)
+    images *= scale.astype(np.float32)
+    return fft.rfft2(images, axes=(1, 2), workers=n_jobs)
+
+
+def _multiply_spectra(residuals, fingerprints, size, n_jobs):
+    """Surfaces of all pairs from their spectra; channels are added up."""
+    products = np.zeros((len(residuals), *fingerprints.shape[:3]), dtype=np.complex64)
+    for channel in range(fingerprints.shape[3]):
+        products += residuals[:, None, ..., channel].conj() * fingerprints[..., channel]
+    return fft.irfft2(products, s=size, axes=(2, 3), workers=n_jobs)
+
+
+def _find_peaks(surfaces, max_shift):
+    """Return the largest value within the allowed shifts, and its shift."""
+    height, width = surfaces.shape[-2:]
+    rows, columns = (_allowed_shifts(n, max_shift) for n in (height, width))
+    allowed = surfaces[..., rows % height, :][..., columns % width]
+    flat = allowed.reshape(*allowed.shape[:-2], -1)
+    best = flat.argmax(axis=-1)
+    peak = np.take_along_axis(flat, best[..., None], axis=-1)[..., 0]
+    shift = np.stack([rows[best // len(columns)], columns[best % len(columns)]], -1)
+    return peak, shift
+
+
+def _allowed_shifts(length, max_shift):
+    """Return the shifts along an axis, smallest first, each cyclic one once."""
+    if max_shift == "full":
+        max_shift = length
+    elif not isinstance(max_shift, Integral) or max_shift < 0:
+        raise ValueError(f'max_shift must be an int >= 0 or "full", got {max_shift!r}.')
+    low, high = max(-max_shift, -((length - 1) // 2)), min(max_shift, length // 2)
+    return np.array(sorted(range(low, high + 1), key=abs))
 
 
 def _moments(rows):

@@ -221,7 +221,8 @@ class CooccurrenceTransformer(_FeatureTransformer):
     Parameters
     ----------
     steps : sequence of float, default=(1.0, 3.0)
-        Steps in grey levels, each > 0: a set of features for each.
+        Steps in grey levels, each > 0: a set of features of luma for each. Chroma,
+        which varies less, has features of the first one only.
     length : int, default=5
         Number of differences in a run, 1..7: 3 ** length features for a step, channel
         and direction.
@@ -253,7 +254,7 @@ class CooccurrenceTransformer(_FeatureTransformer):
     >>> from skfingerprint.datasets import load_generators
     >>> transformer = CooccurrenceTransformer()
     >>> transformer.fit_transform(load_generators().images[:10]).shape
-    (10, 2916)
+    (10, 1944)
     >>> transformer.get_feature_names_out()[0]
     'cooccurrence_0_1_along_-----'
     """
@@ -283,7 +284,7 @@ class CooccurrenceTransformer(_FeatureTransformer):
         names = [
             f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
             for channel in range(n_channels)
-            for step in self.steps
+            for step in (self.steps if channel == 0 else self.steps[:1])
             for direction in ("along", "across")
             for run in runs
         ]
@@ -329,8 +330,9 @@ def _count_cooccurrences(images, steps, length):
     """Return rows of features: channels, steps, directions, runs."""
     planes = _to_luma_chroma(images)
     planes = planes[..., None] if planes.ndim == 3 else planes
-    planes = np.moveaxis(np.rint(planes), 3, 0)
-    rows = [_count_runs(plane, step, length) for plane in planes for step in steps]
+    luma, *chroma = np.moveaxis(np.rint(planes), 3, 0)
+    rows = [_count_runs(luma, step, length) for step in steps]
+    rows += [_count_runs(plane, steps[0], length) for plane in chroma]
     return np.concatenate(rows, axis=1)
 
 

@@ -8,8 +8,9 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skfingerprint._batches import fold
 from skfingerprint._validation import restore_on_error, validate_images
-from skfingerprint.correlation import correlation_matrix
+from skfingerprint.correlation import correlation_matrix, search_shifts
 
 FLOATS = [np.float32, np.float64]
 
@@ -27,10 +28,25 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
+    statistic : {"correlation", "pce"}, default="correlation"
+        Score: the correlation itself, or the energy of its peak against the rest of the
+        surface of all shifts (:func:`~skfingerprint.correlation.\
+peak_to_correlation_energy`), which tells how unlikely it is.
+    max_shift : int or "full", default=0
+        Search the best score over shifts of at most this many pixels up, down, left and
+        right, as for images that were cropped. Each shift more raises the chance of a
+        false match: search only what can be.
     subtract_common : bool, default=False
         Subtract the mean of all fingerprints from residuals and fingerprints before
         they are correlated. It helps with many sources that share a pattern, and
         takes the meaning of a plain correlation from the scores, above all with two.
+        Needs aligned images, `max_shift=0`.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels) of the residual in each row of a
+        2-D X. Without it, a row is an image one pixel high.
+    n_jobs : int, default=None
+        Number of threads of the Fourier transforms of "pce" and `max_shift`; -1 for
+        all processors.
 
     Attributes
     ----------
@@ -51,6 +67,9 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
+    Aligned correlations are one matrix product. "pce" and `max_shift` take Fourier
+    transforms, a few residuals at a time.
+
     Fingerprint, eq. 3 of [1]_: ``F = mean_i R_i``. Score, eq. 5: the inner product of
     residual and fingerprint, both brought to zero mean and unit norm, all pixels and
     channels as one vector. The largest correlation is the smallest distance.
@@ -79,10 +98,29 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
     >>> there = FingerprintClassifier().fit(residuals[40:], y[40:])
     >>> here.merge(there).class_weight_sum_.tolist()
     [40.0, 40.0, 40.0]
+
+    Images that were cropped still match under a search, which finds the crop:
+
+    >>> cropped = np.roll(residuals, (-3, 2), axis=(1, 2))
+    >>> search = FingerprintClassifier(max_shift=4).fit(residuals, y)
+    >>> search.find_shifts(cropped[:1])[0, y[0]].tolist()
+    [3, -2]
     """
 
-    def __init__(self, *, subtract_common=False):
+    def __init__(
+        self,
+        *,
+        statistic="correlation",
+        max_shift=0,
+        subtract_common=False,
+        image_shape=None,
+        n_jobs=None,
+    ):
+        self.statistic = statistic
+        self.max_shift = max_shift
         self.subtract_common = subtract_common
+        self.image_shape = image_shape
+        self.n_jobs = n_jobs
 
     def fit(self, X, y, sample_weight=None):
         """Average the residuals of each class into its fingerprint.
@@ -181,7 +219,7 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X):
-        """Correlate residuals with the fingerprints.
+        """Score residuals against the fingerprints.
 
         Parameters
         ----------
@@ -192,12 +230,13 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Correlations, in [-1, 1]. For two classes the second's minus the first's.
+            Correlations, in [-1, 1], or PCEs. For two classes the second's minus the
+            first's.
         """
-        correlations = self._correlate(X)
+        scores = self._correlate(X)
         if len(self.classes_) == 2:
-            return correlations[:, 1] - correlations[:, 0]
-        return correlations
+            return scores[:, 1] - scores[:, 0]
+        return scores
 
     def predict(self, X):
         """Name the source of each residual.
@@ -211,26 +250,90 @@ class FingerprintClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The class of the largest correlation.
+            The class of the largest score.
         """
-        correlations = self._correlate(X)
-        return self.classes_[correlations.argmax(axis=1)]
+        scores = self._correlate(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def find_shifts(self, X):
+        """Return the shift at which each score is found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        shifts : ndarray of shape (n_samples, n_classes, 2), int
+            (down, right): pixel (0, 0) of the residual lies on that pixel of the
+            fingerprint.
+        """
+        return self._search(self._check_fitted(X)).shifts
 
     def _correlate(self, X):
+        """Return the scores of all classes, two included."""
+        X = self._check_fitted(X)
+        if self.statistic == "correlation" and self.max_shift == 0:
+            return correlation_matrix(
+                _rows(X),
+                _rows(self.fingerprints_),
+                subtract_common=self.subtract_common,
+            )
+        return self._search(X).scores
+
+    def _search(self, X):
+        residuals, fingerprints = (
+            fold(stack, self.image_shape) for stack in (X, self.fingerprints_)
+        )
+        if self.subtract_common:
+            common = fingerprints.mean(axis=0)
+            residuals, fingerprints = residuals - common, fingerprints - common
+        return search_shifts(
+            residuals,
+            fingerprints,
+            max_shift=self.max_shift,
+            statistic=self.statistic,
+            n_jobs=self.n_jobs,
+        )
+
+    def _check_fitted(self, X):
         check_is_fitted(self)
+        self._check_parameters()
         if not self.class_weight_sum_.all():
             empty = self.classes_[self.class_weight_sum_ == 0].tolist()
             raise ValueError(
                 f"classes {empty} have no images yet: call partial_fit with some."
             )
-        X = validate_images(self, X, dtype=FLOATS, reset=False)
-        return correlation_matrix(
-            _rows(X), _rows(self.fingerprints_), subtract_common=self.subtract_common
+        return self._validate(X, reset=False)
+
+    def _check_parameters(self):
+        if self.statistic not in ("correlation", "pce"):
+            raise ValueError(
+                f'statistic must be "correlation" or "pce", got {self.statistic!r}.'
+            )
+        if self.max_shift != "full" and (
+            not isinstance(self.max_shift, Integral) or self.max_shift < 0
+        ):
+            raise ValueError(
+                f'max_shift must be an int >= 0 or "full", got {self.max_shift!r}.'
+            )
+        if self.subtract_common and self.max_shift != 0:
+            raise ValueError(
+                "subtract_common needs aligned images: set max_shift=0, or "
+                "subtract_common=False."
+            )
+
+    def _validate(self, X, y="no_validation", *, reset):
+        return validate_images(
+            self, X, y, dtype=FLOATS, reset=reset, image_shape=self.image_shape
         )
 
     def _update(self, X, y, classes, sample_weight, *, reset):
         """Add residuals to the means; `classes=None` takes the classes of y."""
-        X, y = validate_images(self, X, y, dtype=FLOATS, reset=reset)
+        self._check_parameters()
+        X, y = self._validate(X, y, reset=reset)
         check_classification_targets(y)
         weights = _check_sample_weight(
             sample_weight, X, dtype=X.dtype, ensure_non_negative=True

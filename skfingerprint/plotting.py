@@ -14,7 +14,6 @@ from sklearn.metrics import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import unique_labels
 
-from skfingerprint.correlation import correlation_matrix
 from skfingerprint.metrics import (
     average_correlation_matrix,
     energy_curve,
@@ -1141,11 +1140,5 @@ def _split(estimator):
 def _correlate(estimator, X):
     """Correlations with each fingerprint, two classes included, and the classes."""
     before, classifier = _split(estimator)
-    residuals = np.asarray(X if before is None else before.transform(X))
-    fingerprints = classifier.fingerprints_
-    correlations = correlation_matrix(
-        residuals.reshape(len(residuals), -1),
-        fingerprints.reshape(len(fingerprints), -1),
-        subtract_common=classifier.subtract_common,
-    )
-    return correlations, classifier.classes_
+    residuals = X if before is None else before.transform(X)
+    return classifier._correlate(residuals), classifier.classes_

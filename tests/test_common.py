@@ -38,6 +38,8 @@ ESTIMATORS = [
     ResidualExtractor(cycle_spins=4),
     FingerprintClassifier(),
     FingerprintClassifier(subtract_common=True),
+    FingerprintClassifier(statistic="pce"),
+    FingerprintClassifier(max_shift=2),
     FingerprintTransformer(),
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
