@@ -187,9 +187,10 @@ def _make_copies(X, y, perturbations, steps):
     Copies of one image stand side by side, so that unshuffled folds inside the
     classifier, as of a calibration, do not tear them apart.
     """
-    original = np.asarray(_transform(steps, X))
+    original = _transform(steps, X)
     if not len(perturbations):
         return original, y
+    original = np.asarray(original)
     n = 1 + len(perturbations)
     shape = (len(original), n, *original.shape[1:])
     copies = np.empty(shape, dtype=original.dtype)

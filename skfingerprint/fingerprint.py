@@ -508,22 +508,26 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         return FingerprintClassifier(subtract_common=self.subtract_common)
 
     def _make_splitter(self, y):
-        """Return the splitter; a number is limited by the smallest class."""
-        if not isinstance(self.cv, Integral):
-            return check_cv(self.cv, y, classifier=True)
-        names, counts = np.unique(y, return_counts=True)
-        if self.cv < 2 or counts.min() < 2:
-            raise ValueError(
-                f"cv must be >= 2, and each class needs at least 2 residuals; got cv="
-                f"{self.cv} and {counts.min()} of class {names[counts.argmin()]!r}."
-            )
-        return StratifiedKFold(min(self.cv, counts.min()))
+        if isinstance(self.cv, Integral):
+            return make_stratified_splitter(self.cv, y)
+        return check_cv(self.cv, y, classifier=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def make_stratified_splitter(n_splits, y):
+    """Return stratified folds, at most as many as the smallest class has members."""
+    names, counts = np.unique(y, return_counts=True)
+    if n_splits < 2 or counts.min() < 2:
+        raise ValueError(
+            f"cv must be >= 2, and each class needs at least 2 residuals; got cv="
+            f"{n_splits} and {counts.min()} of class {names[counts.argmin()]!r}."
+        )
+    return StratifiedKFold(min(n_splits, counts.min()))
 
 
 def _rows(stack):

@@ -6,6 +6,8 @@ from numbers import Integral, Real
 
 import numpy as np
 import pywt
+from scipy import fft
+from scipy.ndimage import uniform_filter
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -238,7 +240,84 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-class ChannelDecorrelator(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _Cleaner(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Validate residuals, fold rows and clean each residual by `_clean`."""
+
+    def fit(self, X, y=None):
+        """Check the parameters and the shape of the residuals; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        self._check_parameters()
+        with restore_on_error(self):
+            self._validate(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Clean each residual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        cleaned : ndarray of the shape of X
+        """
+        self._check_parameters()
+        X = self._validate(X, reset=False)
+        images = fold(X, self.image_shape)
+        planes = images.reshape(*images.shape[:3], -1)
+        return apply_in_batches(self._clean, planes, None).reshape(X.shape)
+
+    @available_if(_has_flat_features)
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns, for flat rows: those of the input.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+    def _validate(self, X, *, reset):
+        return validate_images(
+            self,
+            X,
+            dtype=[np.float32, np.float64],
+            reset=reset,
+            image_shape=self.image_shape,
+        )
+
+    def _check_parameters(self):
+        pass
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class ChannelDecorrelator(_Cleaner):
     """Whiten the channels of each residual: equal variances, no correlation.
 
     Red, green and blue residuals resemble each other, by the scene and by most
@@ -288,44 +367,8 @@ class ChannelDecorrelator(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         self.shrinkage = shrinkage
         self.image_shape = image_shape
 
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the residuals; nothing is learned.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : ChannelDecorrelator
-        """
-        self._check_parameters()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Whiten the channels of each residual.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals.
-
-        Returns
-        -------
-        white : ndarray of the shape of X
-        """
-        self._check_parameters()
-        X = self._validate(X, reset=False)
-        images = fold(X, self.image_shape)
-        n_channels = images.shape[3] if images.ndim == 4 else 1
-        pixels = images.reshape(len(images), -1, n_channels)
+    def _clean(self, planes):
+        pixels = planes.reshape(len(planes), -1, planes.shape[3])
         moments = np.matmul(pixels.transpose(0, 2, 1), pixels) / pixels.shape[1]
         variances, axes = np.linalg.eigh(moments)
         variances = np.maximum(variances, 0)
@@ -333,43 +376,136 @@ class ChannelDecorrelator(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         scales = np.zeros_like(variances)
         np.power(variances, -0.5, out=scales, where=variances > 1e-12)
         mixing = (axes * scales[:, None]) @ axes.transpose(0, 2, 1)
-        return np.matmul(pixels, mixing.astype(pixels.dtype)).reshape(X.shape)
-
-    @available_if(_has_flat_features)
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns, for flat rows: those of the input.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the columns of X.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-        """
-        return super().get_feature_names_out(input_features)
-
-    def _validate(self, X, *, reset):
-        return validate_images(
-            self,
-            X,
-            dtype=[np.float32, np.float64],
-            reset=reset,
-            image_shape=self.image_shape,
-        )
+        return np.matmul(pixels, mixing.astype(pixels.dtype)).reshape(planes.shape)
 
     def _check_parameters(self):
         value = self.shrinkage
         if not isinstance(value, Real) or not 0 <= value < np.inf:
             raise ValueError(f"shrinkage must be >= 0, got {value!r}.")
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.input_tags.three_d_array = True
-        return tags
+
+class LinearPatternRemover(_Cleaner):
+    """Subtract row and column means on the four sub-lattices of a Bayer pattern.
+
+    Cameras of one model share patterns of rows, columns and colour interpolation, which
+    make fingerprints of different devices resemble each other ("zero-mean total").
+    For cameras only: in images of networks these patterns are the fingerprint.
+
+    Stateless.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels) of the residual in each row of a
+        2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one residual seen in `fit`.
+    n_features_in_ : int
+        Number of values in a residual.
+
+    See Also
+    --------
+    SpectrumFlattener : Takes away periodic patterns of any direction.
+
+    References
+    ----------
+    .. [1] M. Chen, J. Fridrich, M. Goljan, J. Lukas, "Determining Image Origin and
+       Integrity Using Sensor Noise", IEEE TIFS, 2008. :doi:`10.1109/TIFS.2007.916285`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint import LinearPatternRemover
+    >>> rng = np.random.default_rng(0)
+    >>> pattern = np.add.outer(rng.normal(size=16), rng.normal(size=16))
+    >>> bool((abs(LinearPatternRemover().fit_transform(pattern[None])) < 1e-12).all())
+    True
+    """
+
+    def __init__(self, *, image_shape=None):
+        self.image_shape = image_shape
+
+    def _clean(self, planes):
+        cleaned = planes.copy()
+        for top in (0, 1):
+            for left in (0, 1):
+                part = cleaned[:, top::2, left::2]
+                if part.size:
+                    part -= part.mean(axis=2, keepdims=True)
+                    part -= part.mean(axis=1, keepdims=True)
+        return cleaned
+
+
+class SpectrumFlattener(_Cleaner):
+    """Attenuate the peaks of each residual's spectrum, by a Wiener filter.
+
+    Peaks are what periodic patterns of a camera model or of JPEG blocks leave. For
+    cameras only, if at all: in images of networks the peaks are the fingerprint, and on
+    six Nikons :class:`LinearPatternRemover` alone did better. Cleaning is not linear,
+    so it differs for residuals and for their mean.
+
+    Stateless.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, n_channels) of the residual in each row of a
+        2-D X.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        Shape of one residual seen in `fit`.
+    n_features_in_ : int
+        Number of values in a residual.
+
+    Notes
+    -----
+    The amplitudes ``A = |DFT(R)| / sqrt(height width)`` are taken for a wavelet band of
+    :func:`skfingerprint.denoising.wavelet_wiener` with the residual's variance as that
+    of the noise: ``A s2 / (v + s2)`` remains, and the phase is kept.
+
+    References
+    ----------
+    .. [1] M. Chen, J. Fridrich, M. Goljan, J. Lukas, "Determining Image Origin and
+       Integrity Using Sensor Noise", IEEE TIFS, 2008. :doi:`10.1109/TIFS.2007.916285`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint import SpectrumFlattener
+    >>> noise = np.random.default_rng(0).normal(size=(64, 64))
+    >>> waves = np.tile(np.cos(np.pi / 4 * np.arange(64)), (64, 1))
+    >>> flat = SpectrumFlattener().fit_transform((noise + waves)[None])[0]
+    >>> for image in (noise + waves, flat):
+    ...     print(f"{(image * waves).mean() / (waves * waves).mean():.2f}")
+    0.99
+    0.11
+    """
+
+    def __init__(self, *, image_shape=None):
+        self.image_shape = image_shape
+
+    def _clean(self, planes):
+        size = planes.shape[1:3]
+        spectra = fft.fft2(planes, axes=(1, 2))
+        amplitudes = np.abs(spectra) / np.sqrt(size[0] * size[1])
+        noise = planes.var(axis=(1, 2), keepdims=True)
+        squares = np.square(amplitudes)
+        lowest = None
+        for width in (3, 5, 7, 9):
+            means = uniform_filter(
+                squares, size=(1, width, width, 1), mode="constant", cval=0
+            )
+            lowest = means if lowest is None else np.minimum(lowest, means, out=lowest)
+        excess = np.maximum(lowest - noise, 0)
+        kept = np.divide(
+            noise, excess + noise, out=np.zeros_like(squares), where=noise > 0
+        )
+        return fft.ifft2(spectra * kept, axes=(1, 2)).real.astype(planes.dtype)
 
 
 def _subtract_denoised(images, denoise, params):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from joblib import parallel_config
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 import skfingerprint
@@ -15,8 +15,12 @@ from skfingerprint import (
     ChannelDecorrelator,
     CooccurrenceTransformer,
     FingerprintClassifier,
+    FingerprintDetector,
     FingerprintTransformer,
+    LinearPatternRemover,
+    RejectingClassifier,
     ResidualExtractor,
+    SpectrumFlattener,
     SpectrumTransformer,
 )
 from skfingerprint.datasets import make_fingerprint_images
@@ -41,10 +45,17 @@ ESTIMATORS = [
     FingerprintClassifier(statistic="pce"),
     FingerprintClassifier(max_shift=2),
     FingerprintTransformer(),
+    FingerprintDetector(),
+    FingerprintDetector(false_alarm_rate=0.2, subtract_common=True),
+    RejectingClassifier(
+        FingerprintClassifier(), FingerprintDetector(), unknown_label=-7
+    ),
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
     CooccurrenceTransformer(),
     ChannelDecorrelator(),
+    LinearPatternRemover(),
+    SpectrumFlattener(),
     AugmentedClassifier(FingerprintClassifier(), []),
     JPEGCompression(),
     Resize(),
@@ -63,8 +74,9 @@ GREY = make_fingerprint_images(24, 3, image_shape=(20, 24), random_state=0)
 
 def answer(estimator, X):
     """What an estimator says of X."""
-    method = "decision_function" if is_classifier(estimator) else "transform"
-    return getattr(estimator, method)(X)
+    for method in ("transform", "decision_function", "predict"):
+        if hasattr(estimator, method):
+            return getattr(estimator, method)(X)
 
 
 def test_every_estimator_is_checked():
