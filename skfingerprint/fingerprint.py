@@ -525,7 +525,7 @@ def make_stratified_splitter(n_splits, y):
     if n_splits < 2 or counts.min() < 2:
         raise ValueError(
             f"cv must be >= 2, and each class needs at least 2 residuals; got cv="
-            f"{n_splits} and {counts.min()} of class {names[counts.argmin()]!r}."
+            f"{n_splits} and {counts.min()} of class {names.tolist()[counts.argmin()]!r}."
         )
     return StratifiedKFold(min(n_splits, counts.min()))
 

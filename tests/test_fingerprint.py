@@ -15,6 +15,10 @@ from skfingerprint import (
     ResidualExtractor,
     SpectrumTransformer,
 )
+from skfingerprint.correlation import (
+    correlation_surfaces,
+    peak_to_correlation_energy,
+)
 from skfingerprint.datasets import make_fingerprint_images
 
 
@@ -272,3 +276,48 @@ def test_features_union_with_spectra(planted):
     )
     model = make_pipeline(union, StandardScaler(), LogisticRegression())
     assert model.fit(images[:60], y[:60]).score(images[60:], y[60:]) > 0.9
+
+
+def test_a_search_finds_cropped_images(planted):
+    images, y = planted
+    X = ResidualExtractor().transform(images)
+    moved = np.roll(X[60:], (-3, 4), axis=(1, 2))
+    aligned = FingerprintClassifier().fit(X[:60], y[:60])
+    search = FingerprintClassifier(max_shift=4).fit(X[:60], y[:60])
+    assert aligned.score(X[60:], y[60:]) > 0.95
+    assert aligned.score(moved, y[60:]) < 0.6
+    assert search.score(moved, y[60:]) > 0.9
+    shifts = search.find_shifts(moved)
+    assert shifts.shape == (60, 3, 2)
+    own = shifts[np.arange(60), y[60:]]
+    assert np.mean((own == (3, -4)).all(axis=1)) > 0.7  # of 81 shifts
+    rows = FingerprintClassifier(max_shift=4, image_shape=(32, 48))
+    rows.fit(X[:60].reshape(60, -1), y[:60])
+    np.testing.assert_array_equal(rows.find_shifts(moved.reshape(60, -1)), shifts)
+
+
+def test_pce_of_the_classifier_is_that_of_the_surfaces(planted):
+    images, y = planted
+    X = ResidualExtractor().transform(images)
+    model = FingerprintClassifier(statistic="pce").fit(X[:60], y[:60])
+    surfaces = correlation_surfaces(X[60:], model.fingerprints_)
+    expected = peak_to_correlation_energy(surfaces).pce
+    np.testing.assert_allclose(model.decision_function(X[60:]), expected, rtol=1e-4)
+    model.set_params(subtract_common=True)
+    assert model.score(X[60:], y[60:]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"statistic": "energy"}, 'statistic must be "correlation" or "pce"'),
+        ({"max_shift": -1}, 'max_shift must be an int >= 0 or "full", got -1'),
+        ({"max_shift": 2, "subtract_common": True}, "needs aligned images"),
+    ],
+)
+def test_search_parameters_are_checked(params, message, planted):
+    images, y = planted
+    with pytest.raises(ValueError, match=message):
+        FingerprintClassifier(**params).fit(images, y)
+    with pytest.raises(ValueError, match=message):
+        FingerprintClassifier().fit(images, y).set_params(**params).predict(images)

@@ -1,0 +1,222 @@
+"""Fingerprints in files: what a laboratory keeps, and another merges."""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from skfingerprint.fingerprint import FingerprintClassifier
+from skfingerprint.residual import ResidualExtractor
+
+FORMAT = "skfingerprint fingerprints"
+FORMAT_VERSION = 1
+
+
+def save_fingerprints(path, estimator, *, offset=(0, 0)):
+    """Save a classifier's fingerprints, and how they were made, in one `.npz` file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write, replaced if it exists. Nothing is written if something fails.
+    estimator : FingerprintClassifier, or Pipeline that ends with one
+        Fitted. Parameters of a pipeline's ResidualExtractor are saved with it.
+    offset : tuple of int, default=(0, 0)
+        (down, right) corner of the images within the frame of their source, in pixels:
+        fingerprints of other corners don't match.
+
+    Raises
+    ------
+    ValueError
+        If the classes are not text or numbers, or the denoiser is a function, which a
+        file can't hold.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> from skfingerprint.files import load_fingerprints, save_fingerprints
+    >>> images, y = make_fingerprint_images(60, 3, random_state=0)
+    >>> pipeline = make_pipeline(ResidualExtractor(sigma=2), FingerprintClassifier())
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "three-sources.npz")
+    >>> save_fingerprints(path, pipeline.fit(images, y))
+    >>> loaded = load_fingerprints(path)
+    >>> loaded
+    Pipeline(steps=[('residualextractor', ResidualExtractor(sigma=2)),
+                    ('fingerprintclassifier', FingerprintClassifier())])
+    >>> bool((loaded.predict(images) == pipeline.predict(images)).all())
+    True
+
+    Fingerprints of two laboratories merge, and a run goes on where it ended:
+
+    >>> loaded[-1].merge(load_fingerprints(path)[-1]).class_weight_sum_.tolist()
+    [40.0, 40.0, 40.0]
+    >>> residuals = loaded[:-1].transform(images[:10])
+    >>> loaded[-1].partial_fit(residuals, y[:10]).class_weight_sum_.sum()
+    np.float64(130.0)
+    """
+    extractor, classifier = _split(estimator)
+    names = classifier.classes_
+    if names.dtype.kind == "O":
+        names = names.astype(str)
+    if not np.array_equal(names, classifier.classes_):
+        raise ValueError("classes must be text or numbers to be saved.")
+    notes = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "package_version": _find_version(),
+        "offset": [int(n) for n in offset],
+        "classifier": _plain(classifier.get_params()),
+        "extractor": None if extractor is None else _plain(extractor.get_params()),
+    }
+    path = Path(path)
+    partial = path.with_name(path.name + ".part")
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(
+                file,
+                notes=np.array(json.dumps(notes)),
+                classes=names,
+                fingerprints=classifier.fingerprints_,
+                class_weight_sum=classifier.class_weight_sum_,
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_fingerprints(path, *, return_notes=False):
+    """Load fingerprints that :func:`save_fingerprints` wrote.
+
+    The file is read without pickle, so that a foreign one can't run code.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to read.
+    return_notes : bool, default=False
+        Return how the fingerprints were made, too.
+
+    Returns
+    -------
+    estimator : Pipeline or FingerprintClassifier
+        Fitted. A pipeline with the ResidualExtractor, if one was saved.
+    notes : dict, only if `return_notes`
+        `format_version`, `package_version`, `offset`, and the parameters of
+        `classifier` and `extractor`.
+
+    Raises
+    ------
+    OSError
+        If the file can't be opened.
+    ValueError
+        If the file is damaged, foreign, or of a newer version.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+        notes = json.loads(content["notes"].item())
+        found, version = notes["format"], notes["format_version"]
+    except FileNotFoundError:
+        raise
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ValueError(_unreadable(path)) from error
+    if found != FORMAT:
+        raise ValueError(_unreadable(path))
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} is of format version {version}, and this skfingerprint reads up "
+            f"to {FORMAT_VERSION}: install skfingerprint >= {notes['package_version']}."
+        )
+    try:
+        estimator = _restore(content, notes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(_unreadable(path)) from error
+    return (estimator, notes) if return_notes else estimator
+
+
+def _restore(content, notes):
+    """Return a fitted estimator from what a file holds."""
+    classifier = FingerprintClassifier(**_tuples(notes["classifier"]))
+    fingerprints, classes = content["fingerprints"], content["classes"]
+    if not len(fingerprints) == len(classes) == len(content["class_weight_sum"]):
+        raise ValueError("lengths differ")
+    classifier.classes_ = classes
+    classifier.fingerprints_ = fingerprints
+    classifier.class_weight_sum_ = content["class_weight_sum"].astype(float)
+    rows_shape = classifier.image_shape or fingerprints.shape[1:]
+    classifier.image_shape_ = tuple(int(n) for n in rows_shape)
+    classifier.n_features_in_ = int(np.prod(fingerprints.shape[1:]))
+    if notes["extractor"] is None:
+        return classifier
+    extractor = ResidualExtractor(**_tuples(notes["extractor"]))
+    return Pipeline(
+        [("residualextractor", extractor), ("fingerprintclassifier", classifier)]
+    )
+
+
+def _split(estimator):
+    """Return the residual extractor, if there is one, and the classifier."""
+    steps = [step for _, step in getattr(estimator, "steps", [(None, estimator)])]
+    classifier = steps[-1]
+    expected = [ResidualExtractor, FingerprintClassifier][-len(steps) :]
+    if [type(step) for step in steps] != expected:
+        raise ValueError(
+            "estimator must be a FingerprintClassifier, or a pipeline of a "
+            "ResidualExtractor and a FingerprintClassifier, got "
+            f"{[type(step).__name__ for step in steps]}. Save the last step alone, "
+            "`pipeline[-1]`, and keep the others with joblib."
+        )
+    if not hasattr(classifier, "fingerprints_"):
+        raise ValueError("the FingerprintClassifier has no fingerprints: fit it first.")
+    return (steps[0] if len(steps) > 1 else None), classifier
+
+
+def _plain(params):
+    """Return parameters as JSON holds them."""
+    try:
+        return json.loads(json.dumps(params, default=_plain_number))
+    except TypeError as error:
+        raise ValueError(
+            f"parameters {params} can't be saved: a file can't hold a function. Save "
+            "the last step alone, `pipeline[-1]`, and keep the denoiser as code."
+        ) from error
+
+
+def _plain_number(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is no plain value")
+
+
+def _find_version():
+    import skfingerprint
+
+    return skfingerprint.__version__
+
+
+def _tuples(params):
+    """Return parameters with tuples for the lists of JSON."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+
+
+def _unreadable(path):
+    return (
+        f"{path} is damaged, or not a file that save_fingerprints wrote: get a fresh "
+        "copy of it."
+    )

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    RejectingClassifier,
+    ResidualExtractor,
+)
+from skfingerprint.correlation import correlation_matrix
+from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.detection import _find_threshold
+
+
+@pytest.fixture(scope="module")
+def sources():
+    images, y = make_fingerprint_images(
+        1200, 12, image_shape=(32, 32), strength=10, random_state=0
+    )
+    X = ResidualExtractor().transform(images)
+    fit = (np.arange(1200) < 600) & (y < 8)
+    return X[fit], y[fit], X[600:], y[600:]
+
+
+def test_scores_are_the_largest_correlations(sources):
+    X, y, unseen, _ = sources
+    detector = FingerprintDetector().fit(X, y)
+    expected = FingerprintClassifier().fit(X, y).decision_function(unseen).max(axis=1)
+    np.testing.assert_allclose(detector.score_samples(unseen), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        detector.decision_function(unseen), expected - detector.offset_, atol=1e-5
+    )
+    known = detector.predict(unseen) == 1
+    np.testing.assert_array_equal(known, expected >= detector.offset_)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.01])
+def test_false_alarms_come_at_the_stated_rate(sources, rate):
+    X, y, unseen, labels = sources
+    detector = FingerprintDetector(false_alarm_rate=rate).fit(X, y)
+    others = unseen[labels >= 8]
+    found = np.mean(detector.predict(others) == 1)
+    # A factor of two, and what 200 images can show of it.
+    assert found <= 2 * rate + 2 * np.sqrt(2 * rate / len(others))
+    if rate == 0.1:
+        assert found >= rate / 2 - 2 * np.sqrt(rate / 2 / len(others))
+    assert np.mean(detector.predict(unseen[labels < 8]) == 1) > 0.8
+
+
+def test_lower_rates_have_higher_thresholds(sources):
+    X, y, *_ = sources
+    offsets = [
+        FingerprintDetector(false_alarm_rate=rate).fit(X, y).offset_
+        for rate in (0.5, 0.1, 0.099, 0.01, 1e-4)
+    ]
+    assert offsets == sorted(offsets)
+    assert offsets[2] == pytest.approx(offsets[1], rel=0.01)
+
+
+def test_threshold_of_an_exponential_tail():
+    null = np.random.default_rng(0).exponential(size=200_000) / 100
+    for rate in (0.3, 0.1, 1e-3, 1e-5):
+        expected = -np.log(rate) / 100
+        assert _find_threshold(null, rate) == pytest.approx(expected, rel=0.05)
+    assert _find_threshold(np.full(10, 0.5), 1e-3) == 0.5
+    assert _find_threshold(np.array([0.9, 1.0] * 10), 1e-300) == 1
+
+
+def test_null_scores_are_cross_fitted_and_leave_the_own_source_out():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 8, 8)).astype(np.float32)
+    y = np.repeat([0, 1, 2], 20)
+    detector = FingerprintDetector(cv=GroupKFold(2))
+    detector.fit(X, y, groups=np.tile([0, 1], 30))
+    rows = X.reshape(60, -1)
+    expected = []
+    for fold in (0, 1):
+        test = np.arange(60) % 2 == fold
+        means = np.stack([rows[~test & (y == k)].mean(axis=0) for k in range(3)])
+        scores = correlation_matrix(rows[test], means)
+        scores[np.arange(30), y[test]] = -1
+        expected.append(scores.max(axis=1))
+    np.testing.assert_allclose(
+        detector.null_scores_, np.sort(np.concatenate(expected)), atol=1e-5
+    )
+
+
+def test_one_source_needs_no_labels(sources):
+    X, y, unseen, labels = sources
+    detector = FingerprintDetector(false_alarm_rate=0.05).fit(X[y == 3])
+    assert detector.classes_.tolist() == [0]
+    known = detector.predict(unseen) == 1
+    assert known[labels == 3].mean() > 0.9
+    assert known[labels != 3].mean() < 0.15
+
+
+def test_refusals(sources):
+    X, y, *_ = sources
+    for rate in (0, 0.6, "low"):
+        with pytest.raises(
+            ValueError, match=r"false_alarm_rate must lie in \(0, 0.5\]"
+        ):
+            FingerprintDetector(false_alarm_rate=rate).fit(X, y)
+    with pytest.raises(ValueError, match="1 of class 8"):
+        FingerprintDetector().fit(X, np.where(np.arange(len(y)) == 0, 8, y))
+    with pytest.raises(ValueError, match="leaves no residual of some source"):
+        FingerprintDetector(cv=GroupKFold(2)).fit(X, y, groups=y % 2)
+    with pytest.raises(ValueError, match="at least 2 residuals"):
+        FingerprintDetector().fit(X[:1])
+
+
+def test_rejection_is_an_answer_for_metrics_and_search(sources):
+    X, y, unseen, labels = sources
+    names = np.array([f"network {k}" for k in range(12)], dtype=object)
+    truth = np.where(labels < 8, names[labels], "unknown")
+    model = RejectingClassifier(
+        FingerprintClassifier(), FingerprintDetector(false_alarm_rate=0.01)
+    ).fit(X, names[y])
+    answers = model.predict(unseen)
+    assert accuracy_score(truth, answers) > 0.85
+    assert set(answers[labels >= 8]) >= {"unknown"}
+    known = answers != "unknown"
+    np.testing.assert_array_equal(
+        answers[known], FingerprintClassifier().fit(X, names[y]).predict(unseen)[known]
+    )
+    assert model.classes_.tolist() == names[:8].tolist()
+    grid = {"detector__false_alarm_rate": [1e-4, 0.1]}
+    search = GridSearchCV(model, grid, scoring=make_scorer(accuracy_score), cv=2)
+    assert search.fit(X, names[y]).best_score_ > 0.8
+
+
+def test_short_names_are_not_cut(sources):
+    X, y, unseen, _ = sources
+    model = RejectingClassifier(FingerprintClassifier(), FingerprintDetector())
+    answers = model.fit(X, np.array(list("abcdefgh"))[y]).predict(unseen)
+    assert "unknown" in answers
+    with pytest.raises(ValueError, match="y holds unknown_label='a'"):
+        model.set_params(unknown_label="a").fit(X, np.array(list("abcdefgh"))[y])
+
+
+def test_parts_may_be_pipelines_of_images():
+    images, y = make_fingerprint_images(200, 5, strength=5, random_state=0)
+    known = y < 4
+    model = RejectingClassifier(
+        make_pipeline(ResidualExtractor(), FingerprintClassifier()),
+        make_pipeline(ResidualExtractor(), FingerprintDetector(false_alarm_rate=0.05)),
+        unknown_label=-1,
+    ).fit(images[:100][known[:100]], y[:100][known[:100]])
+    truth = np.where(known, y, -1)[100:]
+    assert model.score(images[100:], truth) > 0.9
