@@ -1,0 +1,213 @@
+"""Measure decisions: false-alarm rates, the open set, cameras, shifts.
+
+``python benchmarks/forensics.py DATA`` where DATA holds `manifest.csv` and the images
+of `registry/` and `cameras/`. About four minutes on two cores.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    LinearPatternRemover,
+    ResidualExtractor,
+    SpectrumFlattener,
+)
+from skfingerprint.correlation import (
+    correlation_matrix,
+    correlation_surfaces,
+    peak_to_correlation_energy,
+    search_shifts,
+)
+from skfingerprint.datasets import make_fingerprint_images
+
+RATES = (1e-1, 1e-2, 1e-3)
+STRONG = [
+    "mobilestylegan-ffhq",
+    "4xSPANkendata",
+    "2xHFA2kSPAN_27k",
+    "dcgan-digiface",
+    "srgan-gan",
+    "style26-19",
+    "acnet-gan",
+]
+
+
+def load(folder, prefix):
+    """Return images, sources, groups and kinds below a folder."""
+    with (folder / "manifest.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if r["path"].startswith(prefix)]
+    images = np.stack([np.asarray(Image.open(folder / row["path"])) for row in rows])
+    columns = (np.array([r[key] for r in rows]) for key in ("source", "group", "path"))
+    return images, *columns
+
+
+def print_rates(name, detectors, unknown):
+    """Print the share of unknown residuals that detectors take for known."""
+    shares = [np.mean(d.predict(unknown) == 1) for d in detectors]
+    text = ", ".join(f"{s:.4f}" for s in shares)
+    print(f"{name} ({len(unknown)} unknown): {text}", flush=True)
+
+
+def measure_planted():
+    """Print false alarms on planted fingerprints of sources that were not fitted."""
+    print(f"\nFalse alarms at {RATES}, planted, 64x64x3, 8 known and 8 unknown sources")
+    unknown_scores = {rate: [] for rate in RATES}
+    single = {rate: [] for rate in RATES}
+    hits = []
+    for seed in range(4):
+        images, y = make_fingerprint_images(
+            4800, 16, strength=2, random_state=100 + seed
+        )
+        X = ResidualExtractor(n_jobs=2).transform(images)
+        fit = (np.arange(4800) < 800) & (y < 8)
+        later = np.arange(4800) >= 800
+        for rate in RATES:
+            detector = FingerprintDetector(false_alarm_rate=rate).fit(X[fit], y[fit])
+            answers = detector.predict(X[later]) == 1
+            unknown_scores[rate].append(answers[y[later] >= 8])
+            if rate == RATES[1]:
+                hits.append(answers[y[later] < 8])
+            one = FingerprintDetector(false_alarm_rate=rate).fit(X[fit & (y == 0)])
+            single[rate].append(one.predict(X[later & (y >= 8)]) == 1)
+    for name, found in (("8 known sources", unknown_scores), ("1, no y", single)):
+        shares = [np.concatenate(found[rate]) for rate in RATES]
+        text = ", ".join(f"{s.mean():.4f}" for s in shares)
+        print(f"{name} ({len(shares[0])} unknown): {text}")
+    print(f"known images found at {RATES[1]}: {np.concatenate(hits).mean():.3f}")
+
+
+def measure_open_set(folder):
+    """Print false alarms and AUROC on registry."""
+    images, y, groups, _ = load(folder, "registry/")
+    number = np.array([int("".join(filter(str.isdigit, g))) for g in groups])
+    test, real = number % 2 == 1, y == "real-photo"
+    X = ResidualExtractor(n_jobs=2).transform(images)
+    fit = ~test & ~real
+
+    def detect(chosen, rate=1e-2):
+        detector = FingerprintDetector(false_alarm_rate=rate, cv=GroupKFold(5))
+        return detector.fit(X[chosen], y[chosen], groups=groups[chosen])
+
+    print(f"\nFalse alarms at {RATES}, registry, 20 known sources, folds by scene")
+    print_rates(
+        "real-photo, test half", [detect(fit, r) for r in RATES], X[real & test]
+    )
+    shares, areas = [], []
+    for name in np.unique(y[fit]):
+        detectors = [detect(fit & (y != name), rate) for rate in RATES]
+        left_out = X[test & (y == name)]
+        shares.append([np.mean(d.predict(left_out) == 1) for d in detectors])
+        scores = detectors[0].score_samples(X[test & ~real])
+        areas.append(roc_auc_score(y[test & ~real] != name, scores))
+    print(f"one source left out, mean of 20: {np.round(np.mean(shares, axis=0), 4)}, "
+          f"median {np.round(np.median(shares, axis=0), 4)}, "
+          f"worst {np.round(np.max(shares, axis=0), 3)}")  # fmt: skip
+    print("\nOpen set, AUROC of known against unknown by the largest correlation")
+    scores = detect(fit).score_samples(X[test])
+    known = ~real[test]
+    print(f"all 20 against real-photo: {roc_auc_score(known, scores):.3f}")
+    chosen = fit & np.isin(y, STRONG)
+    few = test & (np.isin(y, STRONG) | real)
+    area = roc_auc_score(~real[few], detect(chosen).score_samples(X[few]))
+    print(f"seven strong ones against real-photo: {area:.3f}")
+    print(f"one source left out, mean of 20: {np.mean(areas):.3f}")
+
+
+def measure_shifts(folder):
+    """Print accuracies on crops at other offsets, by a search over shifts."""
+    images, y, groups, _ = load(folder, "registry/")
+    keep = y != "real-photo"
+    images, y, groups = images[keep], y[keep], groups[keep]
+    number = np.array([int("".join(filter(str.isdigit, g))) for g in groups])
+    test = number % 2 == 1
+    offsets = np.random.default_rng(0).integers(0, 9, size=(test.sum(), 2))
+    crops = np.stack(
+        [
+            image[down : down + 120, right : right + 120]
+            for image, (down, right) in zip(images[test], offsets, strict=True)
+        ]
+    )
+    print("\nCrops of 120x120 at offsets 0..8, fitted at (0, 0)")
+    for spins in (1, 4):
+        extractor = ResidualExtractor(cycle_spins=spins, n_jobs=2)
+        model = FingerprintClassifier().fit(
+            extractor.transform(images[~test, :120, :120]), y[~test]
+        )
+        aligned = extractor.transform(images[test, :120, :120])
+        cropped = extractor.transform(crops)
+        rows = [model.score(aligned, y[test]), model.score(cropped, y[test])]
+        model.set_params(max_shift=8)
+        start = time.perf_counter()
+        rows.append(model.score(cropped, y[test]))
+        cost = (time.perf_counter() - start) / (len(cropped) * 20)
+        rows.append(model.score(aligned, y[test]))
+        print(
+            f"cycle_spins={spins}: aligned {rows[0]:.3f}, cropped {rows[1]:.3f}, "
+            f"cropped with max_shift=8 {rows[2]:.3f}, aligned with it {rows[3]:.3f}; "
+            f"{1e3 * cost:.2f} ms a pair"
+        )
+    noise = np.random.default_rng(0).normal(size=(50, 128, 128, 3)).astype("f4")
+    for statistic in ("correlation", "pce"):
+        start = time.perf_counter()
+        search_shifts(noise, noise[:20], max_shift=8, statistic=statistic)
+        cost = (time.perf_counter() - start) / 1000
+        print(f"128x128x3, {statistic}: {1e3 * cost:.2f} ms a pair, one thread")
+
+
+def measure_cameras(folder):
+    """Print AUCs on six Nikons: flat fields fit, natural scenes test."""
+    images, y, _, paths = load(folder, "cameras/")
+    nikon = np.char.startswith(y, "nikon")
+    images, y, paths = images[nikon], y[nikon], paths[nikon]
+    natural = np.char.startswith(paths, "cameras/natural")
+    print(f"\nSix Nikons, {(~natural).sum()} flat fields fit, {natural.sum()} scenes")
+    for colour, X in (("RGB", images), ("grey", images @ [0.299, 0.587, 0.114])):
+        residuals = ResidualExtractor(n_jobs=2).transform(X.astype(np.float32))
+        for name, steps in (
+            ("no clean-up", []),
+            ("LinearPatternRemover", [LinearPatternRemover()]),
+            ("and SpectrumFlattener", [LinearPatternRemover(), SpectrumFlattener()]),
+        ):
+            cleaned = make_pipeline(*steps).transform(residuals) if steps else residuals
+            model = FingerprintClassifier().fit(cleaned[~natural], y[~natural])
+            truth = y[natural][:, None] == model.classes_
+            rows = [cleaned[natural], model.fingerprints_]
+            flat = [part.reshape(len(part), -1) for part in rows]
+            surfaces = correlation_surfaces(*rows)
+            scores = {
+                "correlation": correlation_matrix(*flat),
+                "PCE at shift 0": peak_to_correlation_energy(surfaces).pce,
+                "PCE over all shifts": peak_to_correlation_energy(
+                    surfaces, max_shift="full"
+                ).pce,
+            }
+            areas = [
+                f"{roc_auc_score(truth.ravel(), values.ravel()):.4f} by {title}"
+                for title, values in scores.items()
+            ]
+            print(f"{colour}, {name}: AUC {', '.join(areas)}", flush=True)
+
+
+def main():
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    data = parser.parse_args().data
+    measure_cameras(data)
+    measure_shifts(data)
+    measure_open_set(data)
+    measure_planted()
+
+
+if __name__ == "__main__":
+    main()
