@@ -43,7 +43,7 @@ STRONG = [
 
 
 def load(folder, prefix):
-    """Return images, sources, groups and kinds below a folder."""
+    """Return images, sources, groups and paths below a folder, or several."""
     with (folder / "manifest.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["path"].startswith(prefix)]
     images = np.stack([np.asarray(Image.open(folder / row["path"])) for row in rows])
@@ -166,9 +166,7 @@ def measure_shifts(folder):
 
 def measure_cameras(folder):
     """Print AUCs on six Nikons: flat fields fit, natural scenes test."""
-    images, y, _, paths = load(folder, "cameras/")
-    nikon = np.char.startswith(y, "nikon")
-    images, y, paths = images[nikon], y[nikon], paths[nikon]
+    images, y, _, paths = load(folder, ("cameras/flat/", "cameras/natural/"))
     natural = np.char.startswith(paths, "cameras/natural")
     print(f"\nSix Nikons, {(~natural).sum()} flat fields fit, {natural.sum()} scenes")
     for colour, X in (("RGB", images), ("grey", images @ [0.299, 0.587, 0.114])):

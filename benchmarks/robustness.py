@@ -53,7 +53,7 @@ PERTURBATIONS = (
     | {f"resize {s:g}": Resize(s) for s in (0.9, 0.75, 0.5)}
 )
 TRAINED_ON = (
-    [JPEGCompression(q) for q in (95, 85, 75, 65, 50)]
+    [JPEGCompression(q) for q in (95, 90, 85, 75, 65, 50)]
     + [GaussianBlur(s) for s in (0.5, 1, 2)]
     + [GaussianNoise(s) for s in (5, 10)]
     + [Resize(s) for s in (0.9, 0.5)]

@@ -8,7 +8,10 @@ import math
 from contextlib import contextmanager
 
 import numpy as np
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
+
+from skfingerprint._batches import flatten, is_lazy
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
@@ -62,6 +65,8 @@ def validate_images(
         _check_channels(found, n_channels)
     if not reset and hasattr(estimator, "image_shape_"):
         _check_same_shape(estimator, found, shape)
+    if is_lazy(X):
+        return _validate_lazy(estimator, X, y, found, dtype=dtype, reset=reset)
     checked = validate_data(
         estimator,
         X,
@@ -78,6 +83,32 @@ def validate_images(
     if reset:
         estimator.image_shape_ = found
     return checked
+
+
+def _validate_lazy(estimator, X, y, found, *, dtype, reset):
+    """Check what can be known of a dask array before it is computed.
+
+    NaN and infinity are looked for when its blocks are.
+    """
+    if np.isnan(X.shape[0]):
+        raise ValueError(
+            "X is a dask array of unknown length: call X.compute_chunk_sizes() first."
+        )
+    if X.shape[0] < 1:
+        raise ValueError("Found array with 0 sample(s), a minimum of 1 is required.")
+    if X.dtype.kind not in "buif":
+        raise ValueError(f"X must hold real numbers, got dtype {X.dtype}.")
+    validate_data(estimator, flatten(X), reset=reset, skip_check_array=True)
+    if dtype != "numeric" and X.dtype not in (np.float32, np.float64):
+        X = X.astype(np.float32)
+    if reset:
+        estimator.image_shape_ = found
+    if isinstance(y, str) and y == "no_validation":
+        return X
+    y = column_or_1d(np.asarray(y), warn=True)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    return X, y
 
 
 def _as_array(X):

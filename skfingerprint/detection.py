@@ -1,6 +1,6 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.base import (
@@ -10,15 +10,26 @@ from sklearn.base import (
     OutlierMixin,
     clone,
 )
-from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._batches import fold
+from skfingerprint._batches import (
+    apply_in_batches,
+    flatten,
+    fold,
+    is_lazy,
+    sum_weighted,
+)
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.correlation import correlation_matrix
-from skfingerprint.fingerprint import FLOATS, make_stratified_splitter
+from skfingerprint.fingerprint import (
+    FLOATS,
+    apply_with_labels,
+    average_held_out,
+    correlate_held_out,
+    find_folds,
+)
 
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
@@ -130,13 +141,11 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         with restore_on_error(self):
             X, labels = self._check_training(X, y)
             self.classes_, members = np.unique(labels, return_inverse=True)
-            rows = X.reshape(len(X), -1)
-            self.fingerprints_ = _average(rows, members).reshape(-1, *X.shape[1:])
-            null = [
-                self._score_null(rows, members, train, test)
-                for train, test in self._split(labels, groups)
-            ]
-            self.null_scores_ = np.sort(np.concatenate(null))
+            folds = find_folds(self.cv, labels, groups)
+            whole = np.equal.outer(np.arange(len(self.classes_)), members)
+            means = sum_weighted(X, whole / whole.sum(axis=1, keepdims=True))
+            self.fingerprints_ = means.reshape(-1, *X.shape[1:])
+            self.null_scores_ = np.sort(self._score_null(X, members, folds))
             self.offset_ = _find_threshold(self.null_scores_, rate)
         return self
 
@@ -156,8 +165,15 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        fingerprints = self.fingerprints_.reshape(len(self.fingerprints_), -1)
-        return self._correlate(X.reshape(len(X), -1), fingerprints).max(axis=1)
+        if is_lazy(X):
+            return apply_in_batches(self._score_block, X, None).compute()
+        return self._score_block(X)
+
+    def _score_block(self, X):
+        common = self.subtract_common and len(self.fingerprints_) > 1
+        return correlation_matrix(
+            flatten(X), flatten(self.fingerprints_), subtract_common=common
+        ).max(axis=1)
 
     def decision_function(self, X):
         """Return the score minus the threshold: not negative for known sources.
@@ -202,34 +218,32 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         else:
             X, y = self._validate(X, y, reset=True)
             check_classification_targets(y)
-        if len(X) < 2:
+        if X.shape[0] < 2:
             raise ValueError(
                 f"the threshold needs at least 2 residuals, got {len(X)} sample."
             )
         return X, y
 
-    def _split(self, labels, groups):
-        """Return the splits, of which each part holds every class."""
-        splitter = self.cv
-        if isinstance(splitter, Integral):
-            splitter = make_stratified_splitter(splitter, labels)
-        else:
-            splitter = check_cv(splitter, labels, classifier=True)
-        return splitter.split(np.empty(len(labels)), labels, groups)
-
-    def _correlate(self, rows, fingerprints):
-        common = self.subtract_common and len(fingerprints) > 1
-        return correlation_matrix(rows, fingerprints, subtract_common=common)
-
-    def _score_null(self, rows, members, train, test):
-        """Score held-out residuals against what did not make them."""
-        fingerprints = _average(rows, members, train, len(self.classes_))
-        if len(fingerprints) == 1:
+    def _score_null(self, X, members, folds):
+        """Score residuals against what did not make them, out of their folds."""
+        if len(self.classes_) == 1:
             shape = self.image_shape_ if len(self.image_shape_) > 1 else None
-            wrong = _misalign(fold(fingerprints, shape))
-            return correlation_matrix(rows[test], wrong).ravel()
-        scores = self._correlate(rows[test], fingerprints)
-        scores[np.arange(len(test)), members[test]] = -np.inf
+            means = [fold(mean, shape) for mean in average_held_out(X, members, folds)]
+            wrong = np.stack([_misalign(mean) for mean in means])
+
+            def correlate(rows, row_folds):
+                return np.stack(
+                    [
+                        correlation_matrix(row[None], wrong[number])[0]
+                        for row, number in zip(rows, row_folds, strict=True)
+                    ]
+                )
+
+            return apply_with_labels(correlate, X, folds).ravel()
+        scores = correlate_held_out(
+            X, members, folds, subtract_common=self.subtract_common
+        )
+        scores[np.arange(len(scores)), members] = -np.inf
         return scores.max(axis=1)
 
     def __sklearn_tags__(self):
@@ -346,22 +360,6 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         # What it rejects is not what its training labels say.
         tags.classifier_tags.poor_score = True
         return tags
-
-
-def _average(rows, members, train=None, n_classes=None):
-    """Mean row of each class, of the rows of `train` only."""
-    weights = np.equal.outer(np.arange(n_classes or members.max() + 1), members)
-    if train is not None:
-        kept = np.zeros(len(rows), dtype=bool)
-        kept[train] = True
-        weights &= kept
-    counts = weights.sum(axis=1)
-    if not counts.all():
-        raise ValueError(
-            "a fold leaves no residual of some source to average: take fewer folds, or "
-            "more groups a source."
-        )
-    return (weights / counts[:, None]).astype(rows.dtype) @ rows
 
 
 def _misalign(fingerprint):

@@ -8,7 +8,13 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skfingerprint._batches import fold
+from skfingerprint._batches import (
+    apply_in_batches,
+    flatten,
+    fold,
+    is_lazy,
+    sum_weighted,
+)
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.correlation import correlation_matrix, search_shifts
 
@@ -209,7 +215,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         for part in (self, other):
             at = np.searchsorted(classes, part.classes_)
             weights[at] += part.class_weight_sum_
-            sums[at] += _rows(part.fingerprints_) * part.class_weight_sum_[:, None]
+            sums[at] += flatten(part.fingerprints_) * part.class_weight_sum_[:, None]
         np.divide(sums, weights[:, None], out=sums, where=weights[:, None] > 0)
         self.fingerprints_ = sums.astype(self.fingerprints_.dtype).reshape(
             -1, *self.image_shape_
@@ -270,15 +276,26 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             (down, right): pixel (0, 0) of the residual lies on that pixel of the
             fingerprint.
         """
-        return self._search(self._check_fitted(X)).shifts
+        X = self._check_fitted(X)
+        if is_lazy(X):
+            return apply_in_batches(self._shift_block, X, None).compute()
+        return self._shift_block(X)
+
+    def _shift_block(self, X):
+        return self._search(X).shifts
 
     def _correlate(self, X):
         """Return the scores of all classes, two included."""
         X = self._check_fitted(X)
+        if is_lazy(X):
+            return apply_in_batches(self._score_block, X, None).compute()
+        return self._score_block(X)
+
+    def _score_block(self, X):
         if self.statistic == "correlation" and self.max_shift == 0:
             return correlation_matrix(
-                _rows(X),
-                _rows(self.fingerprints_),
+                flatten(X),
+                flatten(self.fingerprints_),
                 subtract_common=self.subtract_common,
             )
         return self._search(X).scores
@@ -336,7 +353,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         X, y = self._validate(X, y, reset=reset)
         check_classification_targets(y)
         weights = _check_sample_weight(
-            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+            sample_weight, y, dtype=X.dtype, ensure_non_negative=True
         )
         classes = np.unique(y) if classes is None else classes
         _check_classes(y, classes)
@@ -347,8 +364,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         members = (classes[:, None] == y) * weights
         added = members.sum(axis=1, dtype=np.float64)
         totals = self.class_weight_sum_ + added
-        changes = members @ _rows(X)
-        changes -= added.astype(X.dtype)[:, None] * _rows(self.fingerprints_)
+        changes = sum_weighted(X, members)
+        changes -= added.astype(X.dtype)[:, None] * flatten(self.fingerprints_)
         changes /= np.where(totals > 0, totals, 1).astype(X.dtype)[:, None]
         # A new array, so that a failure on the way leaves the old fingerprints whole.
         self.fingerprints_ = self.fingerprints_ + changes.reshape(
@@ -458,16 +475,13 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         """
         self.fit(X, y)
         X, y = validate_images(self, X, y, dtype=FLOATS, reset=False)
-        correlations = np.empty((len(X), len(self.classes_)), dtype=X.dtype)
-        held_out = np.zeros(len(X), dtype=bool)
-        for _, test in self._make_splitter(y).split(np.empty(len(y)), y, groups):
-            weights = np.ones(len(y))
-            weights[test] = 0
-            part = self._make_classifier().fit(X, y, weights)
-            correlations[test] = part._correlate(X[test])
-            held_out[test] = True
-        if not held_out.all():
-            raise ValueError("cv must hold out each sample once.")
+        members = np.searchsorted(self.classes_, y)
+        correlations = correlate_held_out(
+            X,
+            members,
+            find_folds(self.cv, y, groups),
+            subtract_common=self.subtract_common,
+        )
         return correlations
 
     def transform(self, X):
@@ -507,11 +521,6 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
     def _make_classifier(self):
         return FingerprintClassifier(subtract_common=self.subtract_common)
 
-    def _make_splitter(self, y):
-        if isinstance(self.cv, Integral):
-            return make_stratified_splitter(self.cv, y)
-        return check_cv(self.cv, y, classifier=True)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
@@ -519,19 +528,93 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def make_stratified_splitter(n_splits, y):
-    """Return stratified folds, at most as many as the smallest class has members."""
-    names, counts = np.unique(y, return_counts=True)
-    if n_splits < 2 or counts.min() < 2:
+def find_folds(cv, y, groups=None):
+    """Return the fold that holds out each sample.
+
+    A number of folds is limited by the smallest class, so that each class has residuals
+    left to average.
+    """
+    if isinstance(cv, Integral):
+        names, counts = np.unique(y, return_counts=True)
+        if cv < 2 or counts.min() < 2:
+            smallest = names.tolist()[counts.argmin()]
+            raise ValueError(
+                f"cv must be >= 2, and each class needs at least 2 residuals; got "
+                f"cv={cv} and {counts.min()} of class {smallest!r}."
+            )
+        splitter = StratifiedKFold(min(cv, counts.min()))
+    else:
+        splitter = check_cv(cv, y, classifier=True)
+    folds = np.full(len(y), -1)
+    for fold_number, (_, test) in enumerate(
+        splitter.split(np.empty(len(y)), y, groups)
+    ):
+        if (folds[test] >= 0).any():
+            folds[:] = -1
+            break
+        folds[test] = fold_number
+    if (folds < 0).any():
+        raise ValueError("cv must hold out each sample once.")
+    return folds
+
+
+def correlate_held_out(X, members, folds, *, subtract_common=False):
+    """Correlate residuals with fingerprints of the folds that they are not in.
+
+    Parameters
+    ----------
+    X : ndarray or dask array of shape (n_samples, ...)
+        Residuals.
+    members, folds : ndarray of shape (n_samples,), int
+        Class and fold of each.
+    subtract_common : bool, default=False
+        As in :func:`~skfingerprint.correlation.correlation_matrix`.
+
+    Returns
+    -------
+    correlations : ndarray of shape (n_samples, n_classes)
+    """
+    fingerprints = average_held_out(X, members, folds)
+
+    def correlate(rows, row_folds):
+        found = np.empty((len(rows), fingerprints.shape[1]), dtype=rows.dtype)
+        for number in np.unique(row_folds):
+            inside = row_folds == number
+            found[inside] = correlation_matrix(
+                rows[inside], fingerprints[number], subtract_common=subtract_common
+            )
+        return found
+
+    return apply_with_labels(correlate, X, folds)
+
+
+def average_held_out(X, members, folds):
+    """Return the fingerprints without each fold, (n_folds, n_classes, n_features)."""
+    n_folds, n_classes = folds.max() + 1, members.max() + 1
+    cells = folds * n_classes + members
+    weights = np.equal.outer(np.arange(n_folds * n_classes), cells)
+    sums = sum_weighted(X, weights).astype(np.float64)
+    sums = sums.reshape(n_folds, n_classes, -1)
+    counts = weights.sum(axis=1).reshape(n_folds, n_classes, 1)
+    left = counts.sum(axis=0) - counts
+    if not left.all():
         raise ValueError(
-            f"cv must be >= 2, and each class needs at least 2 residuals; got cv="
-            f"{n_splits} and {counts.min()} of class {names.tolist()[counts.argmin()]!r}."
+            "a fold leaves no residual of some source to average: take fewer folds, or "
+            "more groups a source."
         )
-    return StratifiedKFold(min(n_splits, counts.min()))
+    return ((sums.sum(axis=0) - sums) / left).astype(X.dtype)
 
 
-def _rows(stack):
-    return stack.reshape(len(stack), -1)
+def apply_with_labels(function, X, labels):
+    """Return `function(rows, labels)` in memory, block by block of a dask array."""
+    if not is_lazy(X):
+        return function(flatten(X), labels)
+    ends = np.cumsum(X.chunks[0])
+    parts = [
+        function(flatten(np.asarray(X[end - size : end])), labels[end - size : end])
+        for size, end in zip(X.chunks[0], ends, strict=True)
+    ]
+    return np.concatenate(parts)
 
 
 def _check_classes(y, classes):

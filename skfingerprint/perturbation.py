@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from skfingerprint._batches import apply_in_batches, flatten, fold
 from skfingerprint._validation import restore_on_error, validate_images
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -58,12 +59,12 @@ class _Perturbation(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         X = self._validate(X, reset=False)
-        if X.ndim > 2:
-            images = X
-        else:
-            images = X.reshape(len(X), *(self.image_shape or (1, X.shape[1])))
-        perturbed = np.stack([self._perturb(_to_uint8(image)) for image in images])
-        return perturbed if X.ndim > 2 else perturbed.reshape(len(X), -1)
+        images = fold(X, self.image_shape)
+        perturbed = apply_in_batches(self._perturb_all, images, None)
+        return perturbed if X.ndim > 2 else flatten(perturbed)
+
+    def _perturb_all(self, images):
+        return np.stack([self._perturb(_to_uint8(image)) for image in images])
 
     def _validate(self, X, *, reset):
         return validate_images(

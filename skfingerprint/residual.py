@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
-from skfingerprint._batches import apply_in_batches, fold
+from skfingerprint._batches import apply_in_batches, fold, is_lazy
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.denoising import DENOISERS
 
@@ -201,7 +201,7 @@ class ResidualExtractor(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             n_channels=(1, 3),
         )
         is_image = X.ndim > 2 or self.image_shape is not None
-        if X.dtype.kind == "f":
+        if X.dtype.kind == "f" and not is_lazy(X):
             _check_range(X.min(), X.max(), is_image)
         return X
 

@@ -14,13 +14,14 @@ MODULES = [
     "correlation",
     "datasets",
     "denoising",
+    "files",
     "metrics",
     "perturbation",
     "plotting",
     "spectrum",
 ]
 # Their public names are imported from the package itself.
-INNER = {"augmentation", "features", "fingerprint", "pipeline", "residual"}
+INNER = {"augmentation", "detection", "features", "fingerprint", "pipeline", "residual"}
 
 
 def read_reference():

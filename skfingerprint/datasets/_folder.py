@@ -1,6 +1,8 @@
-"""Images of the user's own: a folder for each source."""
+"""Images of the user's own: a folder for each source, or a list of files."""
 
 import warnings
+from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 GRID = 16
 
 
-def load_image_folder(path, *, image_shape=None, on_error="raise"):
+def load_image_folder(
+    path, *, image_shape=None, on_error="raise", lazy=False, chunk_size=64
+):
     """Load images from `path/<class>/*.{png,jpg,jpeg,webp,tif,tiff}`.
 
     All come as RGB, in the orientation in which their pixels are stored (the
@@ -29,11 +33,17 @@ def load_image_folder(path, *, image_shape=None, on_error="raise"):
     on_error : {"raise", "warn"}, default="raise"
         What to do with a file that can't be read, is too small or differs in size:
         raise its name, or leave it out and name all such files in one warning.
+    lazy : bool, default=False
+        Return a dask array, whose tasks read and decode the files when they are needed
+        (extra `dask`). Only headers are read at once, so that bad files are known
+        before a long run. A file that turns out to be damaged later raises its name.
+    chunk_size : int, default=64
+        Images in a task, if `lazy`.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        images : ndarray of shape (n_samples, height, width, 3), uint8
+        images : ndarray or dask array of shape (n_samples, height, width, 3), uint8
             Grey levels 0..255.
         target : ndarray of shape (n_samples,)
             Index of the class in `target_names`.
@@ -45,7 +55,7 @@ def load_image_folder(path, *, image_shape=None, on_error="raise"):
     Raises
     ------
     ImportError
-        If Pillow is missing.
+        If Pillow, or dask for `lazy`, is missing.
     ValueError
         If there is no class folder, a class has no readable image, or (with
         `on_error="raise"`) a file is refused.
@@ -65,33 +75,93 @@ def load_image_folder(path, *, image_shape=None, on_error="raise"):
     >>> data.images.shape, data.target_names.tolist(), data.target.tolist()
     ((4, 32, 32, 3), ['source-0', 'source-1'], [0, 0, 1, 1])
     """
-    try:
-        from PIL import Image  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "load_image_folder needs Pillow: pip install 'skfingerprint[images]'."
-        ) from error
+    names, files, target = _list_files(Path(path))
+    return _load(files, target, names, image_shape, on_error, lazy, chunk_size)
+
+
+def load_image_files(
+    filenames, target, *, image_shape=None, on_error="raise", lazy=False, chunk_size=64
+):
+    """Load images from a list of files, wherever they lie.
+
+    As :func:`load_image_folder`, for a manifest: a table of files and sources, from
+    which rows may be chosen and to which others, such as groups, belong.
+
+    Parameters
+    ----------
+    filenames : sequence of str or path-like of shape (n_samples,)
+        The files.
+    target : array-like of shape (n_samples,)
+        Source of each.
+    image_shape, on_error, lazy, chunk_size
+        As in :func:`load_image_folder`.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        As of :func:`load_image_folder`, in the order of `filenames`. With
+        `on_error="warn"` files are left out: match other columns by `filenames`.
+
+    Raises
+    ------
+    ImportError
+        If Pillow, or dask for `lazy`, is missing.
+    ValueError
+        If a class has no readable image, or (with `on_error="raise"`) a file is
+        refused.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from PIL import Image
+    >>> from skfingerprint.datasets import load_image_files, make_fingerprint_images
+    >>> images, y = make_fingerprint_images(4, 2, random_state=0)
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> files = [folder / f"{i}.png" for i in range(4)]
+    >>> for file, image in zip(files, images):
+    ...     Image.fromarray(image).save(file)
+    >>> data = load_image_files(files, ["b", "a", "b", "a"])
+    >>> data.images.shape, data.target.tolist(), data.target_names.tolist()
+    ((4, 64, 64, 3), [1, 0, 1, 0], ['a', 'b'])
+    """
+    files = [Path(name) for name in filenames]
+    names, target = np.unique(np.asarray(target), return_inverse=True)
+    if len(files) != len(target) or not files:
+        raise ValueError(
+            f"filenames and target must have one length, at least 1, got {len(files)} "
+            f"and {len(target)}."
+        )
+    return _load(files, target, names, image_shape, on_error, lazy, chunk_size)
+
+
+def _load(files, target, names, image_shape, on_error, lazy, chunk_size):
+    """Read files, or make ready to; report those that can't be."""
+    _check_packages(lazy)
     if on_error not in ("raise", "warn"):
         raise ValueError(f'on_error must be "raise" or "warn", got {on_error!r}.')
-    names, files, target = _list_files(Path(path))
     shape = _check_image_shape(image_shape)
-    images, kept, problems = None, [], []
+    look = _read_size if lazy else _read_part
+    found, kept, problems = None, [], []
     for index, file in enumerate(files):
         try:
-            image = _crop(_read(file), shape)
-            if images is not None and image.shape != images.shape[1:]:
+            image = look(file, shape)
+            size = image if lazy else image.shape
+            if found is not None and size != found.shape[1:]:
                 raise ValueError(
                     "{}x{} pixels, but the first image has {}x{}; pass image_shape= to "
-                    "cut a common part".format(*image.shape[:2], *images.shape[1:3])
+                    "cut a common part".format(*size[:2], *found.shape[1:3])
                 )
-        except (OSError, ValueError) as error:
+        except ValueError as error:
+            problem = str(error) if str(file) in str(error) else f"{file}: {error}"
             if on_error == "raise":
-                raise ValueError(f"{file}: {error}") from error
-            problems.append(f"{file}: {error}")
+                raise ValueError(problem) from error
+            problems.append(problem)
             continue
-        if images is None:
-            images = np.empty((len(files), *image.shape), dtype=np.uint8)
-        images[len(kept)] = image
+        if found is None:
+            n = 0 if lazy else len(files)
+            found = np.empty((n, *size), dtype=np.uint8)
+        if not lazy:
+            found[len(kept)] = image
         kept.append(index)
     target = target[kept]
     _check_classes_filled(names, target, problems)
@@ -100,14 +170,87 @@ def load_image_folder(path, *, image_shape=None, on_error="raise"):
             f"{len(problems)} of {len(files)} files were left out:\n"
             + "\n".join(problems),
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return Bunch(
-        images=images[: len(kept)],
-        target=target,
-        target_names=names,
-        filenames=np.array([str(files[index]) for index in kept]),
+    filenames = np.array([str(files[index]) for index in kept])
+    if lazy:
+        images = _read_later(filenames, found.shape[1:], shape, chunk_size)
+    else:
+        images = found[: len(kept)]
+    return Bunch(images=images, target=target, target_names=names, filenames=filenames)
+
+
+def _check_packages(lazy):
+    """Name the extra that is missing."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "reading images needs Pillow: pip install 'skfingerprint[images]'."
+        ) from error
+    if not lazy:
+        return
+    try:
+        import dask.array  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "lazy=True needs dask: pip install 'skfingerprint[dask]'."
+        ) from error
+
+
+def _read_later(filenames, size, shape, chunk_size):
+    """Return a dask array whose tasks read the files."""
+    import dask.array as da
+
+    if not isinstance(chunk_size, Integral) or chunk_size < 1:
+        raise ValueError(f"chunk_size must be an int >= 1, got {chunk_size!r}.")
+    names = da.from_array(filenames, chunks=int(chunk_size))
+    return names.map_blocks(
+        _read_block,
+        size=size,
+        shape=shape,
+        dtype=np.uint8,
+        new_axis=[1, 2, 3],
+        chunks=(names.chunks[0], *size),
+        meta=np.empty((0, 0, 0, 0), dtype=np.uint8),
     )
+
+
+def _read_block(filenames, size, shape):
+    """Read the files of one task."""
+    images = np.empty((len(filenames), *size), dtype=np.uint8)
+    for image, name in zip(images, filenames, strict=True):
+        pixels = _read_part(Path(name), shape)
+        if pixels.shape != size:
+            raise ValueError(f"{name}: its size has changed since it was listed.")
+        image[...] = pixels
+    return images
+
+
+def _read_part(file, shape):
+    """Read a file and cut out its part; name the file if that fails."""
+    with _naming(file):
+        return _crop(_read(file), shape)
+
+
+def _read_size(file, shape):
+    """Return the shape that `_read_part` would, from the file's header."""
+    from PIL import Image
+
+    with _naming(file), Image.open(file) as image:
+        whole = np.broadcast_to(np.uint8(0), (image.height, image.width, 3))
+        return _crop(whole, shape).shape
+
+
+@contextmanager
+def _naming(file):
+    """Turn all that can be wrong with a file into an error that names it."""
+    from PIL import Image
+
+    try:
+        yield
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def _list_files(path):
