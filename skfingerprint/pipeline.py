@@ -79,8 +79,8 @@ def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None
     classifier = CalibratedClassifierCV(
         # Spectra are so correlated that float32 would leave the ridge ill-conditioned.
         make_pipeline(
+            StandardScaler(),
             FunctionTransformer(np.float64).set_output(transform="default"),
-            StandardScaler(copy=False),
             RidgeClassifier(alpha=100, copy_X=False),
         ),
         method="temperature",

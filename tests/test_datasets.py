@@ -1,4 +1,7 @@
 import builtins
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ from PIL import Image
 
 from skfingerprint.datasets import (
     load_generators,
+    load_image_files,
     load_image_folder,
     make_fingerprint_images,
 )
@@ -211,3 +215,120 @@ def test_without_pillow_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", fake_import)
     with pytest.raises(ImportError, match=r"skfingerprint\[images\]"):
         load_image_folder(folder)
+
+
+def test_lazy_equals_eager(folder):
+    pytest.importorskip("dask.array")
+    eager = load_image_folder(folder, image_shape=(32, 40))
+    lazy = load_image_folder(folder, image_shape=(32, 40), lazy=True, chunk_size=2)
+    assert lazy.images.chunks[0][0] == 2
+    np.testing.assert_array_equal(lazy.images.compute(), eager.images)
+    np.testing.assert_array_equal(lazy.target, eager.target)
+    np.testing.assert_array_equal(lazy.filenames, eager.filenames)
+
+
+def test_files_in_any_order_and_any_labels(folder):
+    data = load_image_folder(folder)
+    order = np.random.default_rng(0).permutation(len(data.target))
+    names = data.target_names[data.target]
+    found = load_image_files(data.filenames[order], names[order])
+    np.testing.assert_array_equal(found.images, data.images[order])
+    np.testing.assert_array_equal(found.target_names[found.target], names[order])
+    with pytest.raises(ValueError, match="must have one length, at least 1, got 2 and"):
+        load_image_files(data.filenames[:2], names[:1])
+
+
+def huge_png(path):
+    """Write a file whose header promises 400 million pixels."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, content in chunks:
+            file.write(struct.pack(">I", len(content)) + name + content)
+            file.write(struct.pack(">I", zlib.crc32(name + content)))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("kind", ["zero-byte", "text", "bomb", "truncated"])
+def test_faulty_files_are_named(folder, lazy, kind):
+    pytest.importorskip("dask.array")
+    good = load_image_folder(folder)
+    path = folder / "a" / "zz.png"
+    noise = np.random.default_rng(0).integers(0, 256, size=(60, 70, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    if kind == "bomb":
+        huge_png(path)
+    else:
+        contents = {"zero-byte": b"", "text": b"no image", "truncated": whole[:-400]}
+        path.write_bytes(contents[kind])
+    if lazy and kind == "truncated":  # its header is whole: seen when it is decoded
+        images = load_image_folder(folder, lazy=True).images
+        with pytest.raises(ValueError, match=r"zz\.png"):
+            images.compute()
+        return
+    with pytest.raises(ValueError, match=r"zz\.png"):
+        load_image_folder(folder, lazy=lazy)
+    with pytest.warns(UserWarning, match=r"1 of .* files were left out:\n.*zz\.png"):
+        data = load_image_folder(folder, lazy=lazy, on_error="warn")
+    np.testing.assert_array_equal(np.asarray(data.images), good.images)
+
+
+@pytest.mark.parametrize("change", ["vanish", "shrink"])
+def test_files_that_change_after_the_scan_are_named(folder, change):
+    pytest.importorskip("dask.array")
+    data = load_image_folder(folder, lazy=True)
+    path = Path(data.filenames[1])
+    if change == "vanish":
+        path.unlink()
+    else:
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+    with pytest.raises(ValueError, match=path.name):
+        data.images.compute()
+
+
+def test_all_kinds_of_files_are_rgb(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, size=(16, 20, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    folder = tmp_path / "a"
+    folder.mkdir()
+    image.convert("CMYK").save(folder / "cmyk.tif")
+    image.convert("P").save(folder / "palette.png")
+    image.convert("RGBA").save(folder / "alpha.png")
+    image.convert("LA").save(folder / "grey-alpha.png")
+    image.convert("1").save(folder / "bits.png")
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(folder / "16bit.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees to view
+    image.save(folder / "rotated.jpg", exif=exif, quality=100, subsampling=0)
+    data = load_image_folder(tmp_path)
+    assert data.images.shape == (7, 16, 20, 3)
+    by_name = {
+        Path(f).stem: i for f, i in zip(data.filenames, data.images, strict=True)
+    }
+    np.testing.assert_array_equal(by_name["alpha"], pixels)
+    np.testing.assert_array_equal(by_name["cmyk"], pixels)
+    np.testing.assert_array_equal(by_name["16bit"][..., 1], pixels[..., 0])
+    assert np.abs(by_name["rotated"].astype(int) - pixels).mean() < 2
+
+
+def test_missing_packages_name_their_extra(folder, monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("dask"):
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[dask\]'"):
+        load_image_folder(folder, lazy=True)
+    assert load_image_folder(folder).images.ndim == 4
+
+
+def test_chunk_size_is_checked(folder):
+    pytest.importorskip("dask.array")
+    with pytest.raises(ValueError, match="chunk_size must be an int >= 1, got 0"):
+        load_image_folder(folder, lazy=True, chunk_size=0)

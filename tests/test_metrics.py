@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
+from sklearn.pipeline import make_pipeline
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 from skfingerprint.datasets import load_generators, make_fingerprint_images
@@ -9,9 +10,11 @@ from skfingerprint.metrics import (
     energy_curve,
     equal_error_rate,
     fit_energy_curve,
+    robustness_curve,
     same_and_cross_correlations,
     true_positive_rate_at,
 )
+from skfingerprint.perturbation import GaussianBlur, Shift
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,19 @@ def test_the_equal_error_rate_lies_on_the_curve():
     rate = equal_error_rate(y, scores)
     false_alarms, hits, _ = roc_curve(y, scores, drop_intermediate=False)
     np.testing.assert_allclose(np.interp(rate, false_alarms, hits), 1 - rate, atol=0.07)
+
+
+def test_robustness_curve_scores_each_perturbation(planted):
+    images, y = planted
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    pipeline.fit(images[:60], y[:60])
+    changes = {"none": None, "shift": Shift(2, 3), "blur": GaussianBlur(2)}
+    curve = robustness_curve(pipeline, images[60:], y[60:], changes)
+    assert curve.names == ["none", "shift", "blur"]
+    assert curve.scores[0] == pipeline.score(images[60:], y[60:]) > 0.9
+    shifted = Shift(2, 3).fit_transform(images[60:])
+    assert curve.scores[1] == pipeline.score(shifted, y[60:]) < 0.7
+    other = robustness_curve(
+        pipeline, images[60:], y[60:], changes, scoring="balanced_accuracy"
+    )
+    assert not np.array_equal(other.scores, curve.scores)

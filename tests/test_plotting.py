@@ -13,7 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor, plotting
-from skfingerprint.metrics import average_correlation_matrix
+from skfingerprint.metrics import average_correlation_matrix, robustness_curve
+from skfingerprint.perturbation import GaussianBlur
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
 
@@ -268,3 +269,18 @@ def test_drawn_figures_raise_no_warnings(fitted, planted):
         plotting.SourceConfusionDisplay.from_estimator(fitted, X, names),
     ):
         display.figure_.canvas.draw()
+
+
+def test_robustness(fitted, planted):
+    images, y = planted
+    names = np.array(["a", "b", "c"])[y[60:]]
+    changes = {"none": None, "blur": GaussianBlur(2)}
+    display = plotting.RobustnessDisplay.from_estimators(
+        {"one": fitted, "same": fitted}, images[60:], names, changes, chance_level=1 / 3
+    )
+    curve = robustness_curve(fitted, images[60:], names, changes)
+    for line in display.line_:
+        np.testing.assert_array_equal(line.get_ydata(), curve.scores)
+    assert [t.get_text() for t in display.ax_.get_xticklabels()] == ["none", "blur"]
+    legend = [t.get_text() for t in display.ax_.get_legend().get_texts()]
+    assert legend == ["one", "same", "chance"]
