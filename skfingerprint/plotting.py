@@ -733,6 +733,8 @@ class OneVsRestRocDisplay:
         """
         self.figure_, self.ax_ = _single_axes(ax, size=6)
         areas = np.asarray(self.areas)
+        if len(areas) == n_named + 1:
+            n_named += 1  # a single other has a name
         order = np.argsort(areas, kind="stable")
         ranks = np.argsort(order, kind="stable")
         # A curve starts at 0, which a logarithm can't show.
@@ -1084,7 +1086,7 @@ def _picture_axes(ax, n, n_columns):
     figure, axes = _import_pyplot().subplots(
         n_rows,
         n_columns,
-        figsize=(2.9 * n_columns, 3.0 * n_rows),
+        figsize=(3.5 * n_columns, 3.2 * n_rows),
         squeeze=False,
         layout="constrained",
     )

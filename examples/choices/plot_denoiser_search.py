@@ -3,10 +3,10 @@
 Choosing a denoiser with a grid search
 =======================================
 
-The residual is what a denoiser takes away, so the denoiser and its `sigma` decide what a
-fingerprint is made of. Both are parameters of a pipeline step, and
-:class:`~sklearn.model_selection.GridSearchCV` can choose them. It must do so on training
-scenes only, and what it chose must be measured on scenes that it did not see.
+The residual is what a denoiser takes away, so the denoiser and its `sigma` decide what
+a fingerprint is made of. Both are parameters of a pipeline step, and
+:class:`~sklearn.model_selection.GridSearchCV` can choose them. It must do so on
+training scenes only, and what it chose must be measured on scenes that it did not see.
 """
 
 # %%
@@ -79,7 +79,7 @@ for train, test in outer.split(data.images, y, data.groups):
 
 
 def scene_error(values):
-    """Standard error of a mean over images, with whole scenes as the units."""
+    """Return the standard error of a mean, with whole scenes as the units."""
     mean_of_source = np.bincount(data.target, values) / np.bincount(data.target)
     scene = np.unique(data.groups, return_inverse=True)[1]
     sums = np.bincount(scene, values - mean_of_source[data.target])
@@ -119,7 +119,7 @@ left.set(xlabel="sigma (grey levels)", title="Inner folds: mean accuracy")
 
 for blur, value in zip(blurs, means[table.size :], strict=True):
     print(f"inner accuracy {value:.3f} with gaussian, {blur}")
-for place, (name, values) in enumerate(right.items()):
+for place, values in enumerate(right.values()):
     right_ax.errorbar(
         place,
         values.mean(),
@@ -144,9 +144,10 @@ plt.show()
 # What follows, and what does not
 # -------------------------------
 # On these small and clean images a gentle denoiser is best: a smaller `sigma` than the
-# default takes less of the scene into the residual, and spins average over the wavelet's
-# own grid. The grid reaches beyond the best value on both sides; if the best lay at an
-# end, it should be extended. Most of the gain comes from the sources that the default hardly sees. Compare
-# the gain with its error above before you call it large: there are only ten photographs
-# behind six of the eight networks, and five in each half. On other collections, on
-# cameras, or after JPEG the best `sigma` may be another: search again on your own images.
+# default takes less of the scene into the residual, and spins average over the
+# wavelet's own grid. The grid reaches beyond the best `sigma` on both sides; if the
+# best lay at an end, it should be extended. Most of the gain comes from the two sources
+# that the default sees worst. Compare the gain with its error above before you call it
+# large: there are only ten photographs behind six of the eight networks, and about five
+# in each half. On other collections, on cameras, or after JPEG the best `sigma` may be
+# another: search again on your own images.

@@ -1,12 +1,12 @@
 """
-=================================
+==================================
 What does a fingerprint look like?
-=================================
+==================================
 
-A fingerprint is the mean of the noise residuals of one source. It is faint: a grey level
-or less. Here we amplify the fingerprints of eight networks and look at them in four ways:
-as pictures, as spectra, by their autocorrelation and by frequency alone. Each view shows
-something that the others hide.
+A fingerprint is the mean of the noise residuals of one source. It is faint: about a
+grey level or less. Here we amplify the fingerprints of eight networks and look at them
+in four ways: as pictures, as spectra, by their autocorrelation and by frequency alone.
+Each view shows something that the others hide.
 """
 
 # %%
@@ -42,12 +42,13 @@ print(f"{len(y)} images of {len(names)} networks, each {data.images.shape[1:]}")
 # Grey is 0. Every picture has its own amplification, written above it: without it, all
 # eight would be plain grey. The middle 32 x 32 pixels show the texture.
 
-FingerprintDisplay.from_estimator(pipeline, size=32)
+_ = FingerprintDisplay.from_estimator(pipeline, size=32)
 
 # %%
 # A mean of 80 residuals holds noise as well. How much of its energy is fingerprint?
-# Average two halves apart: their noise is independent, so the mean product of the two is
-# the energy of what they share. It may come out below 0 where there is nothing to share.
+# Average two halves apart: their noise is independent, so the mean product of the two
+# is the energy of what they share. It may come out below 0 where there is nothing to
+# share.
 
 residuals = pipeline[:-1].transform(data.images)
 print("standard deviation (grey levels), share of the energy that two halves agree on")
@@ -101,8 +102,8 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # By frequency alone
 # ------------------
 # Averaged over rings, the spectrum loses its directions and becomes a curve. The dashed
-# line is what 80 residuals without any fingerprint would leave: the mean power of single
-# residuals, divided by 80. What lies above it is shared by the images.
+# line is what 80 residuals without any fingerprint would leave: the mean power of
+# single residuals, divided by 80. What lies above it is shared by the images.
 
 fig, axes = plt.subplots(
     2, 4, figsize=(11, 5.5), sharex=True, sharey=True, layout="constrained"
@@ -128,8 +129,9 @@ plt.show()
 # %%
 # What the views do not show
 # --------------------------
-# Peaks are easy to see, but much of a fingerprint need not be periodic: a network with no
-# bright point can still be told from the others. The two networks that draw faces show
-# nothing else, and four of the ten photographs behind the other six are grey. A little
-# of what is common to the images of a source may therefore be content. Only the
-# attribution of unseen scenes says whether a pattern belongs to the source.
+# Peaks are easy to see, but not all of a fingerprint is peaks. Compare the share of the
+# 16 strongest points with the share that two halves agree on: for one of the networks
+# that draw faces, the first is far smaller. These two networks show nothing but faces,
+# and four of the ten photographs behind the other six are grey. A little of what is
+# common to the images of a source may therefore be content. Only the attribution of
+# unseen scenes says whether a pattern belongs to the source.

@@ -49,9 +49,9 @@ for source in sources:
 # %%
 # Load
 # ----
-# By default the first file that can't be read stops the loading, and the error names it.
-# With `on_error="warn"` such files are left out and named in one warning. We catch it
-# here to print it; in your work, let it appear.
+# By default the first file that can't be read stops the loading, and the error names
+# it. With `on_error="warn"` such files are left out and named in one warning. We catch
+# it here to print it; in your work, let it appear.
 #
 # `image_shape` is the part that is cut out of each image. Ours have that size already.
 # Larger images are cut on a grid of 16 px, because a fingerprint is tied to its pixels:
@@ -67,8 +67,8 @@ print(f"loaded: {data.images.shape} {data.images.dtype}")
 # %%
 # Fit, with some scenes held out
 # ------------------------------
-# The loader knows sources and file names, not what the images show. Here the names tell;
-# yours may need a table. If no two of your images show the same thing, use
+# The loader knows sources and file names, not what the images show. Here the names
+# tell; yours may need a table. If no two of your images show the same thing, use
 # :class:`~sklearn.model_selection.StratifiedKFold` without groups.
 
 y = data.target_names[data.target]
@@ -90,8 +90,8 @@ for source in sources:
 # ---------------------
 # A new image is a stack of one: `image[np.newaxis]`. Convert to RGB, so that a palette
 # or an alpha channel does not get in the way. A correlation is no probability: what
-# counts is how far the largest stands out from what images of *other* sources reach with
-# the same fingerprint. We take the first and the last file of the test half.
+# counts is how far the largest stands out from what images of *other* sources reach
+# with the same fingerprint. We take the first and the last file of the test half.
 
 test_scores = pipeline.decision_function(data.images[test])
 fig, axes = plt.subplots(
@@ -154,5 +154,5 @@ plt.show()
 # -------------------
 # The classifier names one of the sources that it was given, always. An image of a fifth
 # network gets one of these four names. And the test images here come from the same
-# programs and sizes as the training images; if your sources differ in size, JPEG history
-# or subject, the classifier may have learnt that and not the source.
+# programs and sizes as the training images; if your sources differ in size, JPEG
+# history or subject, the classifier may have learnt that and not the source.

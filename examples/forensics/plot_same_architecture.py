@@ -11,9 +11,9 @@ in the fingerprint, or is each training a source of its own?
 # %%
 # Out-of-fold correlations
 # ------------------------
-# Every image is correlated with fingerprints of other scenes. Both networks enlarged the
-# same photographs, so content cannot tell them apart. `srgan-pre` is all but invisible
-# at the default `sigma`; we use a gentler denoiser, and print both.
+# Every image is correlated with fingerprints of other scenes. Both networks enlarged
+# the same photographs, so content cannot tell them apart. `srgan-pre` is faint at the
+# default `sigma`; we look at it with a gentler denoiser, and print both.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,7 +21,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
-from skfingerprint.correlation import correlation_matrix
 from skfingerprint.datasets import load_generators
 from skfingerprint.plotting import CorrelationHistogramDisplay, CorrelationMatrixDisplay
 
@@ -51,22 +50,26 @@ for label, stack in residuals.items():
         method="decision_function",
     )
     right = names[correlations[label].argmax(axis=1)] == y
-    print(f"{label}: {right.mean():.3f} of {len(y)} images, chance {1 / len(names):.3f}")
+    print(
+        f"{label}: {right.mean():.3f} of {len(y)} images, chance {1 / len(names):.3f}"
+    )
 
 # %%
 # Who correlates with whom
 # ------------------------
-# Rows are residuals, columns fingerprints, both with the gentler denoiser. If the family
-# showed, the two squares that join `srgan-gan` and `srgan-pre` would stand out.
+# Rows are residuals, columns fingerprints, both with the gentler denoiser. If the
+# family showed, the two squares that join `srgan-gan` and `srgan-pre` would stand out.
 
 label = "sigma=1, cycle_spins=4"
-CorrelationMatrixDisplay.from_predictions(correlations[label], y, names)
+_ = CorrelationMatrixDisplay.from_predictions(correlations[label], y, names)
 
 # %%
 # The pair alone
 # --------------
 # How well do the correlations with its own fingerprint stand apart from those with its
-# sibling's? Only the columns and the images of the pair are used here.
+# sibling's? Only the columns and the images of the pair are used here. The AUC in a
+# title compares any own correlation with any other one. The printed AUC takes the
+# difference within each image, in which what is common to both cancels.
 
 columns = np.searchsorted(names, pair)
 fig, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True, layout="constrained")
@@ -93,10 +96,10 @@ for key, values in correlations.items():
 # How alike are the fingerprints themselves?
 # ------------------------------------------
 # The plain correlation of two fingerprints is too small, because each holds noise, and
-# it also holds what the networks made of the same photograph. Products of mean residuals
-# of *different* photographs share neither. From them follow the energy of each
-# fingerprint and the correlation that two of them would have without noise. Leaving out
-# one photograph at a time (the jackknife) gives its standard error.
+# it also holds what the networks made of the same photograph. Products of mean
+# residuals of *different* photographs share neither. From them follow the energy of
+# each fingerprint and the correlation that two of them would have without noise.
+# Leaving out one photograph at a time (the jackknife) gives its standard error.
 
 photographs = np.unique(groups)
 
@@ -129,11 +132,12 @@ for key, stack in residuals.items():
     )
 
 # %%
-# All 15 pairs, with the gentler denoiser, which came last in the loop. Two pairs are of
-# one architecture: the SRGANs, and the two SPANs, which enlarge by different factors.
+# All 15 pairs, with the gentler denoiser. Two pairs are of one architecture: the
+# SRGANs, and the two SPANs, which enlarge by different factors.
 
+values, errors = likeness(residuals[label])
 architecture = dict.fromkeys(names, "")
-architecture |= {name: "SRGAN" for name in pair}
+architecture |= dict.fromkeys(pair, "SRGAN")
 architecture |= {name: "SPAN" for name in names if "SPAN" in name}
 first, second = np.triu_indices(len(names), 1)
 order = np.argsort(values[first, second])
@@ -153,9 +157,26 @@ for place, (i, j) in enumerate(zip(first[order], second[order], strict=True)):
 ax.axvline(0, color="0.5", linestyle=":")
 ax.set_yticks(
     range(len(order)),
-    [f"{names[i]}, {names[j]}" for i, j in zip(first[order], second[order], strict=True)],
+    [
+        f"{names[i]}, {names[j]}"
+        for i, j in zip(first[order], second[order], strict=True)
+    ],
 )
 ax.set(xlabel="Correlation of the fingerprints, noise removed", xlim=(-1, 1))
 handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
 ax.legend(handles.values(), handles.keys(), loc="lower right")
 plt.show()
+
+# %%
+# What follows
+# ------------
+# The two SRGANs are told apart, and their fingerprints are no more alike than those of
+# strangers: the error bar of their pair includes 0. Further training made another
+# source. The two SPANs are alike, but so are two networks of different architectures
+# that enlarge by the same factor. And fingerprints can be opposite to each other: a
+# checkerboard is, when it is shifted by one pixel.
+#
+# So a fingerprint names a set of weights, not a family. Two pairs are too few for a
+# rule about architectures, and the errors rest on ten photographs: take them as a guide
+# to their own size. A training that was stopped a little later may well leave an almost
+# equal fingerprint; these two trainings differ in their loss.
