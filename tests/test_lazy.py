@@ -279,3 +279,24 @@ def test_a_cluster_gives_the_same(client):
     with parallel_config(backend="dask"):
         residuals = ResidualExtractor(n_jobs=2).transform(IMAGES)
     np.testing.assert_array_equal(residuals, ResidualExtractor().transform(IMAGES))
+
+
+def test_progress_is_dasks_and_silent_unless_asked_for(capsys):
+    from dask.diagnostics import ProgressBar
+
+    lazy = ResidualExtractor().transform(split(IMAGES, 20))
+    FingerprintClassifier().fit(lazy, Y)
+    assert capsys.readouterr() == ("", "")
+    with ProgressBar(minimum=0):
+        FingerprintClassifier().fit(lazy, Y)
+    assert "100% Completed" in capsys.readouterr().out
+
+
+def test_progress_in_memory_is_scikit_learns(capsys):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    search = GridSearchCV(pipeline, {"residualextractor__sigma": [1, 3]}, cv=2)
+    search.set_callbacks(callback.ProgressBar()).fit(IMAGES, Y)
+    assert search.best_score_ > 0.5
+    assert "GridSearchCV" in capsys.readouterr().out
