@@ -79,15 +79,26 @@ def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None
     classifier = CalibratedClassifierCV(
         # Spectra are so correlated that float32 would leave the ridge ill-conditioned.
         make_pipeline(
-            StandardScaler(),
-            FunctionTransformer(np.float64).set_output(transform="default"),
+            _apply(np.float64),
+            StandardScaler(copy=False),
             RidgeClassifier(alpha=100, copy_X=False),
         ),
         method="temperature",
         cv=3,
         ensemble=False,
     )
-    pipeline = Pipeline([("features", features), ("classifier", classifier)])
+    pipeline = Pipeline(
+        [
+            ("features", features),
+            ("in_memory", _apply(np.asarray)),  # of a dask array: once, for all folds
+            ("classifier", classifier),
+        ]
+    )
     if len(perturbations):
         return AugmentedClassifier(pipeline, perturbations)
     return pipeline
+
+
+def _apply(function):
+    """Return a transformer that gives arrays, whatever the global output."""
+    return FunctionTransformer(function).set_output(transform="default")
