@@ -891,7 +891,7 @@ class RobustnessDisplay:
         -------
         display : RobustnessDisplay
         """
-        self.figure_, self.ax_ = _single_axes(ax, size=5)
+        self.figure_, self.ax_ = _single_axes(ax, size=6)
         places = np.arange(len(self.names))
         self.line_ = []
         for i, (label, scores) in enumerate(self.scores.items()):
@@ -904,7 +904,7 @@ class RobustnessDisplay:
         self.ax_.set_xticks(places, self.names, rotation="vertical")
         self.ax_.set(ylabel="Score", ylim=(0, 1.02))
         self.ax_.grid(axis="y", alpha=0.3)
-        self.ax_.legend()
+        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         return self
 
     @classmethod
