@@ -81,6 +81,29 @@ def _sum_block(block, weights):
     return weights.astype(rows.dtype) @ rows
 
 
+def score_blocks(function, X, state):
+    """Return `function(X, state)`, in memory; of a dask array block by block.
+
+    The state, such as the fingerprints, goes to each worker once and not with every
+    block.
+    """
+    if not is_lazy(X):
+        return function(X, state)
+    import dask
+
+    X = _in_whole_images(X)
+    score = dask.delayed(_score_block)
+    shared = dask.delayed(state)
+    return np.concatenate(
+        dask.compute(*[score(function, b, shared) for b in X.to_delayed().ravel()])
+    )
+
+
+def _score_block(function, block, state):
+    _check_finite(block)
+    return function(block, state)
+
+
 def _map_lazily(function, images, params):
     """Return a dask array of the results of each block."""
     images = _in_whole_images(images)

@@ -58,6 +58,37 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     >>> correlation_matrix(residuals, np.array([[2.0, 4.0, 6.0]])).round(6)
     array([[ 1.], [-1.], [ 0.]])
     """
+    directions = prepare_fingerprints(
+        fingerprints, residuals.dtype, subtract_common=subtract_common
+    )
+    return correlate_with(directions, residuals)
+
+
+def prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
+    """Bring fingerprints to zero mean and unit norm, once for many residuals.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_classes, n_features)
+        Fingerprints, in grey levels.
+    dtype : dtype
+        That of the residuals.
+    subtract_common : bool, default=False
+        As in :func:`correlation_matrix`.
+
+    Returns
+    -------
+    prepared : :class:`~sklearn.utils.Bunch`
+        For :func:`correlate_with`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.correlation import correlate_with, prepare_fingerprints
+    >>> prepared = prepare_fingerprints(np.array([[2.0, 4.0, 6.0]]), float)
+    >>> correlate_with(prepared, np.array([[3.0, 2.0, 1.0]])).round(6)
+    array([[-1.]])
+    """
     directions = fingerprints.astype(np.float64)
     common = np.zeros(directions.shape[1])
     if subtract_common:
@@ -67,17 +98,36 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     directions -= directions.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     np.divide(directions, lengths, out=directions, where=lengths > 0)
-    offsets = directions @ common
+    return Bunch(
+        columns=np.vstack([directions, common]).astype(dtype),
+        offsets=directions @ common,
+        common_energy=common @ common,
+    )
 
-    columns = np.vstack([directions, common]).astype(residuals.dtype)
-    products = (residuals @ columns.T).astype(np.float64)
+
+def correlate_with(prepared, residuals):
+    """Correlate residuals with prepared fingerprints.
+
+    Parameters
+    ----------
+    prepared : :class:`~sklearn.utils.Bunch`
+        As of :func:`prepare_fingerprints`.
+    residuals : ndarray of shape (n_samples, n_features)
+        Residuals, in grey levels.
+
+    Returns
+    -------
+    correlations : ndarray of shape (n_samples, n_classes)
+        As of :func:`correlation_matrix`.
+    """
+    products = (residuals @ prepared.columns.T).astype(np.float64)
     along_common = products[:, -1]
     sums, energies = _moments(residuals)
     squares = energies - sums**2 / residuals.shape[1]
-    squares += common @ common - 2 * along_common
+    squares += prepared.common_energy - 2 * along_common
 
-    correlations = products[:, :-1] - offsets
-    varied = squares > RESOLUTION * (energies + common @ common)
+    correlations = products[:, :-1] - prepared.offsets
+    varied = squares > RESOLUTION * (energies + prepared.common_energy)
     correlations[varied] /= np.sqrt(squares[varied, np.newaxis])
     correlations[~varied] = 0
     return np.clip(correlations, -1, 1).astype(residuals.dtype)

@@ -15,14 +15,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._batches import (
-    apply_in_batches,
     flatten,
     fold,
-    is_lazy,
+    score_blocks,
     sum_weighted,
 )
 from skfingerprint._validation import restore_on_error, validate_images
-from skfingerprint.correlation import correlation_matrix
+from skfingerprint.correlation import (
+    correlate_with,
+    correlation_matrix,
+    prepare_fingerprints,
+)
 from skfingerprint.fingerprint import (
     FLOATS,
     apply_with_labels,
@@ -165,15 +168,12 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        if is_lazy(X):
-            return apply_in_batches(self._score_block, X, None).compute()
-        return self._score_block(X)
-
-    def _score_block(self, X):
-        common = self.subtract_common and len(self.fingerprints_) > 1
-        return correlation_matrix(
-            flatten(X), flatten(self.fingerprints_), subtract_common=common
-        ).max(axis=1)
+        prepared = prepare_fingerprints(
+            flatten(self.fingerprints_),
+            X.dtype,
+            subtract_common=self.subtract_common and len(self.fingerprints_) > 1,
+        )
+        return score_blocks(_find_largest, X, prepared)
 
     def decision_function(self, X):
         """Return the score minus the threshold: not negative for known sources.
@@ -360,6 +360,10 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         # What it rejects is not what its training labels say.
         tags.classifier_tags.poor_score = True
         return tags
+
+
+def _find_largest(residuals, prepared):
+    return correlate_with(prepared, flatten(residuals)).max(axis=1)
 
 
 def _misalign(fingerprint):

@@ -9,14 +9,19 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skfingerprint._batches import (
-    apply_in_batches,
     flatten,
     fold,
     is_lazy,
+    score_blocks,
     sum_weighted,
 )
 from skfingerprint._validation import restore_on_error, validate_images
-from skfingerprint.correlation import correlation_matrix, search_shifts
+from skfingerprint.correlation import (
+    correlate_with,
+    correlation_matrix,
+    prepare_fingerprints,
+    search_shifts,
+)
 
 FLOATS = [np.float32, np.float64]
 
@@ -276,44 +281,30 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             (down, right): pixel (0, 0) of the residual lies on that pixel of the
             fingerprint.
         """
-        X = self._check_fitted(X)
-        if is_lazy(X):
-            return apply_in_batches(self._shift_block, X, None).compute()
-        return self._shift_block(X)
-
-    def _shift_block(self, X):
-        return self._search(X).shifts
+        return score_blocks(_find_shifts, self._check_fitted(X), self._get_search())
 
     def _correlate(self, X):
         """Return the scores of all classes, two included."""
         X = self._check_fitted(X)
-        if is_lazy(X):
-            return apply_in_batches(self._score_block, X, None).compute()
-        return self._score_block(X)
-
-    def _score_block(self, X):
         if self.statistic == "correlation" and self.max_shift == 0:
-            return correlation_matrix(
-                flatten(X),
+            prepared = prepare_fingerprints(
                 flatten(self.fingerprints_),
+                X.dtype,
                 subtract_common=self.subtract_common,
             )
-        return self._search(X).scores
+            return score_blocks(_correlate_rows, X, prepared)
+        return score_blocks(_find_scores, X, self._get_search())
 
-    def _search(self, X):
-        residuals, fingerprints = (
-            fold(stack, self.image_shape) for stack in (X, self.fingerprints_)
-        )
-        if self.subtract_common:
-            common = fingerprints.mean(axis=0)
-            residuals, fingerprints = residuals - common, fingerprints - common
-        return search_shifts(
-            residuals,
-            fingerprints,
-            max_shift=self.max_shift,
-            statistic=self.statistic,
-            n_jobs=self.n_jobs,
-        )
+    def _get_search(self):
+        """Return what a search over shifts needs to know."""
+        return {
+            "image_shape": self.image_shape,
+            "fingerprints": fold(self.fingerprints_, self.image_shape),
+            "subtract_common": self.subtract_common,
+            "max_shift": self.max_shift,
+            "statistic": self.statistic,
+            "n_jobs": self.n_jobs,
+        }
 
     def _check_fitted(self, X):
         check_is_fitted(self)
@@ -526,6 +517,26 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _correlate_rows(residuals, prepared):
+    return correlate_with(prepared, flatten(residuals))
+
+
+def _find_scores(residuals, search):
+    return _search(residuals, **search).scores
+
+
+def _find_shifts(residuals, search):
+    return _search(residuals, **search).shifts
+
+
+def _search(residuals, fingerprints, image_shape, subtract_common, **options):
+    residuals = fold(residuals, image_shape)
+    if subtract_common:
+        common = fingerprints.mean(axis=0)
+        residuals, fingerprints = residuals - common, fingerprints - common
+    return search_shifts(residuals, fingerprints, **options)
 
 
 def find_folds(cv, y, groups=None):

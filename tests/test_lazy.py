@@ -282,12 +282,13 @@ def test_a_cluster_gives_the_same(client):
 
 
 def test_progress_is_dasks_and_silent_unless_asked_for(capsys):
+    import dask
     from dask.diagnostics import ProgressBar
 
     lazy = ResidualExtractor().transform(split(IMAGES, 20))
     FingerprintClassifier().fit(lazy, Y)
     assert capsys.readouterr() == ("", "")
-    with ProgressBar(minimum=0):
+    with dask.config.set(scheduler="threads"), ProgressBar(minimum=0):
         FingerprintClassifier().fit(lazy, Y)
     assert "100% Completed" in capsys.readouterr().out
 
