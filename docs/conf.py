@@ -48,6 +48,10 @@ html_sidebars = {"index": [], "whats_new": [], "contributing": []}
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
+    "subsection_order": [
+        f"../examples/{theme}"
+        for theme in ("first_steps", "choices", "forensics", "pipelines")
+    ],
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skfingerprint",),
     "reference_url": {"skfingerprint": None},
