@@ -20,19 +20,19 @@ from skfingerprint._batches import (
     score_blocks,
     sum_weighted,
 )
+from skfingerprint._crossfit import (
+    apply_with_labels,
+    average_held_out,
+    correlate_held_out,
+    find_folds,
+)
 from skfingerprint._validation import restore_on_error, validate_images
 from skfingerprint.correlation import (
     correlate_with,
     correlation_matrix,
     prepare_fingerprints,
 )
-from skfingerprint.fingerprint import (
-    FLOATS,
-    apply_with_labels,
-    average_held_out,
-    correlate_held_out,
-    find_folds,
-)
+from skfingerprint.fingerprint import FLOATS
 
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
