@@ -1,16 +1,18 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
 from skfingerprint.augmentation import AugmentedClassifier
-from skfingerprint.detection import FingerprintDetector, RejectingClassifier
+from skfingerprint.cleaning import (
+    ChannelDecorrelator,
+    LinearPatternRemover,
+    SpectrumFlattener,
+)
+from skfingerprint.detection import FingerprintDetector
 from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
 from skfingerprint.pipeline import make_attribution_pipeline
-from skfingerprint.residual import (
-    ChannelDecorrelator,
-    LinearPatternRemover,
-    ResidualExtractor,
-    SpectrumFlattener,
-)
+from skfingerprint.rejection import RejectingClassifier
+from skfingerprint.residual import ResidualExtractor
+from skfingerprint.unflatten import Unflatten
 
 __version__ = "0.1.0"
 
@@ -26,5 +28,6 @@ __all__ = [
     "ResidualExtractor",
     "SpectrumFlattener",
     "SpectrumTransformer",
+    "Unflatten",
     "make_attribution_pipeline",
 ]

@@ -1,11 +1,19 @@
 """Training on perturbed copies of the images."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._base import (
+    Estimator,
+    all_or_nothing,
+    copy_shape,
+    share_metadata,
+)
 
 
 def _has(method):
@@ -16,7 +24,7 @@ def _has(method):
     return check
 
 
-class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     """Train a classifier on images and on perturbed copies of them.
 
     The copies are made inside `fit`, of the training images alone, so that
@@ -74,7 +82,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.estimator = estimator
         self.perturbations = perturbations
 
-    def fit(self, X, y):
+    @all_or_nothing
+    def fit(self, X, y, groups=None, sample_weight=None, **params):
         """Fit a clone of the classifier on the images and their copies.
 
         Parameters
@@ -84,6 +93,14 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Images in grey levels 0..255.
         y : array-like of shape (n_samples,)
             Sources.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows, for a classifier that takes it; repeated for every
+            copy.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, for a classifier that takes them; repeated for every copy.
+        **params : dict
+            Further metadata of images, if metadata routing is enabled and the
+            classifier requests them; repeated for every copy.
 
         Returns
         -------
@@ -91,16 +108,17 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         fitted = clone(self.estimator)
         first, rest = _split_stateless(fitted)
-        rest.fit(*_make_copies(X, y, self.perturbations, first))
+        n = 1 + len(self.perturbations)
+        metadata = {"groups": groups, "sample_weight": sample_weight} | params
+        repeated = {k: _repeat(v, n) for k, v in metadata.items() if v is not None}
+        shared = share_metadata(self, {"estimator": rest}, **repeated)["estimator"]
+        X_copies = _make_copies(X, self.perturbations, first)
+        rest.fit(X_copies, _repeat(y, n), **shared)
         if rest is not fitted:
             fitted.steps[len(first) :] = rest.steps
         self.estimator_ = fitted
         self.classes_ = rest.classes_
-        for name in ("n_features_in_", "feature_names_in_", "image_shape_"):
-            for step in (*first, rest):
-                if hasattr(step, name):
-                    setattr(self, name, getattr(step, name))
-                    break
+        copy_shape(self, *first, rest)
         return self
 
     @available_if(_has("predict"))
@@ -154,6 +172,18 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
+    def get_metadata_routing(self):
+        """Return what the classifier requests.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=mapping
+        )
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
@@ -181,23 +211,27 @@ def _is_stateless(step):
     return hasattr(step, "transform") and not get_tags(step).requires_fit
 
 
-def _make_copies(X, y, perturbations, steps):
-    """Return the images and their copies, transformed, and the labels of all.
+def _make_copies(X, perturbations, steps):
+    """Return the images and their copies, transformed.
 
     Copies of one image stand side by side, so that unshuffled folds inside the
     classifier, as of a calibration, do not tear them apart.
     """
     original = _transform(steps, X)
     if not len(perturbations):
-        return original, y
+        return original
     original = np.asarray(original)
-    n = 1 + len(perturbations)
-    shape = (len(original), n, *original.shape[1:])
+    shape = (len(original), 1 + len(perturbations), *original.shape[1:])
     copies = np.empty(shape, dtype=original.dtype)
     copies[:, 0] = original
     for i, perturbation in enumerate(perturbations):
         copies[:, i + 1] = _transform(steps, clone(perturbation).fit_transform(X))
-    return copies.reshape(-1, *shape[2:]), np.repeat(np.asarray(y), n)
+    return copies.reshape(-1, *shape[2:])
+
+
+def _repeat(values, n):
+    """Return one value for each copy; values of images alone stay as they are."""
+    return values if n == 1 else np.repeat(np.asarray(values), n, axis=0)
 
 
 def _transform(steps, X):

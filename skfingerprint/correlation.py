@@ -58,38 +58,15 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     >>> correlation_matrix(residuals, np.array([[2.0, 4.0, 6.0]])).round(6)
     array([[ 1.], [-1.], [ 0.]])
     """
-    directions = prepare_fingerprints(
+    prepared = _prepare_fingerprints(
         fingerprints, residuals.dtype, subtract_common=subtract_common
     )
-    return correlate_with(directions, residuals)
+    return _correlate_with(residuals, prepared)
 
 
-def prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
-    """Bring fingerprints to zero mean and unit norm, once for many residuals.
-
-    Parameters
-    ----------
-    fingerprints : ndarray of shape (n_classes, n_features)
-        Fingerprints, in grey levels.
-    dtype : dtype
-        That of the residuals.
-    subtract_common : bool, default=False
-        As in :func:`correlation_matrix`.
-
-    Returns
-    -------
-    prepared : :class:`~sklearn.utils.Bunch`
-        For :func:`correlate_with`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skfingerprint.correlation import correlate_with, prepare_fingerprints
-    >>> prepared = prepare_fingerprints(np.array([[2.0, 4.0, 6.0]]), float)
-    >>> correlate_with(prepared, np.array([[3.0, 2.0, 1.0]])).round(6)
-    array([[-1.]])
-    """
-    directions = fingerprints.astype(np.float64)
+def _prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
+    """Bring fingerprints to zero mean and unit norm, once for many residuals."""
+    directions = fingerprints.reshape(len(fingerprints), -1).astype(np.float64)
     common = np.zeros(directions.shape[1])
     if subtract_common:
         common = directions.mean(axis=0)
@@ -105,21 +82,9 @@ def prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
     )
 
 
-def correlate_with(prepared, residuals):
-    """Correlate residuals with prepared fingerprints.
-
-    Parameters
-    ----------
-    prepared : :class:`~sklearn.utils.Bunch`
-        As of :func:`prepare_fingerprints`.
-    residuals : ndarray of shape (n_samples, n_features)
-        Residuals, in grey levels.
-
-    Returns
-    -------
-    correlations : ndarray of shape (n_samples, n_classes)
-        As of :func:`correlation_matrix`.
-    """
+def _correlate_with(residuals, prepared):
+    """Correlate residuals, a stack or rows, with prepared fingerprints."""
+    residuals = residuals.reshape(len(residuals), -1)
     products = (residuals @ prepared.columns.T).astype(np.float64)
     along_common = products[:, -1]
     sums, energies = _moments(residuals)

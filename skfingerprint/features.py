@@ -8,15 +8,16 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import fft
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._batches import apply_in_batches, fold, is_lazy
-from skfingerprint._validation import restore_on_error, validate_images
+from skfingerprint._base import StatelessTransformer
+from skfingerprint._blocks import as_stack
 from skfingerprint.spectrum import welch_spectrum
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
+# Of an image; above it float32 can't hold powers.
+LARGEST_VALUE = 1e18
 # ITU-R BT.601: luma, blue and red difference, of red, green and blue.
 LUMA_CHROMA = np.array(
     [
@@ -28,76 +29,7 @@ LUMA_CHROMA = np.array(
 )
 
 
-class _FeatureTransformer(TransformerMixin, BaseEstimator):
-    """Validate images and compute features in batches by `_get_function`."""
-
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the images; nothing is learned.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images or residuals, in grey levels.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : transformer
-        """
-        self._get_function()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Return the features of each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images or residuals, in grey levels.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out), float32
-        """
-        function, params = self._get_function()
-        images = fold(self._validate(X, reset=False), self.image_shape)
-        return apply_in_batches(function, images, self.n_jobs, **params)
-
-    def _validate(self, X, *, reset):
-        X = validate_images(
-            self,
-            X,
-            dtype="numeric",
-            reset=reset,
-            image_shape=self.image_shape,
-            n_channels=(1, 3),
-        )
-        if X.dtype.kind == "f" and not is_lazy(X) and max(-X.min(), X.max()) > 1e18:
-            raise ValueError("X holds values above 1e18, too large for float32 powers.")
-        return X
-
-    def _get_channels(self):
-        """Return the number of planes of an image seen in `fit`, and its shape."""
-        check_is_fitted(self, "image_shape_")
-        shape = self.image_shape_
-        if len(shape) < 2:
-            shape = (1, *shape)
-        return (shape[2] if len(shape) > 2 else 1), shape[:2]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-class SpectrumTransformer(_FeatureTransformer):
+class SpectrumTransformer(StatelessTransformer):
     """Log-power spectra of images or residuals.
 
     Up-sampling leaves peaks and dips in the spectrum that do not move when an image is
@@ -117,18 +49,15 @@ class SpectrumTransformer(_FeatureTransformer):
         direction.
     color_space : {"rgb", "ycbcr"}, default="rgb"
         Take the spectra of the channels as they are, or of luma and chroma.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
-        X. Without it, each row is an image one pixel high.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image seen in `fit`.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+    block_shape_ : tuple of int
+        (height, width) of a block in `fit`: `block_size`, or less in smaller images.
 
     See Also
     --------
@@ -152,6 +81,8 @@ class SpectrumTransformer(_FeatureTransformer):
     ['spectrum_0_+0.0000_0.0000', 'spectrum_0_+0.0000_0.0312']
     """
 
+    _largest = LARGEST_VALUE
+
     def __init__(
         self,
         *,
@@ -159,14 +90,12 @@ class SpectrumTransformer(_FeatureTransformer):
         hop=None,
         radial=False,
         color_space="rgb",
-        image_shape=None,
         n_jobs=None,
     ):
         self.block_size = block_size
         self.hop = hop
         self.radial = radial
         self.color_space = color_space
-        self.image_shape = image_shape
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
@@ -183,15 +112,29 @@ class SpectrumTransformer(_FeatureTransformer):
         -------
         feature_names_out : ndarray of str
         """
-        n_channels, shape = self._get_channels()
-        sides = [min(self.block_size or n, n) for n in shape]
+        check_is_fitted(self, "block_shape_")
+        sides = self.block_shape_
         vertical, horizontal = fft.fftfreq(sides[0]), fft.rfftfreq(sides[1])
         places = [f"{v:+.4f}_{h:.4f}" for v in vertical for h in horizontal]
         if self.radial:
             rings = range(_find_rings(sides).max() + 1)
             places = [f"{ring / max(sides):.4f}" for ring in rings]
-        names = [f"spectrum_{c}_{place}" for place in places for c in range(n_channels)]
+        channels = range(self.n_channels_)
+        names = [f"spectrum_{c}_{place}" for place in places for c in channels]
         return np.array(names, dtype=object)
+
+    def _validate(self, X, *, reset):
+        X = super()._validate(X, reset=reset)
+        found = _find_block(as_stack(X).shape[1:3], self.block_size)
+        if reset:
+            self.block_shape_ = found
+        elif (expected := getattr(self, "block_shape_", found)) != found:
+            raise ValueError(
+                f"X has blocks of {found} pixels, but SpectrumTransformer was fitted "
+                f"with {expected}, and spectra of other blocks are other features. "
+                "Take images of at least block_size pixels a side, or fit again."
+            )
+        return X
 
     def _get_function(self):
         for name in ("block_size", "hop"):
@@ -206,7 +149,7 @@ class SpectrumTransformer(_FeatureTransformer):
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
 
-class CooccurrenceTransformer(_FeatureTransformer):
+class CooccurrenceTransformer(StatelessTransformer):
     """Co-occurrences of the differences of neighbouring pixels.
 
     How often do five neighbours fall, stay, rise, rise, stay? Networks and cameras
@@ -226,18 +169,13 @@ class CooccurrenceTransformer(_FeatureTransformer):
     length : int, default=5
         Number of differences in a run, 1..7: 3 ** length features for a step, channel
         and direction.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
-        X. Without it, each row is an image one pixel high.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image seen in `fit`.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     See Also
     --------
@@ -259,10 +197,11 @@ class CooccurrenceTransformer(_FeatureTransformer):
     'cooccurrence_0_1_along_-----'
     """
 
-    def __init__(self, *, steps=(1.0, 3.0), length=5, image_shape=None, n_jobs=None):
+    _largest = LARGEST_VALUE
+
+    def __init__(self, *, steps=(1.0, 3.0), length=5, n_jobs=None):
         self.steps = steps
         self.length = length
-        self.image_shape = image_shape
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
@@ -277,13 +216,13 @@ class CooccurrenceTransformer(_FeatureTransformer):
         -------
         feature_names_out : ndarray of str
         """
-        n_channels, _ = self._get_channels()
+        check_is_fitted(self, "n_channels_")
         runs = [""]
         for _ in range(self.length):
             runs = [run + sign for run in runs for sign in "-0+"]
         names = [
             f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
-            for channel in range(n_channels)
+            for channel in range(self.n_channels_)
             for step in (self.steps if channel == 0 else self.steps[:1])
             for direction in ("along", "across")
             for run in runs
@@ -312,11 +251,16 @@ def _log_spectrum(images, block_size, hop, radial, to_luma):
     images = _to_luma_chroma(images) if to_luma else images.astype(np.float32)
     power = welch_spectrum(images, block_size=block_size, hop=hop)
     if radial:
-        rings = _find_rings([min(block_size or n, n) for n in images.shape[1:3]])
+        rings = _find_rings(_find_block(images.shape[1:3], block_size))
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
         power = members @ power.reshape(len(power), rings.size, -1)
     return np.log(np.maximum(power, SMALLEST_POWER)).reshape(len(power), -1)
+
+
+def _find_block(shape, block_size):
+    """Return the sides of a block in images of a shape."""
+    return tuple(min(block_size or n, n) for n in shape)
 
 
 def _find_rings(sides):

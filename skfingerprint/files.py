@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skfingerprint.fingerprint import FingerprintClassifier
+from skfingerprint.fingerprint import FingerprintClassifier, restore_classifier
 from skfingerprint.residual import ResidualExtractor
 
 FORMAT = "skfingerprint fingerprints"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_fingerprints(path, estimator, *, offset=(0, 0)):
@@ -152,19 +152,18 @@ def load_fingerprints(path, *, return_notes=False):
 
 def _restore(content, notes):
     """Return a fitted estimator from what a file holds."""
-    classifier = FingerprintClassifier(**_tuples(notes["classifier"]))
     fingerprints, classes = content["fingerprints"], content["classes"]
     if not len(fingerprints) == len(classes) == len(content["class_weight_sum"]):
         raise ValueError("lengths differ")
-    classifier.classes_ = classes
-    classifier.fingerprints_ = fingerprints
-    classifier.class_weight_sum_ = content["class_weight_sum"].astype(float)
-    rows_shape = classifier.image_shape or fingerprints.shape[1:]
-    classifier.image_shape_ = tuple(int(n) for n in rows_shape)
-    classifier.n_features_in_ = int(np.prod(fingerprints.shape[1:]))
+    classifier = restore_classifier(
+        classes,
+        fingerprints,
+        content["class_weight_sum"].astype(float),
+        **_read_params(notes["classifier"]),
+    )
     if notes["extractor"] is None:
         return classifier
-    extractor = ResidualExtractor(**_tuples(notes["extractor"]))
+    extractor = ResidualExtractor(**_read_params(notes["extractor"]))
     return Pipeline(
         [("residualextractor", extractor), ("fingerprintclassifier", classifier)]
     )
@@ -210,9 +209,9 @@ def _find_version():
     return skfingerprint.__version__
 
 
-def _tuples(params):
-    """Return parameters with tuples for the lists of JSON."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+def _read_params(params):
+    """Return parameters, without `image_shape`, which format version 1 had."""
+    return {name: value for name, value in params.items() if name != "image_shape"}
 
 
 def _unreadable(path):

@@ -11,77 +11,24 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import ndimage
-from sklearn.base import BaseEstimator, TransformerMixin
 
-from skfingerprint._batches import apply_in_batches, flatten, fold
-from skfingerprint._validation import restore_on_error, validate_images
+from skfingerprint._base import ImageOutputMixin, StatelessTransformer
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-class _Perturbation(TransformerMixin, BaseEstimator):
-    """Validate, fold rows, round to uint8, and perturb each image by `_perturb`."""
+class _Perturbation(ImageOutputMixin, StatelessTransformer):
+    """Round images to uint8, as in a file, and perturb each by `_perturb`."""
 
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the images; nothing is learned.
+    _preserved_dtypes = ()
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images in grey levels 0..255.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : transformer
-        """
+    def _get_function(self):
         self._check_parameters()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Perturb each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images in grey levels 0..255; they are rounded to uint8 first.
-
-        Returns
-        -------
-        perturbed : ndarray, uint8
-            In the layout of X.
-        """
-        self._check_parameters()
-        X = self._validate(X, reset=False)
-        images = fold(X, self.image_shape)
-        perturbed = apply_in_batches(self._perturb_all, images, None)
-        return perturbed if X.ndim > 2 else flatten(perturbed)
+        return self._perturb_all, {}
 
     def _perturb_all(self, images):
         return np.stack([self._perturb(_to_uint8(image)) for image in images])
-
-    def _validate(self, X, *, reset):
-        return validate_images(
-            self,
-            X,
-            dtype="numeric",
-            reset=reset,
-            image_shape=self.image_shape,
-            n_channels=(1, 3),
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = []
-        tags.input_tags.three_d_array = True
-        return tags
 
 
 class JPEGCompression(_Perturbation):
@@ -93,15 +40,11 @@ class JPEGCompression(_Perturbation):
         1..100, on libjpeg's scale.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
         Of the chroma of colour images.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -120,10 +63,9 @@ class JPEGCompression(_Perturbation):
     (10, 64, 64, 3)
     """
 
-    def __init__(self, quality=95, *, subsampling="4:2:0", image_shape=None):
+    def __init__(self, quality=95, *, subsampling="4:2:0"):
         self.quality = quality
         self.subsampling = subsampling
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         if not isinstance(self.quality, Integral) or not 1 <= self.quality <= 100:
@@ -150,15 +92,11 @@ class Resize(_Perturbation):
         Pillow's filter, both ways.
     restore : bool, default=True
         Whether to resize back to the old size, which keeps a classifier's shape.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -171,13 +109,10 @@ class Resize(_Perturbation):
     (10, 48, 48, 3)
     """
 
-    def __init__(
-        self, scale=0.5, *, resample="lanczos", restore=True, image_shape=None
-    ):
+    def __init__(self, scale=0.5, *, resample="lanczos", restore=True):
         self.scale = scale
         self.resample = resample
         self.restore = restore
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         _check_positive("scale", self.scale)
@@ -203,15 +138,11 @@ class GaussianBlur(_Perturbation):
     ----------
     std : float, default=1.0
         Standard deviation of the kernel, in pixels, > 0.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -221,9 +152,8 @@ class GaussianBlur(_Perturbation):
     (10, 64, 64, 3)
     """
 
-    def __init__(self, std=1.0, *, image_shape=None):
+    def __init__(self, std=1.0):
         self.std = std
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         _check_positive("std", self.std)
@@ -246,15 +176,11 @@ class GaussianNoise(_Perturbation):
         Standard deviation, in grey levels, > 0.
     random_state : int, default=0
         Seed, >= 0.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -266,10 +192,9 @@ class GaussianNoise(_Perturbation):
     True
     """
 
-    def __init__(self, std=2.0, *, random_state=0, image_shape=None):
+    def __init__(self, std=2.0, *, random_state=0):
         self.std = std
         self.random_state = random_state
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         _check_positive("std", self.std)
@@ -294,15 +219,11 @@ class Crop(_Perturbation):
         Corner of the part, in pixels, >= 0.
     height, width : int, default=None
         Size of the part; by default all that is there.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -313,12 +234,11 @@ class Crop(_Perturbation):
     (10, 48, 48, 3)
     """
 
-    def __init__(self, top=0, left=0, *, height=None, width=None, image_shape=None):
+    def __init__(self, top=0, left=0, *, height=None, width=None):
         self.top = top
         self.left = left
         self.height = height
         self.width = width
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         for name in ("top", "left"):
@@ -349,15 +269,11 @@ class Shift(_Perturbation):
     ----------
     down, right : int, default=1
         In pixels; negative values move up and left.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -367,10 +283,9 @@ class Shift(_Perturbation):
     array([1, 0, 0, 1, 2, 3, 4, 5], dtype=uint8)
     """
 
-    def __init__(self, down=1, right=1, *, image_shape=None):
+    def __init__(self, down=1, right=1):
         self.down = down
         self.right = right
-        self.image_shape = image_shape
 
     def _check_parameters(self):
         for name in ("down", "right"):

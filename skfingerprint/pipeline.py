@@ -11,7 +11,7 @@ from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
 from skfingerprint.residual import ResidualExtractor
 
 
-def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None):
+def make_attribution_pipeline(*, perturbations=(), n_jobs=None):
     """Return the pipeline that we recommend for attribution, from images to sources.
 
     The spectrum of the residual, the spectra of luma and chroma, and co-occurrences of
@@ -28,9 +28,6 @@ def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None
         What may have happened to the images to attribute, as in
         `skfingerprint.perturbation`. Spectra of images that were compressed or resized
         differ, so the classifier is trained on such copies, too.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
-        X.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
@@ -59,21 +56,20 @@ def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None
     >>> pipeline.predict_proba(data.images[test]).shape
     (320, 8)
     """
-    options = {"image_shape": image_shape, "n_jobs": n_jobs}
     features = FeatureUnion(
         [
             (
                 "residual_spectrum",
                 make_pipeline(
-                    ResidualExtractor(sigma=1, **options),
-                    SpectrumTransformer(**options),
+                    ResidualExtractor(sigma=1, n_jobs=n_jobs),
+                    SpectrumTransformer(n_jobs=n_jobs),
                 ),
             ),
             (
                 "image_spectrum",
-                SpectrumTransformer(color_space="ycbcr", **options),
+                SpectrumTransformer(color_space="ycbcr", n_jobs=n_jobs),
             ),
-            ("cooccurrence", CooccurrenceTransformer(**options)),
+            ("cooccurrence", CooccurrenceTransformer(n_jobs=n_jobs)),
         ]
     )
     classifier = CalibratedClassifierCV(
@@ -101,4 +97,5 @@ def make_attribution_pipeline(*, perturbations=(), image_shape=None, n_jobs=None
 
 def _apply(function):
     """Return a transformer that gives arrays, whatever the global output."""
-    return FunctionTransformer(function).set_output(transform="default")
+    transformer = FunctionTransformer(function, feature_names_out="one-to-one")
+    return transformer.set_output(transform="default")

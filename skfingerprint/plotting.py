@@ -1143,4 +1143,4 @@ def _correlate(estimator, X):
     """Correlations with each fingerprint, two classes included, and the classes."""
     before, classifier = _split(estimator)
     residuals = X if before is None else before.transform(X)
-    return classifier._correlate(residuals), classifier.classes_
+    return classifier.correlate(residuals), classifier.classes_

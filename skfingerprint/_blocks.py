@@ -1,4 +1,7 @@
-"""Work on stacks in batches: by threads, or by dask where the stack is a dask array."""
+"""Work on images block by block: by threads, or by dask where X is a dask array.
+
+A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
+"""
 
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
@@ -12,59 +15,51 @@ def is_lazy(X):
     return hasattr(X, "map_blocks") and hasattr(X, "dask")
 
 
-def fold(X, image_shape):
-    """View rows as a stack; a row of unknown shape is an image one pixel high."""
-    if X.ndim > 2:
-        return X
-    return X.reshape(len(X), *(image_shape or (1, X.shape[1])))
+def as_stack(X):
+    """View rows as a stack of images one pixel high."""
+    return X if X.ndim > 2 else X.reshape(len(X), 1, X.shape[1])
 
 
-def flatten(X):
+def as_rows(X):
     """View a stack as rows."""
     return X.reshape(len(X), -1)
 
 
-def apply_in_batches(function, images, n_jobs, **params):
-    """Return `function(images)`, computed in batches by `n_jobs` threads.
+def map_blocks(function, X, n_jobs=None, **params):
+    """Return `function(X)`, computed in batches by `n_jobs` threads.
 
     Of a dask array it is a dask array, of which each block is computed in batches.
     """
-    if is_lazy(images):
-        return _map_lazily(function, images, params)
-    size = max(1, BATCH_VALUES // max(1, images[0].size))
-    batches = [slice(i, i + size) for i in range(0, len(images), size)]
+    if is_lazy(X):
+        return _map_lazily(function, X, params)
+    size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
+    batches = [slice(i, i + size) for i in range(0, len(X), size)]
     if len(batches) == 1:
-        return function(images, **params)
+        return function(X, **params)
     parallel = Parallel(
         n_jobs=n_jobs, prefer="threads", return_as="generator", batch_size=1
     )
-    parts = parallel(delayed(function)(images[batch], **params) for batch in batches)
+    parts = parallel(delayed(function)(X[batch], **params) for batch in batches)
     result = None
     for batch, part in zip(batches, parts, strict=True):
         if result is None:
-            result = np.empty((len(images), *part.shape[1:]), dtype=part.dtype)
+            result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
         result[batch] = part
     return result
 
 
-def sum_weighted(X, weights):
+def sum_blocks(X, weights):
     """Return `weights @ rows of X`: weighted sums of images, (n_sums, n_features).
 
     Of a dask array, each block is summed where it lies, and sums are added in pairs:
     only they travel.
     """
     if not is_lazy(X):
-        return weights.astype(X.dtype) @ flatten(X)
+        return weights.astype(X.dtype) @ as_rows(X)
     import dask
 
-    X = _in_whole_images(X)
-    blocks = X.to_delayed().ravel()
-    ends = np.cumsum(X.chunks[0])
-    multiply, add = dask.delayed(_sum_block), dask.delayed(np.add)
-    sums = [
-        multiply(block, weights[:, end - size : end])
-        for block, size, end in zip(blocks, X.chunks[0], ends, strict=True)
-    ]
+    add = dask.delayed(np.add)
+    sums = _delay(_sum_block, X, None, weights.T)
     while len(sums) > 1:
         sums = [
             add(*sums[i : i + 2]) if i + 1 < len(sums) else sums[i]
@@ -73,35 +68,43 @@ def sum_weighted(X, weights):
     return sums[0].compute()
 
 
-def _sum_block(block, weights):
-    _check_finite(block)
-    rows = flatten(block)
-    if rows.dtype.kind != "f":
-        rows = rows.astype(np.float32)
-    return weights.astype(rows.dtype) @ rows
+def score_blocks(function, X, state, *labels):
+    """Return `function(X, state, *labels)`; of a dask array block by block.
 
-
-def score_blocks(function, X, state):
-    """Return `function(X, state)`, in memory; of a dask array block by block.
-
-    The state, such as the fingerprints, goes to each worker once and not with every
-    block.
+    Labels hold a value for each image, and each block gets its own. The state, such as
+    the fingerprints, goes to each worker once and not with every block. Only what the
+    function returns travels back.
     """
     if not is_lazy(X):
-        return function(X, state)
+        return function(X, state, *labels)
+    import dask
+
+    return np.concatenate(dask.compute(*_delay(function, X, state, *labels)))
+
+
+def _delay(function, X, state, *labels):
+    """Return the delayed `function(block, state, *labels)` of each block."""
     import dask
 
     X = _in_whole_images(X)
-    score = dask.delayed(_score_block)
     shared = dask.delayed(state)
-    return np.concatenate(
-        dask.compute(*[score(function, b, shared) for b in X.to_delayed().ravel()])
-    )
+    ends = np.cumsum(X.chunks[0])[:-1]
+    parts = [np.split(label, ends) for label in labels]
+    call = dask.delayed(_call_on_block)
+    blocks = zip(X.to_delayed().ravel(), *parts, strict=True)
+    return [call(function, block, shared, *own) for block, *own in blocks]
 
 
-def _score_block(function, block, state):
+def _call_on_block(function, block, state, *labels):
     _check_finite(block)
-    return function(block, state)
+    return function(block, state, *labels)
+
+
+def _sum_block(block, _, weights):
+    rows = as_rows(block)
+    if rows.dtype.kind != "f":
+        rows = rows.astype(np.float32)
+    return weights.T.astype(rows.dtype) @ rows
 
 
 def _map_lazily(function, images, params):
@@ -123,7 +126,7 @@ def _map_lazily(function, images, params):
 
 def _apply_to_block(block, function, params):
     _check_finite(block)
-    return apply_in_batches(function, block, None, **params)
+    return map_blocks(function, block, **params)
 
 
 def _in_whole_images(X):
