@@ -4,12 +4,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn import get_config
-from sklearn.model_selection import (
-    PredefinedSplit,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-)
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -45,19 +40,19 @@ class CrossFittedMixin:
         return router.add(splitter=self.cv, method_mapping=mapping)
 
 
-def find_folds(estimator, y, groups, sample_weight, params, *, fewest=2):
+def find_folds(estimator, y, groups, sample_weight, params):
     """Return the fold that holds out each sample, by the estimator's `cv`.
 
     A number of folds is limited by the smallest class, so that each class has residuals
-    left to average, and counts only samples of some weight; the smallest class must
-    have the `fewest`. The further metadata `params` are routed to a splitter.
+    left to average, and counts only samples of some weight. The further metadata
+    `params` are routed to a splitter.
     """
     if isinstance(estimator.cv, Integral):
         used = np.flatnonzero(sample_weight)
         if groups is not None:
             check_consistent_length(y, groups)
             groups = column_or_1d(groups)[used]
-        splitter = _make_splitter(estimator.cv, y[used], groups, fewest)
+        splitter = _make_splitter(estimator.cv, y[used], groups)
     else:
         used = np.arange(len(y))
         splitter = check_cv(estimator.cv, y, classifier=True)
@@ -76,26 +71,24 @@ def find_folds(estimator, y, groups, sample_weight, params, *, fewest=2):
     return np.bincount(used, folds, minlength=len(y)).astype(int)
 
 
-def _make_splitter(n_folds, y, groups, fewest):
+def _make_splitter(n_folds, y, groups):
     """Return stratified folds, of whole groups if there are any."""
     unit, names = "residuals", y
     if groups is not None:
         unit = "groups"
         names = np.array([name for name, _ in {*zip(y, groups, strict=True)}])
     names, counts = np.unique(names, return_counts=True)
-    if n_folds < 2 or counts.min() < fewest:
+    if n_folds < 2 or counts.min() < 2:
         smallest = names.tolist()[counts.argmin()]
         raise ValueError(
-            f"cv must be >= 2, and each class needs at least {fewest} {unit}; got "
+            f"cv must be >= 2, and each class needs at least 2 {unit}; got "
             f"cv={n_folds} and {counts.min()} of class {smallest!r}."
         )
-    n_folds = min(n_folds, counts.min())
-    if n_folds == 1:
-        return PredefinedSplit(np.zeros(len(y)))
-    return (StratifiedKFold if groups is None else StratifiedGroupKFold)(n_folds)
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    return kind(min(n_folds, counts.min()))
 
 
-def average_held_out(X, members, folds, sample_weight, *, fewest=2):
+def average_held_out(X, members, folds, sample_weight):
     """Average fingerprints of all residuals, and without each fold, in one pass.
 
     Parameters
@@ -106,15 +99,13 @@ def average_held_out(X, members, folds, sample_weight, *, fewest=2):
         Class and fold of each.
     sample_weight : ndarray of shape (n_samples,)
         Weights in the means.
-    fewest : int, default=2
-        1 if a class of which a fold leaves nothing may keep its whole mean there.
 
     Returns
     -------
     whole : ndarray of shape (n_classes, n_features)
         Means of all residuals.
     held_out : ndarray of shape (n_folds, n_classes, n_features)
-        Means without each fold.
+        Means without each fold; those of all residuals if there is one fold only.
     totals : ndarray of shape (n_classes,)
         Sums of the weights in `whole`.
     """
@@ -124,17 +115,17 @@ def average_held_out(X, members, folds, sample_weight, *, fewest=2):
     sums = sum_blocks(X, weights).reshape(n_folds, n_classes, -1).astype(np.float64)
     counts = weights.sum(axis=1, dtype=np.float64).reshape(n_folds, n_classes, 1)
     totals = counts.sum(axis=0)
+    total = sums.sum(axis=0)
+    whole = (total / totals).astype(X.dtype)
+    if n_folds == 1:
+        return whole, whole[np.newaxis], totals[:, 0]
     left = totals - counts
-    empty = left <= 1e-9 * totals
-    if empty.any() and fewest > 1:
+    if not (left > 1e-9 * totals).all():
         raise ValueError(
             "a fold leaves no residual of some source to average: take fewer folds, or "
             "more groups a source."
         )
-    total = sums.sum(axis=0)
-    whole = total / totals
-    held_out = np.where(empty, whole, (total - sums) / np.where(empty, 1, left))
-    return whole.astype(X.dtype), held_out.astype(X.dtype), totals[:, 0]
+    return whole, ((total - sums) / left).astype(X.dtype), totals[:, 0]
 
 
 def correlate_held_out(X, held_out, folds, *, subtract_common=False):

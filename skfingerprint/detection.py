@@ -1,6 +1,6 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import OutlierMixin
@@ -43,7 +43,9 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     cv : int or cross-validation splitter, default=5
         Folds of the cross-fitting. Where images of several sources show the same
         scenes, pass `groups` to `fit`, or the scenes leak into the threshold: a number
-        of folds then keeps groups together.
+        of folds then keeps groups together. Without groups, residuals of several
+        sources are no part of what they are scored against, and a number holds out
+        nothing unless `subtract_common`.
     subtract_common : bool, default=False
         As in :class:`FingerprintClassifier`.
 
@@ -127,10 +129,10 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
             raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
         X, y = self._check_training(X, y)
         members, weights = check_training(self, X, y, sample_weight)
-        # Without scenes, a residual is no part of the others' fingerprints anyway.
-        fewest = 1 if groups is None and len(self.classes_) > 1 else 2
-        folds = find_folds(self, y, groups, weights, params, fewest=fewest)
-        whole, held_out, _ = average_held_out(X, members, folds, weights, fewest=fewest)
+        folds = np.zeros(len(y), dtype=int)
+        if self._must_hold_out(groups):
+            folds = find_folds(self, y, groups, weights, params)
+        whole, held_out, _ = average_held_out(X, members, folds, weights)
         self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
         null = self._score_null(X, members, folds, held_out)
         weights = np.repeat(weights, len(null) // len(weights))
@@ -207,6 +209,19 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
                 f"the threshold needs at least 2 residuals, got {len(X)} sample."
             )
         return X, y
+
+    def _must_hold_out(self, groups):
+        """Whether residuals are part of what they are scored against.
+
+        Those of several sources meet only the fingerprints of the others, which they
+        are no part of, but their scenes may be.
+        """
+        return (
+            groups is not None
+            or len(self.classes_) == 1
+            or self.subtract_common
+            or not isinstance(self.cv, Integral)
+        )
 
     def _score_null(self, X, members, folds, held_out):
         """Score residuals against what did not make them, out of their folds."""
