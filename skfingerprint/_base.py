@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._blocks import as_rows, as_stack, map_blocks
-from skfingerprint._layouts import validate_images
+from skfingerprint._layouts import REMEMBERED, known_range, validate_images
 
 
 def all_or_nothing(method):
@@ -64,7 +64,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
     _accepted_dtype = "numeric"
     _accepted_channels = (1, 3)
     _preserved_dtypes = ("float32",)
-    _largest = np.finfo(np.float32).max
+    _largest = float(np.finfo(np.float32).max)
 
     @all_or_nothing
     def fit(self, X, y=None):
@@ -82,7 +82,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
         self : transformer
         """
         self._get_function()
-        self._validate(X, reset=True)
+        _check_range(known_range(self._validate(X, reset=True)), self._largest)
         return self
 
     def transform(self, X):
@@ -174,7 +174,7 @@ class ImageOutputMixin(OneToOneFeatureMixin):
 
 def copy_shape(estimator, *parts):
     """Take over what the first of the parts that knows remembers of X."""
-    for name in ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_"):
+    for name in REMEMBERED:
         vars(estimator).pop(name, None)
         for part in parts:
             if hasattr(part, name):
@@ -217,14 +217,17 @@ def _find_taken(part, given):
 
 def _run_checked(images, run, params, largest):
     """Run a function on a batch whose values it can take."""
-    if images.dtype.kind == "f" and images.size:
-        low, high = images.min(), images.max()
-        if max(-low, high) > largest:
-            raise ValueError(
-                f"X lies in {low:.3g}..{high:.3g}, too large for float32. Images are "
-                "in grey levels 0..255."
-            )
+    if images.dtype.kind == "f":
+        _check_range(known_range(images), largest)
     return run(images, **params)
+
+
+def _check_range(limits, largest):
+    if limits is not None and max(-float(limits[0]), float(limits[1])) > largest:
+        raise ValueError(
+            f"X lies in {limits[0]:.3g}..{limits[1]:.3g}, too large for float32. "
+            "Images are in grey levels 0..255."
+        )
 
 
 def _find_documentation():

@@ -14,6 +14,8 @@ from skfingerprint._blocks import as_rows, is_lazy
 FLOATS = [np.float32, np.float64]
 # From this length on, a row holds a picture: its neighbours are not those of the image.
 LONG_ROW = 128
+# What estimators know of the X that they were fitted on.
+REMEMBERED = ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_")
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
     "common one: `load_image_folder(path, image_shape=(height, width))` does so."
@@ -33,7 +35,7 @@ def validate_images(
 ):
     """Return X, and y if given, checked and in the layout in which they came.
 
-    Nothing is set when X or y is refused.
+    Called with `reset` on a draft of the estimator, whose past it forgets.
 
     Parameters
     ----------
@@ -68,12 +70,17 @@ def validate_images(
     if neighbours and len(shape) == 2 and shape[1] >= LONG_ROW:
         raise ValueError(_needs_unflatten(estimator, shape))
     _check_channels(shape, n_channels)
-    if not reset:
+    if reset:
+        for name in REMEMBERED:
+            vars(estimator).pop(name, None)
+    else:
         check = _check_same_shape if aligned else _check_same_channels
         check(estimator, shape)
     validate = _validate_lazy if is_lazy(X) else _validate_eager
-    named = aligned or len(shape) == 2
-    checked = validate(estimator, X, y, dtype=dtype, reset=reset, named=named)
+    checked = validate(estimator, X, y, dtype=dtype, reset=reset)
+    if len(shape) > 2 and aligned:
+        stack = checked[0] if isinstance(checked, tuple) else checked
+        validate_data(estimator, as_rows(stack), reset=reset, skip_check_array=True)
     if reset and aligned:
         estimator.image_shape_ = shape[1:]
     elif reset:
@@ -86,10 +93,10 @@ def known_range(X):
     return None if is_lazy(X) else (X.min(), X.max())
 
 
-def _validate_eager(estimator, X, y, *, dtype, reset, named):
+def _validate_eager(estimator, X, y, *, dtype, reset):
     """Check an array or a data frame; rows have a length, and columns names."""
     is_stack = len(X.shape) > 2
-    checked = validate_data(
+    return validate_data(
         estimator,
         X,
         y,
@@ -98,13 +105,9 @@ def _validate_eager(estimator, X, y, *, dtype, reset, named):
         ensure_2d=not is_stack,
         allow_nd=True,
     )
-    if is_stack:
-        stack = checked if isinstance(y, str) else checked[0]
-        _remember_features(estimator, as_rows(stack), reset=reset, named=named)
-    return checked
 
 
-def _validate_lazy(estimator, X, y, *, dtype, reset, named):
+def _validate_lazy(estimator, X, y, *, dtype, reset):
     """Check what can be known of a dask array before it is computed.
 
     NaN and infinity are looked for when its blocks are.
@@ -122,19 +125,11 @@ def _validate_lazy(estimator, X, y, *, dtype, reset, named):
         y = column_or_1d(np.asarray(y), warn=True)
         check_consistent_length(X, y)
         assert_all_finite(y, input_name="y")
-    _remember_features(estimator, as_rows(X), reset=reset, named=named)
+    if X.ndim == 2:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
     if dtype != "numeric" and X.dtype not in FLOATS:
         X = X.astype(np.float32)
     return (X, y) if given else X
-
-
-def _remember_features(estimator, rows, *, reset, named):
-    """Set or compare the number of features; where sizes are free, there is none."""
-    if named:
-        validate_data(estimator, rows, reset=reset, skip_check_array=True)
-    elif reset:
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(estimator).pop(name, None)
 
 
 def _as_array(X):
@@ -173,6 +168,13 @@ def _needs_unflatten(estimator, shape):
     )
 
 
+def _is_one_image(estimator, shape):
+    return (
+        f"X is one image of shape {shape}, and {type(estimator).__name__} takes "
+        "stacks: pass `X[np.newaxis]`."
+    )
+
+
 def _count_channels(shape):
     return shape[3] if len(shape) == 4 else 1
 
@@ -192,6 +194,8 @@ def _check_same_channels(estimator, shape):
     found = _count_channels(shape)
     if expected is None or found == expected:
         return
+    if len(shape) == 3 and shape[2] == expected:
+        raise ValueError(_is_one_image(estimator, shape))
     raise ValueError(
         f"X has images of {found} channel(s), shape {shape[1:]}, but "
         f"{type(estimator).__name__} was fitted with {expected}. Bring all images to "
@@ -201,17 +205,14 @@ def _check_same_channels(estimator, shape):
 
 def _check_same_shape(estimator, shape):
     """Refuse other shapes; a plain 2-D mismatch is left to scikit-learn's message."""
-    found, name = shape[1:], type(estimator).__name__
+    found = shape[1:]
     expected = getattr(estimator, "image_shape_", found)
     if found == expected or (len(shape) <= 2 and len(expected) == 1):
         return
     if shape == expected:
-        raise ValueError(
-            f"X is one image of shape {expected}, and {name} takes stacks: pass "
-            "`X[np.newaxis]`."
-        )
+        raise ValueError(_is_one_image(estimator, shape))
     raise ValueError(
-        f"X has images of shape {found}, but {name} was fitted with images of shape "
-        f"{expected}. Crop the images to that size (on a grid of 16 px, so that the "
-        "phase of the fingerprint is kept) or fit again."
+        f"X has images of shape {found}, but {type(estimator).__name__} was fitted "
+        f"with images of shape {expected}. Crop the images to that size (on a grid of "
+        "16 px, so that the phase of the fingerprint is kept) or fit again."
     )

@@ -155,7 +155,7 @@ def test_small_images_have_no_runs():
 def test_threads_change_nothing(monkeypatch, images):
     for transformer in (SpectrumTransformer, CooccurrenceTransformer):
         expected = transformer().fit_transform(images)
-        monkeypatch.setattr("skfingerprint._batches.BATCH_VALUES", 5 * images[0].size)
+        monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 5 * images[0].size)
         found = transformer(n_jobs=2).fit_transform(images)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 

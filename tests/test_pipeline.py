@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
 
-from skfingerprint import AugmentedClassifier, make_attribution_pipeline
+from skfingerprint import AugmentedClassifier, Unflatten, make_attribution_pipeline
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.perturbation import JPEGCompression
 
@@ -52,13 +53,25 @@ def test_rows_equal_stacks():
     X, y = make_fingerprint_images(30, 2, image_shape=(24, 32, 3), random_state=0)
     stacked = make_attribution_pipeline().fit(X, y).predict_proba(X)
     rows = X.reshape(len(X), -1)
-    flat = make_attribution_pipeline(image_shape=(24, 32, 3)).fit(rows, y)
+    flat = make_pipeline(Unflatten((24, 32, 3)), make_attribution_pipeline())
+    flat.fit(rows, y)
     np.testing.assert_allclose(flat.predict_proba(rows), stacked, atol=1e-6)
 
 
-def test_pandas_output_breaks_nothing():
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_global_output_breaks_nothing(output):
+    pytest.importorskip(output)
     X, y = make_fingerprint_images(30, 2, image_shape=(24, 32, 3), random_state=0)
     expected = make_attribution_pipeline().fit(X, y).predict(X)
-    with sklearn.config_context(transform_output="pandas"):
+    with sklearn.config_context(transform_output=output):
         found = make_attribution_pipeline().fit(X, y).predict(X)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_features_have_names():
+    X, y = make_fingerprint_images(30, 2, image_shape=(24, 32, 3), random_state=0)
+    pipeline = make_attribution_pipeline().fit(X, y)
+    names = pipeline[:-1].get_feature_names_out()
+    assert len(names) == pipeline[:-1].transform(X[:1]).shape[1]
+    assert names[0] == "residual_spectrum__spectrum_0_+0.0000_0.0000"
+    assert len(set(names)) == len(names)
