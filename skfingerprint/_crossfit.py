@@ -59,7 +59,8 @@ def find_folds(estimator, y, groups, sample_weight, params):
     if params and get_config()["enable_metadata_routing"]:
         params = process_routing(estimator, "fit", **params).splitter.split
     folds = np.full(len(used), -1)
-    splits = splitter.split(np.empty(len(used)), y[used], groups, **params)
+    given = {"groups": groups} | params
+    splits = splitter.split(np.empty(len(used)), y[used], **given)
     for number, (_, test) in enumerate(splits):
         if (folds[test] >= 0).any():
             folds[:] = -1
