@@ -159,13 +159,22 @@ def test_correlation_matrix(fitted, planted):
         fitted, images[60:], names
     )
     scores = fitted.decision_function(images[60:])
-    expected = average_correlation_matrix(scores, names, ["a", "b", "c"])
+    expected = average_correlation_matrix(names, scores, ["a", "b", "c"])
     np.testing.assert_allclose(display.correlations, expected, atol=1e-6)
     assert display.text_[0, 0].get_text() == f"{100 * expected[0, 0]:.0f}"
     assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["a", "b", "c"]
     assert display.ax_.get_ylabel() == "Residuals of"
     bare = plotting.CorrelationMatrixDisplay(expected, "abc").plot(include_values=False)
     assert bare.text_ is None
+
+
+@pytest.mark.parametrize(
+    "display",
+    [plotting.CorrelationHistogramDisplay, plotting.CorrelationMatrixDisplay],
+)
+def test_scores_before_labels_are_refused(display):
+    with pytest.raises(ValueError, match=r"order of arguments is \(y_true, scores"):
+        display.from_predictions(np.eye(2), ["a", "b"], ["a", "b"])
 
 
 def test_roc_names_the_worst_of_many():

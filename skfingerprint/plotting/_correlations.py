@@ -36,7 +36,7 @@ class CorrelationHistogramDisplay:
     >>> from skfingerprint.plotting import CorrelationHistogramDisplay
     >>> correlations = [[0.4, 0.0], [0.2, 0.1], [0.1, 0.5]]
     >>> display = CorrelationHistogramDisplay.from_predictions(
-    ...     correlations, ["a", "a", "b"], ["a", "b"])
+    ...     ["a", "a", "b"], correlations, ["a", "b"])
     >>> display.auc
     1.0
     """
@@ -87,15 +87,15 @@ class CorrelationHistogramDisplay:
         return self
 
     @classmethod
-    def from_predictions(cls, correlations, y, classes, *, source=None, ax=None, **kw):
+    def from_predictions(cls, y_true, scores, classes, *, source=None, ax=None, **kw):
         """Draw the histograms of correlations.
 
         Parameters
         ----------
-        correlations : array-like of shape (n_samples, n_classes)
-            Of test residuals with the fingerprints.
-        y : array-like of shape (n_samples,)
+        y_true : array-like of shape (n_samples,)
             Source of each residual.
+        scores : array-like of shape (n_samples, n_classes)
+            Correlations of test residuals with the fingerprints, or PCEs.
         classes : array-like of shape (n_classes,)
             Source of each fingerprint.
         source : label, default=None
@@ -109,7 +109,7 @@ class CorrelationHistogramDisplay:
         -------
         display : CorrelationHistogramDisplay
         """
-        samples = same_and_cross_correlations(correlations, y, classes, source=source)
+        samples = same_and_cross_correlations(y_true, scores, classes, source=source)
         title = None if source is None else str(source)
         return cls(**samples, title=title).plot(ax, **kw)
 
@@ -136,10 +136,8 @@ class CorrelationHistogramDisplay:
         -------
         display : CorrelationHistogramDisplay
         """
-        correlations, classes = correlate(estimator, X)
-        return cls.from_predictions(
-            correlations, y, classes, source=source, ax=ax, **kw
-        )
+        scores, classes = correlate(estimator, X)
+        return cls.from_predictions(y, scores, classes, source=source, ax=ax, **kw)
 
 
 class CorrelationMatrixDisplay:
@@ -165,7 +163,7 @@ class CorrelationMatrixDisplay:
     >>> from skfingerprint.plotting import CorrelationMatrixDisplay
     >>> correlations = [[0.4, 0.0], [0.2, 0.1], [0.1, 0.5]]
     >>> display = CorrelationMatrixDisplay.from_predictions(
-    ...     correlations, ["a", "a", "b"], ["a", "b"])
+    ...     ["a", "a", "b"], correlations, ["a", "b"])
     >>> display.text_[1, 1].get_text()
     '50'
     """
@@ -224,15 +222,15 @@ class CorrelationMatrixDisplay:
         return np.reshape(text, (n, n))
 
     @classmethod
-    def from_predictions(cls, correlations, y, classes, *, ax=None, **kwargs):
+    def from_predictions(cls, y_true, scores, classes, *, ax=None, **kwargs):
         """Average correlations by source and draw them.
 
         Parameters
         ----------
-        correlations : array-like of shape (n_samples, n_classes)
-            Of test residuals with the fingerprints.
-        y : array-like of shape (n_samples,)
+        y_true : array-like of shape (n_samples,)
             Source of each residual.
+        scores : array-like of shape (n_samples, n_classes)
+            Correlations of test residuals with the fingerprints, or PCEs.
         classes : array-like of shape (n_classes,)
             Source of each fingerprint.
         ax : Axes, default=None
@@ -244,7 +242,7 @@ class CorrelationMatrixDisplay:
         -------
         display : CorrelationMatrixDisplay
         """
-        means = average_correlation_matrix(correlations, y, classes)
+        means = average_correlation_matrix(y_true, scores, classes)
         return cls(means, classes).plot(ax, **kwargs)
 
     @classmethod
@@ -268,5 +266,5 @@ class CorrelationMatrixDisplay:
         -------
         display : CorrelationMatrixDisplay
         """
-        correlations, classes = correlate(estimator, X)
-        return cls.from_predictions(correlations, y, classes, ax=ax, **kwargs)
+        scores, classes = correlate(estimator, X)
+        return cls.from_predictions(y, scores, classes, ax=ax, **kwargs)
