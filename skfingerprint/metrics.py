@@ -188,7 +188,7 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     if len(np.unique(n_images)) < 2:
         raise ValueError("n_images must hold at least two different numbers.")
     design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])
-    (limit, noise), *_ = np.linalg.lstsq(design, energy)
+    (limit, noise), *_ = np.linalg.lstsq(design, energy, rcond=None)
     fitted = design @ (limit, noise)
     return Bunch(
         limit=float(limit),
