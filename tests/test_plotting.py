@@ -9,10 +9,17 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor, plotting
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    ResidualExtractor,
+    plotting,
+)
 from skfingerprint.metrics import average_correlation_matrix, robustness_curve
 from skfingerprint.perturbation import GaussianBlur
 from skfingerprint.spectrum import autocorrelation, power_spectrum
@@ -148,8 +155,46 @@ def test_two_classes_show_both_correlations(residuals):
         classifier, X[two], y[two]
     )
     assert display.correlations.shape == (2, 2)
+    means = average_correlation_matrix(y[two], classifier.correlate(X[two]), ["a", "b"])
+    np.testing.assert_allclose(display.correlations, means)
     roc = plotting.OneVsRestRocDisplay.from_estimator(classifier, X[two], y[two])
     assert roc.areas.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda classifier: classifier,
+        make_pipeline,
+        lambda classifier: make_pipeline("passthrough", classifier),
+        lambda classifier: GridSearchCV(
+            make_pipeline("passthrough", classifier), {"passthrough": [None]}, cv=2
+        ),
+    ],
+)
+def test_roc_of_two_classes_takes_a_correlation_each(residuals, wrap):
+    X, y = residuals
+    X, y = X[y != "c"], y[y != "c"]
+    X = X + np.random.default_rng(0).normal(0, 30, size=X.shape)
+    classifier = FingerprintClassifier().fit(X[::2], y[::2])
+    scores, truth = classifier.correlate(X[1::2]), y[1::2] == "a"
+    expected = [roc_auc_score(truth, scores[:, 0]), roc_auc_score(~truth, scores[:, 1])]
+    estimator = wrap(FingerprintClassifier()).fit(X[::2], y[::2])
+    display = plotting.OneVsRestRocDisplay.from_estimator(estimator, X[1::2], y[1::2])
+    np.testing.assert_allclose(display.areas, expected)
+    assert display.areas[0] != display.areas[1]  # a difference has but one area
+
+
+def test_roc_draws_beside_what_is_there(fitted, planted):
+    images, y = planted
+    _, ax = plt.subplots()
+    ax.plot([0, 1], [0, 1], label="mine")
+    names = np.array(["a", "b", "c"])[y[60:]]
+    display = plotting.OneVsRestRocDisplay.from_estimator(
+        fitted, images[60:], names, ax=ax
+    )
+    assert display.ax_ is ax
+    assert len(ax.get_legend().get_texts()) == 3
 
 
 def test_correlation_matrix(fitted, planted):
@@ -244,6 +289,19 @@ def test_a_search_is_its_best_pipeline(residuals):
 def test_what_has_no_fingerprints_is_refused(estimator):
     with pytest.raises(ValueError, match="must be a fitted FingerprintClassifier"):
         plotting.FingerprintDisplay.from_estimator(estimator)
+
+
+@pytest.mark.parametrize("estimator", [FingerprintDetector(), LogisticRegression()])
+def test_what_does_not_correlate_is_refused(residuals, estimator):
+    X, y = residuals
+    rows = X.reshape(len(X), -1)
+    pipeline = make_pipeline(StandardScaler(), estimator).fit(rows, y)
+    for display in (
+        plotting.CorrelationMatrixDisplay,
+        plotting.CorrelationHistogramDisplay,
+    ):
+        with pytest.raises(ValueError, match=f"got {type(estimator).__name__}"):
+            display.from_estimator(pipeline, rows, y)
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch):

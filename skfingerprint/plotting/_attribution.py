@@ -10,6 +10,7 @@ from sklearn.metrics import (
 from sklearn.utils.multiclass import unique_labels
 
 from skfingerprint.plotting._axes import make_axes, style
+from skfingerprint.plotting._estimators import correlate, split
 
 
 class OneVsRestRocDisplay:
@@ -150,8 +151,9 @@ class OneVsRestRocDisplay:
         Parameters
         ----------
         estimator : classifier
-            Fitted; its `decision_function` or `predict_proba` gives the scores, but a
-            FingerprintClassifier of two classes gives its correlations.
+            Fitted; its `decision_function` or `predict_proba` gives the scores. Of a
+            FingerprintClassifier, alone or at the end of a pipeline or search,
+            `correlate` does, so that two classes have a score each.
         X : array-like
             What `estimator` takes.
         y : array-like of shape (n_samples,)
@@ -165,10 +167,12 @@ class OneVsRestRocDisplay:
         -------
         display : OneVsRestRocDisplay
         """
-        method = "decision_function"
-        if not hasattr(estimator, method):
-            method = "predict_proba"
-        scores = getattr(estimator, method)(X)
+        if hasattr(split(estimator)[1], "correlate"):
+            scores = correlate(estimator, X)[0]
+        elif hasattr(estimator, "decision_function"):
+            scores = estimator.decision_function(X)
+        else:
+            scores = estimator.predict_proba(X)
         if scores.ndim == 1:
             scores = np.column_stack([-scores, scores])
         return cls.from_predictions(y, scores, estimator.classes_, ax=ax, **kwargs)

@@ -136,8 +136,10 @@ class CorrelationHistogramDisplay:
         -------
         display : CorrelationHistogramDisplay
         """
-        scores, classes = correlate(estimator, X)
-        return cls.from_predictions(y, scores, classes, source=source, ax=ax, **kw)
+        scores, classifier = correlate(estimator, X)
+        return cls.from_predictions(
+            y, scores, classifier.classes_, source=source, ax=ax, **kw
+        )
 
 
 class CorrelationMatrixDisplay:
@@ -266,5 +268,5 @@ class CorrelationMatrixDisplay:
         -------
         display : CorrelationMatrixDisplay
         """
-        scores, classes = correlate(estimator, X)
-        return cls.from_predictions(y, scores, classes, ax=ax, **kwargs)
+        scores, classifier = correlate(estimator, X)
+        return cls.from_predictions(y, scores, classifier.classes_, ax=ax, **kwargs)

@@ -4,21 +4,25 @@ from sklearn.pipeline import Pipeline
 
 
 def split(estimator):
-    """Return what comes before the fingerprint classifier (or None), and that."""
+    """Return what comes before the last step (or None), and the last step."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    before = None
-    if isinstance(estimator, Pipeline):
-        before, estimator = estimator[:-1], estimator[-1]
-    if not hasattr(estimator, "fingerprints_"):
+    if not isinstance(estimator, Pipeline):
+        return None, estimator
+    return estimator[:-1] if len(estimator) > 1 else None, estimator[-1]
+
+
+def check_has(estimator, attribute):
+    """Refuse what has no fingerprints, or doesn't correlate with them."""
+    if not hasattr(estimator, attribute):
         raise ValueError(
             "estimator must be a fitted FingerprintClassifier, or a fitted pipeline or "
             f"search that ends with one, got {type(estimator).__name__}."
         )
-    return before, estimator
 
 
 def correlate(estimator, X):
-    """Correlations with each fingerprint, two classes included, and the classes."""
+    """Return scores of each class, two classes included, and the classifier."""
     before, classifier = split(estimator)
+    check_has(classifier, "correlate")
     residuals = X if before is None else before.transform(X)
-    return classifier._correlate(residuals), classifier.classes_
+    return classifier.correlate(residuals), classifier

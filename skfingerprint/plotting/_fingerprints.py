@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint.plotting._axes import make_picture_axes
-from skfingerprint.plotting._estimators import split
+from skfingerprint.plotting._estimators import check_has, split
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
 PIXELS = {"interpolation": "nearest"}
@@ -34,6 +34,7 @@ class _PicturesDisplay:
         display : Display
         """
         classifier = split(estimator)[1]
+        check_has(classifier, "fingerprints_")
         return cls(classifier.fingerprints_, classifier.classes_).plot(ax, **kwargs)
 
     def _plot_each(self, ax, n_columns, **options):
