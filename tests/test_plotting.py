@@ -222,6 +222,55 @@ def test_scores_before_labels_are_refused(display):
         display.from_predictions(np.eye(2), ["a", "b"], ["a", "b"])
 
 
+@pytest.fixture(scope="module")
+def pces(residuals):
+    """Classifier by peak-to-correlation energy, and its test residuals."""
+    X, y = residuals
+    return FingerprintClassifier(statistic="pce").fit(X[:60], y[:60]), X[60:], y[60:]
+
+
+def test_histogram_of_pces_says_so(pces):
+    classifier, X, y = pces
+    display = plotting.CorrelationHistogramDisplay.from_estimator(classifier, X, y)
+    assert display.statistic == "pce"
+    assert display.ax_.get_xlabel() == "PCE"
+    assert np.mean(display.same) > 10  # no correlation is
+    scores = classifier.correlate(X)
+    plain = plotting.CorrelationHistogramDisplay.from_predictions(
+        y, scores, classifier.classes_
+    )
+    assert plain.ax_.get_xlabel() == "Correlation"
+    np.testing.assert_array_equal(plain.same, display.same)
+
+
+def test_matrix_of_pces_is_written_as_it_is(pces):
+    classifier, X, y = pces
+    display = plotting.CorrelationMatrixDisplay.from_estimator(classifier, X, y)
+    expected = average_correlation_matrix(y, classifier.correlate(X), ["a", "b", "c"])
+    np.testing.assert_allclose(display.correlations, expected)
+    written = [float(text.get_text()) for text in display.text_.flat]
+    np.testing.assert_array_equal(written, expected.ravel().round())
+    assert display.ax_.get_title() == "Mean PCE (peak-to-correlation energy)"
+    assert display.image_.colorbar.ax.get_ylabel() == "Mean PCE"
+
+
+def test_matrix_of_correlations_is_written_in_hundredths():
+    means = [[0.496, -0.004], [0.0, 1.0]]
+    display = plotting.CorrelationMatrixDisplay(means, ["a", "b"]).plot()
+    assert [t.get_text() for t in display.text_.flat] == ["50", "0", "0", "100"]
+    assert display.ax_.get_title() == "Mean correlation, in hundredths"
+    assert display.image_.colorbar.ax.get_ylabel() == "Mean correlation"
+
+
+def test_unknown_statistics_are_refused():
+    for display in (
+        plotting.CorrelationHistogramDisplay([0.1], [0.2], statistic="snr"),
+        plotting.CorrelationMatrixDisplay(np.eye(2), "ab", statistic="snr"),
+    ):
+        with pytest.raises(ValueError, match=r"statistic must be .* got 'snr'"):
+            display.plot()
+
+
 def test_roc_names_the_worst_of_many():
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(20), 10)

@@ -9,6 +9,12 @@ from skfingerprint.metrics import (
 from skfingerprint.plotting._axes import COLOURS, make_axes, name_both_axes
 from skfingerprint.plotting._estimators import correlate
 
+# Label of one score, and of a mean of them, for each statistic of the classifier.
+LABELS = {
+    "correlation": ("Correlation", "Mean correlation"),
+    "pce": ("PCE", "Mean PCE"),
+}
+
 
 class CorrelationHistogramDisplay:
     """Histograms of correlations with the own and with the other fingerprints.
@@ -23,6 +29,8 @@ class CorrelationHistogramDisplay:
         Probability that a same-source correlation exceeds a cross-source one.
     title : str, default=None
         Name of the source.
+    statistic : {"correlation", "pce"}, default="correlation"
+        What the scores are; it labels the axis.
 
     Attributes
     ----------
@@ -41,11 +49,12 @@ class CorrelationHistogramDisplay:
     1.0
     """
 
-    def __init__(self, same, cross, *, auc=None, title=None):
+    def __init__(self, same, cross, *, auc=None, title=None, statistic="correlation"):
         self.same = same
         self.cross = cross
         self.auc = auc
         self.title = title
+        self.statistic = statistic
 
     def plot(self, ax=None, *, bins=40):
         """Draw the two histograms as densities.
@@ -61,6 +70,7 @@ class CorrelationHistogramDisplay:
         -------
         display : CorrelationHistogramDisplay
         """
+        label = _get_labels(self.statistic)[0]
         self.figure_, self.ax_ = make_axes(ax)
         edges = np.histogram_bin_edges(np.concatenate([self.same, self.cross]), bins)
         self.bar_ = [
@@ -82,12 +92,22 @@ class CorrelationHistogramDisplay:
         ]
         area = "" if self.auc is None else f"AUC {self.auc:.3f}"
         self.ax_.set_title(", ".join(filter(None, [self.title, area])))
-        self.ax_.set(xlabel="Correlation", ylabel="Density")
+        self.ax_.set(xlabel=label, ylabel="Density")
         self.ax_.legend()
         return self
 
     @classmethod
-    def from_predictions(cls, y_true, scores, classes, *, source=None, ax=None, **kw):
+    def from_predictions(
+        cls,
+        y_true,
+        scores,
+        classes,
+        *,
+        source=None,
+        statistic="correlation",
+        ax=None,
+        **kw,
+    ):
         """Draw the histograms of correlations.
 
         Parameters
@@ -100,6 +120,8 @@ class CorrelationHistogramDisplay:
             Source of each fingerprint.
         source : label, default=None
             Take the residuals of this source only.
+        statistic : {"correlation", "pce"}, default="correlation"
+            What the scores are.
         ax : Axes, default=None
             By default a new figure is made.
         **kw
@@ -111,7 +133,7 @@ class CorrelationHistogramDisplay:
         """
         samples = same_and_cross_correlations(y_true, scores, classes, source=source)
         title = None if source is None else str(source)
-        return cls(**samples, title=title).plot(ax, **kw)
+        return cls(**samples, title=title, statistic=statistic).plot(ax, **kw)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, source=None, ax=None, **kw):
@@ -137,8 +159,9 @@ class CorrelationHistogramDisplay:
         display : CorrelationHistogramDisplay
         """
         scores, classifier = correlate(estimator, X)
+        classes, statistic = classifier.classes_, classifier.statistic
         return cls.from_predictions(
-            y, scores, classifier.classes_, source=source, ax=ax, **kw
+            y, scores, classes, source=source, statistic=statistic, ax=ax, **kw
         )
 
 
@@ -152,6 +175,8 @@ class CorrelationMatrixDisplay:
         is residuals of A, fingerprint of B.
     labels : array-like of shape (n_classes,)
         Names of the sources.
+    statistic : {"correlation", "pce"}, default="correlation"
+        What the means are of; it labels the colour bar.
 
     Attributes
     ----------
@@ -170,14 +195,15 @@ class CorrelationMatrixDisplay:
     '50'
     """
 
-    def __init__(self, correlations, labels):
+    def __init__(self, correlations, labels, *, statistic="correlation"):
         self.correlations = correlations
         self.labels = labels
+        self.statistic = statistic
 
     def plot(self, ax=None, *, include_values=True):
         """Draw the matrix.
 
-        Colours follow the square root of the correlation, so that blocks of sources
+        Colours follow the square root of the means, so that blocks of sources
         that resemble each other show beside a strong diagonal; below 0 is as 0.
 
         Parameters
@@ -185,12 +211,13 @@ class CorrelationMatrixDisplay:
         ax : Axes, default=None
             By default a new figure is made.
         include_values : bool, default=True
-            Write the correlations, in hundredths.
+            Write the means: correlations in hundredths, PCEs as they are.
 
         Returns
         -------
         display : CorrelationMatrixDisplay
         """
+        label = _get_labels(self.statistic)[1]
         n = len(self.labels)
         self.figure_, self.ax_ = make_axes(ax, size=max(5, 3 + 0.32 * n))
         from matplotlib.colors import PowerNorm
@@ -199,7 +226,7 @@ class CorrelationMatrixDisplay:
         norm = PowerNorm(0.5, vmin=0, vmax=max(positive.max(), 1e-6))
         self.image_ = self.ax_.imshow(positive, "cividis", norm=norm)
         bar = self.figure_.colorbar(self.image_, ax=self.ax_, shrink=0.8)
-        bar.set_label("Mean correlation")
+        bar.set_label(label)
         name_both_axes(self.ax_, self.labels)
         self.ax_.set(xlabel="Fingerprint of", ylabel="Residuals of")
         self.text_ = self._write_values() if include_values else None
@@ -207,13 +234,16 @@ class CorrelationMatrixDisplay:
 
     def _write_values(self):
         """Write the number into each cell, dark on bright."""
-        self.ax_.set_title("Mean correlation, in hundredths")
+        scale, title = 100, "Mean correlation, in hundredths"
+        if self.statistic == "pce":
+            scale, title = 1, "Mean PCE (peak-to-correlation energy)"
+        self.ax_.set_title(title)
         n = len(self.labels)
         text = [
             self.ax_.text(
                 column,
                 row,
-                f"{100 * value:z.0f}",
+                f"{scale * value:z.0f}",
                 ha="center",
                 va="center",
                 fontsize="small" if n < 12 else "x-small",
@@ -224,7 +254,9 @@ class CorrelationMatrixDisplay:
         return np.reshape(text, (n, n))
 
     @classmethod
-    def from_predictions(cls, y_true, scores, classes, *, ax=None, **kwargs):
+    def from_predictions(
+        cls, y_true, scores, classes, *, statistic="correlation", ax=None, **kwargs
+    ):
         """Average correlations by source and draw them.
 
         Parameters
@@ -235,6 +267,8 @@ class CorrelationMatrixDisplay:
             Correlations of test residuals with the fingerprints, or PCEs.
         classes : array-like of shape (n_classes,)
             Source of each fingerprint.
+        statistic : {"correlation", "pce"}, default="correlation"
+            What the scores are.
         ax : Axes, default=None
             By default a new figure is made.
         **kwargs
@@ -245,7 +279,7 @@ class CorrelationMatrixDisplay:
         display : CorrelationMatrixDisplay
         """
         means = average_correlation_matrix(y_true, scores, classes)
-        return cls(means, classes).plot(ax, **kwargs)
+        return cls(means, classes, statistic=statistic).plot(ax, **kwargs)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
@@ -269,4 +303,15 @@ class CorrelationMatrixDisplay:
         display : CorrelationMatrixDisplay
         """
         scores, classifier = correlate(estimator, X)
-        return cls.from_predictions(y, scores, classifier.classes_, ax=ax, **kwargs)
+        classes, statistic = classifier.classes_, classifier.statistic
+        return cls.from_predictions(
+            y, scores, classes, statistic=statistic, ax=ax, **kwargs
+        )
+
+
+def _get_labels(statistic):
+    if statistic not in LABELS:
+        raise ValueError(
+            f'statistic must be "correlation" or "pce", got {statistic!r}.'
+        )
+    return LABELS[statistic]
