@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
 
 from skfingerprint import (
     FingerprintClassifier,
@@ -20,7 +21,11 @@ from skfingerprint import (
     ResidualExtractor,
     plotting,
 )
-from skfingerprint.metrics import average_correlation_matrix, robustness_curve
+from skfingerprint.metrics import (
+    average_correlation_matrix,
+    fit_energy_curve,
+    robustness_curve,
+)
 from skfingerprint.perturbation import GaussianBlur
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
@@ -76,6 +81,12 @@ def test_growing_fingerprints(residuals):
         plotting.FingerprintDisplay.from_residuals(X, y, n_images=(2, 100))
 
 
+def test_an_incomplete_row_of_pictures_has_no_empty_axes():
+    rng = np.random.default_rng(0)
+    display = plotting.FingerprintDisplay(rng.normal(size=(3, 8, 8)), "abc")
+    assert len(display.plot(n_columns=2).figure_.axes) == 3
+
+
 def test_a_zero_fingerprint_is_grey():
     display = plotting.FingerprintDisplay(np.zeros((1, 8, 8)), ["none"]).plot()
     assert (display.image_[0].get_array() == 0.5).all()
@@ -125,6 +136,17 @@ def test_energy_curves(residuals):
     assert "limit" in display.ax_.get_legend().get_texts()[0].get_text()
     single = plotting.EnergyCurveDisplay.from_residuals(X[y == "a"], random_state=0)
     np.testing.assert_array_equal(single.curves[0].energy, display.curves[0].energy)
+
+
+def test_many_energy_curves_are_told_apart():
+    curve = Bunch(n_images=np.array([2, 4]), energy=np.array([3.0, 2.0]))
+    fit = fit_energy_curve(curve.n_images, curve.energy)
+    display = plotting.EnergyCurveDisplay([curve] * 20, [fit] * 20, range(20)).plot()
+    looks = {(line.get_color(), line.get_marker()) for line in display.line_}
+    assert len(looks) == 20
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.x0 > display.ax_.get_window_extent().x1  # covers no curve
 
 
 def test_histograms_hold_all_correlations(fitted, planted):
@@ -293,6 +315,26 @@ def test_roc_of_probabilities(residuals):
     forest = RandomForestClassifier(10, random_state=0).fit(rows, y)
     display = plotting.OneVsRestRocDisplay.from_estimator(forest, rows, y)
     assert display.areas.min() > 0.9
+
+
+def test_roc_of_margins(residuals):
+    X, y = residuals
+    rows, y = X.reshape(len(X), -1)[y != "c"], y[y != "c"]
+    model = LogisticRegression().fit(rows[::2], y[::2])
+    display = plotting.OneVsRestRocDisplay.from_estimator(model, rows[1::2], y[1::2])
+    margins = model.decision_function(rows[1::2])
+    area = roc_auc_score(y[1::2] == "b", margins)
+    np.testing.assert_allclose(display.areas, area)  # the same, from both sides
+
+
+def test_roc_names_a_single_other():
+    scores = np.random.default_rng(0).normal(size=(16, 4))
+    y = np.arange(16) % 4
+    display = plotting.OneVsRestRocDisplay.from_predictions(
+        y, scores, np.arange(4), n_named=3
+    )
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert sorted(name[:2] for name in legend) == ["0:", "1:", "2:", "3:"]
 
 
 def test_roc_refuses_what_does_not_fit():

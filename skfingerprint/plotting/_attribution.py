@@ -9,7 +9,7 @@ from sklearn.metrics import (
 )
 from sklearn.utils.multiclass import unique_labels
 
-from skfingerprint.plotting._axes import make_axes, style
+from skfingerprint.plotting._axes import BESIDE, make_axes, style
 from skfingerprint.plotting._estimators import correlate, split
 
 
@@ -103,9 +103,7 @@ class OneVsRestRocDisplay:
         self.ax_.legend(
             handles=[self.line_[i] for i in in_legend],
             title="Area under the curve",
-            fontsize="small",
-            loc="center left",
-            bbox_to_anchor=(1, 0.5),
+            **BESIDE,
         )
 
     @classmethod

@@ -5,7 +5,9 @@ import numpy as np
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
-MARKERS = "os^vDP*"
+MARKERS = "os^vDP*X"  # one more than colours: the pairs repeat after 56
+# Where a legend hides no curve.
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
 
 
 def style(i):

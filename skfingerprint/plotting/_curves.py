@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint.metrics import energy_curve, fit_energy_curve, robustness_curve
-from skfingerprint.plotting._axes import MARKERS, make_axes, style
+from skfingerprint.plotting._axes import BESIDE, MARKERS, make_axes, style
 
 
 class EnergyCurveDisplay:
@@ -56,7 +56,7 @@ class EnergyCurveDisplay:
         -------
         display : EnergyCurveDisplay
         """
-        self.figure_, self.ax_ = make_axes(ax)
+        self.figure_, self.ax_ = make_axes(ax, size=6)
         self.line_, self.fitted_line_ = [], []
         for i, (curve, fit, label) in enumerate(
             zip(self.curves, self.fits, self.labels, strict=True)
@@ -76,7 +76,7 @@ class EnergyCurveDisplay:
             xlabel="Number of images",
             ylabel="Energy (grey levels\u00b2 per pixel)",
         )
-        self.ax_.legend()
+        self.ax_.legend(**BESIDE)
         return self
 
     @classmethod
@@ -182,7 +182,7 @@ class RobustnessDisplay:
         self.ax_.set_xticks(places, self.names, rotation="vertical")
         self.ax_.set(ylabel="Score", ylim=(0, 1.02))
         self.ax_.grid(axis="y", alpha=0.3)
-        self.ax_.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        self.ax_.legend(**BESIDE)
         return self
 
     @classmethod

@@ -273,7 +273,9 @@ class SpectrumDisplay(_PicturesDisplay):
         )
         bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, extend="both")
         bar.set_label("dB re 1 grey level\u00b2", fontsize="small")
+        ticks = (-0.5, 0, 0.5)
         axes.set(xlabel="Cycles per px", ylabel="Cycles per px")
+        axes.set(xticks=ticks, yticks=ticks)
         return image
 
 
