@@ -1,0 +1,61 @@
+"""Axes to draw into, and the palettes; matplotlib is imported only to make axes."""
+
+import numpy as np
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", ":", "-.")
+MARKERS = "os^vDP*X"  # one more than colours: the pairs repeat after 56
+# Where a legend hides no curve.
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
+
+
+def style(i):
+    """Colour and line style of the i-th curve."""
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": LINES[i % len(LINES)]}
+
+
+def make_axes(ax, *, size=None):
+    """Return a figure and axes: the given ones, or new ones."""
+    if ax is not None:
+        return ax.figure, ax
+    figsize = None if size is None else (1.15 * size, size)
+    return _import_pyplot().subplots(figsize=figsize, layout="constrained")
+
+
+def make_picture_axes(ax, n, n_columns):
+    """Return a figure and a flat array of n axes: the given ones, or new ones."""
+    if ax is not None:
+        axes = np.ravel(np.asarray(ax, dtype=object))
+        if len(axes) != n:
+            raise ValueError(f"ax must hold {n} axes, one a picture, got {len(axes)}.")
+        return axes[0].figure, axes
+    n_columns = min(n, n_columns)
+    n_rows = -(-n // n_columns)
+    figure, axes = _import_pyplot().subplots(
+        n_rows,
+        n_columns,
+        figsize=(3.5 * n_columns, 3.2 * n_rows),
+        squeeze=False,
+        layout="constrained",
+    )
+    for unused in axes.flat[n:]:
+        unused.remove()
+    return figure, axes.ravel()[:n]
+
+
+def name_both_axes(ax, labels):
+    """Write the name of a source beside each row and below each column."""
+    places = np.arange(len(labels))
+    ax.set_xticks(places, labels, rotation="vertical")
+    ax.set_yticks(places, labels)
+
+
+def _import_pyplot():
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Displays need matplotlib: pip install 'skfingerprint[plot]'."
+        ) from error
+    return plt
