@@ -14,7 +14,7 @@ from skfingerprint.rejection import RejectingClassifier
 from skfingerprint.residual import ResidualExtractor
 from skfingerprint.unflatten import Unflatten
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "AugmentedClassifier",

@@ -19,9 +19,20 @@ MODULES = [
     "perturbation",
     "plotting",
     "spectrum",
+    "thresholds",
 ]
 # Their public names are imported from the package itself.
-INNER = {"augmentation", "detection", "features", "fingerprint", "pipeline", "residual"}
+INNER = {
+    "augmentation",
+    "cleaning",
+    "detection",
+    "features",
+    "fingerprint",
+    "pipeline",
+    "rejection",
+    "residual",
+    "unflatten",
+}
 
 
 def read_reference():

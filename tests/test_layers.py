@@ -33,7 +33,10 @@ def find_imports(path):
             yield from ((alias.name, node in top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            yield node.module, node in top
+            names = [node.module]
+            if node.module == "skfingerprint":  # its modules, or what it exports
+                names = [f"skfingerprint.{alias.name}" for alias in node.names]
+            yield from ((name, node in top) for name in names)
 
 
 def test_every_module_has_a_layer():

@@ -1,4 +1,4 @@
-"""`groups` and `sample_weight`: alone, in pipelines, in model selection, in stacking."""
+"""`groups` and `sample_weight`: alone, in pipelines, in model selection, in stacks."""
 
 import numpy as np
 import pytest
@@ -206,7 +206,7 @@ def test_bad_weights_are_refused():
     for estimator in (FingerprintTransformer(), FingerprintDetector()):
         with pytest.raises(ValueError, match=r"0 in all of class \[1\]"):
             fit_state(estimator, sample_weight=zero)
-        with pytest.raises(ValueError, match="[Nn]egative"):
+        with pytest.raises(ValueError, match=r"[Nn]egative"):
             fit_state(estimator, sample_weight=-WEIGHTS)
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             fit_state(estimator, groups=GROUPS[:-1])
