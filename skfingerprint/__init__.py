@@ -7,7 +7,12 @@ from skfingerprint.cleaning import (
     SpectrumFlattener,
 )
 from skfingerprint.detection import FingerprintDetector
-from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
+from skfingerprint.discriminant import CopyDiscriminant
+from skfingerprint.features import (
+    AttributionFeatures,
+    CooccurrenceTransformer,
+    SpectrumTransformer,
+)
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
@@ -17,9 +22,11 @@ from skfingerprint.unflatten import Unflatten
 __version__ = "0.2.0.dev0"
 
 __all__ = [
+    "AttributionFeatures",
     "AugmentedClassifier",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
+    "CopyDiscriminant",
     "FingerprintClassifier",
     "FingerprintDetector",
     "FingerprintTransformer",

@@ -11,8 +11,10 @@ BATCH_VALUES = 2**20
 
 
 def is_lazy(X):
-    """Whether X is a dask array, without importing dask."""
-    return hasattr(X, "map_blocks") and hasattr(X, "dask")
+    """Whether X is yet to be computed: a dask array, or a source of blocks."""
+    return isinstance(X, BlockSource) or (
+        hasattr(X, "map_blocks") and hasattr(X, "dask")
+    )
 
 
 def as_stack(X):
@@ -80,6 +82,61 @@ def score_blocks(function, X, state, *labels):
     import dask
 
     return np.concatenate(dask.compute(*_delay(function, X, state, *labels)))
+
+
+class BlockSource:
+    """Rows that are computed a block at a time, when they are read.
+
+    Parameters
+    ----------
+    read : callable
+        `read(k)` returns the k-th block, an array.
+    sizes : sequence of int
+        Number of rows in each block.
+    """
+
+    def __init__(self, read, sizes):
+        self.read, self.sizes = read, sizes
+        self.first = read(0)  # kept, so that each block is computed once
+        self.shape = (sum(sizes), *self.first.shape[1:])
+        self.ndim, self.dtype = len(self.shape), self.first.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+
+def read_blocks(source):
+    """Return all blocks of a source in one array."""
+    found = np.empty(source.shape, dtype=source.dtype)
+    for block, part in iterate_blocks(source):
+        found[part] = block
+    return found
+
+
+def iterate_blocks(X):
+    """Yield the blocks of X, in memory and one after the other, and where they lie."""
+    start = 0
+    for k, size in enumerate(block_sizes(X)):
+        part = slice(start, start + size)
+        if not isinstance(X, BlockSource):
+            block = np.asarray(X[part])
+        elif k == 0 and X.first is not None:
+            block, X.first = X.first, None
+        else:
+            block = X.read(k)
+        _check_finite(block)
+        yield block, part
+        start += size
+
+
+def block_sizes(X):
+    """Return the lengths of the blocks in which X is read."""
+    if isinstance(X, BlockSource):
+        return X.sizes
+    if is_lazy(X):
+        return X.chunks[0]
+    size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
+    return [min(size, len(X) - start) for start in range(0, len(X), size)]
 
 
 def _delay(function, X, state, *labels):

@@ -40,19 +40,19 @@ class CrossFittedMixin:
         return router.add(splitter=self.cv, method_mapping=mapping)
 
 
-def find_folds(estimator, y, groups, sample_weight, params):
+def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
     """Return the fold that holds out each sample, by the estimator's `cv`.
 
     A number of folds is limited by the smallest class, so that each class has residuals
     left to average, and counts only samples of some weight. The further metadata
-    `params` are routed to a splitter.
+    `params` are routed to a splitter. `shuffle` is that of the stratified folds.
     """
     if isinstance(estimator.cv, Integral):
         used = np.flatnonzero(sample_weight)
         if groups is not None:
             check_consistent_length(y, groups)
             groups = column_or_1d(groups)[used]
-        splitter = _make_splitter(estimator.cv, y[used], groups)
+        splitter = _make_splitter(estimator.cv, y[used], groups, shuffle)
     else:
         used = np.arange(len(y))
         splitter = check_cv(estimator.cv, y, classifier=True)
@@ -72,7 +72,7 @@ def find_folds(estimator, y, groups, sample_weight, params):
     return np.bincount(used, folds, minlength=len(y)).astype(int)
 
 
-def _make_splitter(n_folds, y, groups):
+def _make_splitter(n_folds, y, groups, shuffle):
     """Return stratified folds, of whole groups if there are any."""
     unit, names = "residuals", y
     if groups is not None:
@@ -86,7 +86,8 @@ def _make_splitter(n_folds, y, groups):
             f"cv={n_folds} and {counts.min()} of class {smallest!r}."
         )
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    return kind(min(n_folds, counts.min()))
+    options = {"shuffle": True, "random_state": 0} if shuffle else {}
+    return kind(min(n_folds, counts.min()), **options)
 
 
 def average_held_out(X, members, folds, sample_weight):

@@ -1,12 +1,15 @@
 """Training on perturbed copies of the images."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._base import (
     Estimator,
@@ -14,6 +17,12 @@ from skfingerprint._base import (
     copy_shape,
     share_metadata,
 )
+from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
+
+# "auto": rows that are made of at most so many images with all their copies, and copies
+# that are made of each image however many there are.
+MOST_ROWS = 2**12
+FEWEST_COPIES = 2
 
 
 def _has(method):
@@ -32,16 +41,24 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     ever trained on. Predictions are those of the classifier, on images as they come.
 
     Steps at the beginning of a pipeline that learn nothing, such as
-    :class:`ResidualExtractor` and :class:`SpectrumTransformer`, are applied to one copy
-    at a time, so that only their results are held for all copies.
+    :class:`AttributionFeatures`, are applied to a few images and their copies at a
+    time, so that each image is read once. If a classifier that takes `copies` in `fit`,
+    such as :class:`CopyDiscriminant`, stands right behind them, it reads their results
+    block by block, and they are never held all at once.
 
     Parameters
     ----------
     estimator : classifier
         Takes images; usually a pipeline.
-    perturbations : sequence of transformers
+    perturbations : sequence of transformers, or None
         One copy of the images is made by each; see `skfingerprint.perturbation`. The
         images themselves are always trained on.
+    max_copies : int, "auto" or None, default=None
+        Number of copies of each image, drawn for each at random; None makes all.
+        "auto" makes all for up to 4,096 images, and fewer for more, but at least two,
+        so that the time of the fit does not grow by more than a few clean ones.
+    n_jobs : int, default=None
+        Number of threads that make copies and their features; -1 for all processors.
 
     Attributes
     ----------
@@ -78,9 +95,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     0.37
     """
 
-    def __init__(self, estimator, perturbations):
+    def __init__(self, estimator, perturbations, *, max_copies=None, n_jobs=None):
         self.estimator = estimator
-        self.perturbations = perturbations
+        # An iterator could be read, or cloned, only once.
+        is_iterator = isinstance(perturbations, Iterator)
+        self.perturbations = list(perturbations) if is_iterator else perturbations
+        self.max_copies = max_copies
+        self.n_jobs = n_jobs
 
     @all_or_nothing
     def fit(self, X, y, groups=None, sample_weight=None, **params):
@@ -106,20 +127,44 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         -------
         self : AugmentedClassifier
         """
+        changes = [change for change in self.perturbations or () if change is not None]
         fitted = clone(self.estimator)
-        first, rest = _split_stateless(fitted)
-        n = 1 + len(self.perturbations)
         metadata = {"groups": groups, "sample_weight": sample_weight} | params
-        repeated = {k: _repeat(v, n) for k, v in metadata.items() if v is not None}
-        shared = share_metadata(self, {"estimator": rest}, **repeated)["estimator"]
-        X_copies = _make_copies(X, self.perturbations, first)
-        rest.fit(X_copies, _repeat(y, n), **shared)
-        if rest is not fitted:
-            fitted.steps[len(first) :] = rest.steps
+        if not changes:
+            shared = share_metadata(self, {"estimator": fitted}, **metadata)
+            first, rest = [], fitted.fit(X, y, **shared["estimator"])
+        else:
+            first, rest = _split_stateless(fitted)
+            self._fit_copies(first, rest, X, y, changes, metadata)
+            if rest is not fitted:
+                fitted.steps[len(first) :] = rest.steps
         self.estimator_ = fitted
         self.classes_ = rest.classes_
         copy_shape(self, *first, rest)
         return self
+
+    def _fit_copies(self, first, rest, X, y, changes, metadata):
+        """Fit what learns on the rows of all copies, read block by block if it can."""
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        check_consistent_length(X, y)
+        kinds = _draw_kinds(len(X), len(changes), self.max_copies)
+        last = rest[-1] if isinstance(rest, Pipeline) else rest
+        streams = has_fit_parameter(last, "copies")
+        if streams and metadata["groups"] is None:
+            metadata["groups"] = np.arange(len(X))
+        repeated = {
+            name: np.repeat(np.asarray(value), kinds.shape[1], axis=0)
+            for name, value in {"y": y, **metadata}.items()
+            if value is not None
+        }
+        if streams:
+            repeated["copies"] = kinds.ravel()
+        y = repeated.pop("y")
+        shared = share_metadata(self, {"estimator": rest}, **repeated)["estimator"]
+        rows = _make_source(X, changes, kinds, first, self.n_jobs)
+        if not streams or (rest is not last and len(rest) > 1):
+            rows = read_blocks(rows)
+        rest.fit(rows, y, **shared)
 
     @available_if(_has("predict"))
     def predict(self, X):
@@ -211,30 +256,67 @@ def _is_stateless(step):
     return hasattr(step, "transform") and not get_tags(step).requires_fit
 
 
-def _make_copies(X, perturbations, steps):
-    """Return the images and their copies, transformed.
+def _draw_kinds(n_images, n_changes, max_copies):
+    """Return which copies of each image are made, (n_images, n_copies); 0 is none."""
+    if max_copies == "auto":
+        affordable = MOST_ROWS * (n_changes + 1) // n_images - 1
+        max_copies = max(FEWEST_COPIES, affordable)
+    elif max_copies is not None:
+        check_int("max_copies", max_copies, 1)
+    kinds = np.tile(np.arange(n_changes + 1), (n_images, 1))
+    if max_copies is None or max_copies >= n_changes:
+        return kinds
+    drawn = np.random.default_rng(0).permuted(kinds[:, 1:], axis=1)[:, :max_copies]
+    return np.concatenate([kinds[:, :1], np.sort(drawn, axis=1)], axis=1)
+
+
+def _make_source(X, changes, kinds, steps, n_jobs):
+    """Return the images and their copies, transformed, as a source of blocks.
 
     Copies of one image stand side by side, so that unshuffled folds inside the
     classifier, as of a calibration, do not tear them apart.
     """
-    original = _transform(steps, X)
-    if not len(perturbations):
-        return original
-    original = np.asarray(original)
-    shape = (len(original), 1 + len(perturbations), *original.shape[1:])
-    copies = np.empty(shape, dtype=original.dtype)
-    copies[:, 0] = original
-    for i, perturbation in enumerate(perturbations):
-        copies[:, i + 1] = _transform(steps, clone(perturbation).fit_transform(X))
-    return copies.reshape(-1, *shape[2:])
+    sizes = block_sizes(X)
+    ends = np.cumsum(sizes)
+    changes = [None, *[clone(change) for change in changes]]
+    _transform(np.asarray(X[: sizes[0]]), steps, "fit_transform")
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
+
+    def make(images, kind):
+        if changes[kind] is not None:
+            images = clone(changes[kind]).fit_transform(images)
+        return _transform(images, steps, "transform")
+
+    def read(k):
+        part = slice(ends[k] - sizes[k], ends[k])
+        images, own = np.asarray(X[part]), kinds[part]
+        found = np.unique(own)
+        places = [np.nonzero(own == kind) for kind in found]
+        rows = parallel(
+            delayed(make)(images[at[0]], kind)
+            for kind, at in zip(found, places, strict=True)
+        )
+        return _interleave(rows, places, own.shape)
+
+    return BlockSource(read, [size * kinds.shape[1] for size in sizes])
 
 
-def _repeat(values, n):
-    """Return one value for each copy; values of images alone stay as they are."""
-    return values if n == 1 else np.repeat(np.asarray(values), n, axis=0)
+def _interleave(rows, places, shape):
+    """Put the rows of each kind of copy to their places; copies of an image adjoin."""
+    sizes = {part.shape[1:] for part in rows}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"copies differ in shape: {sorted(sizes)}. Put features that take any size, "
+            "such as AttributionFeatures, in front of the classifier, or restore the "
+            "size of the images."
+        )
+    found = np.empty((*shape, *rows[0].shape[1:]), dtype=rows[0].dtype)
+    for part, at in zip(rows, places, strict=True):
+        found[at] = part
+    return found.reshape(-1, *found.shape[2:])
 
 
-def _transform(steps, X):
+def _transform(X, steps, method):
     for step in steps:
-        X = step.fit_transform(X)
-    return X
+        X = getattr(step, method)(X)
+    return np.asarray(X)

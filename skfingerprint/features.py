@@ -4,20 +4,34 @@ Stateless transformers. They treat each image by itself, and a crop or a shift o
 leaves them as they are, up to what enters and leaves the frame.
 """
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import fft
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import StatelessTransformer
 from skfingerprint._blocks import as_stack
-from skfingerprint.spectrum import welch_spectrum
+from skfingerprint._runs import count_runs, run_classes
+from skfingerprint.denoising import wavelet_residual
+from skfingerprint.spectrum import add_block_powers, block_sides, block_starts
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
 # Of an image; above it float32 can't hold powers.
 LARGEST_VALUE = 1e18
+# Of a rounded grey level, so that differences fit into 16 bits.
+LARGEST_LEVEL = 2**14 - 1
+# Values of images that are worked on together.
+GROUP_VALUES = 2**18
+# Images of more pixels are read in tiles: a core, and around it what filters reach. The
+# margin is that of the wavelets, on the grid of their coarsest level.
+TILED = 2**21
+CORE = 896
+MARGIN = 224
+REACH = 64
 # ITU-R BT.601: luma, blue and red difference, of red, green and blue.
 LUMA_CHROMA = np.array(
     [
@@ -113,28 +127,19 @@ class SpectrumTransformer(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "block_shape_")
-        sides = self.block_shape_
-        vertical, horizontal = fft.fftfreq(sides[0]), fft.rfftfreq(sides[1])
-        places = [f"{v:+.4f}_{h:.4f}" for v in vertical for h in horizontal]
-        if self.radial:
-            rings = range(_find_rings(sides).max() + 1)
-            places = [f"{ring / max(sides):.4f}" for ring in rings]
-        channels = range(self.n_channels_)
-        names = [f"spectrum_{c}_{place}" for place in places for c in channels]
+        if not self.radial:
+            return np.array(_name_spectra(self.block_shape_, self.n_channels_), object)
+        rings = range(_find_rings(self.block_shape_).max() + 1)
+        names = [
+            f"spectrum_{c}_{ring / max(self.block_shape_):.4f}"
+            for ring in rings
+            for c in range(self.n_channels_)
+        ]
         return np.array(names, dtype=object)
 
     def _validate(self, X, *, reset):
         X = super()._validate(X, reset=reset)
-        found = _find_block(as_stack(X).shape[1:3], self.block_size)
-        if reset:
-            self.block_shape_ = found
-        elif (expected := getattr(self, "block_shape_", found)) != found:
-            raise ValueError(
-                f"X has blocks of {found} pixels, but SpectrumTransformer was fitted "
-                f"with {expected}, and spectra of other blocks are other features. "
-                "Take images of at least block_size pixels a side, or fit again."
-            )
-        return X
+        return _remember_blocks(self, X, reset=reset)
 
     def _get_function(self):
         for name in ("block_size", "hop"):
@@ -157,9 +162,9 @@ class CooccurrenceTransformer(StatelessTransformer):
     some of which outlive JPEG compression.
 
     Differences of luma and chroma to the next pixel are divided by a step, rounded and
-    clipped to -1, 0, 1. The features are the square roots of the frequencies of each
-    run of them, along the direction of the difference and across, with a run, its
-    mirror image and its negative counted as one average.
+    clipped to -1, 0, 1. The features are the square roots of the shares of each class
+    of runs of them, along the direction of the difference and across. A run, its mirror
+    image and its negative are one class.
 
     Parameters
     ----------
@@ -167,8 +172,8 @@ class CooccurrenceTransformer(StatelessTransformer):
         Steps in grey levels, each > 0: a set of features of luma for each. Chroma,
         which varies less, has features of the first one only.
     length : int, default=5
-        Number of differences in a run, 1..7: 3 ** length features for a step, channel
-        and direction.
+        Number of differences in a run, 1..7: 2, 4, 10, 25, 70, 196 or 574 classes for
+        a step, channel and direction.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
@@ -192,7 +197,7 @@ class CooccurrenceTransformer(StatelessTransformer):
     >>> from skfingerprint.datasets import load_generators
     >>> transformer = CooccurrenceTransformer()
     >>> transformer.fit_transform(load_generators().images[:10]).shape
-    (10, 1944)
+    (10, 560)
     >>> transformer.get_feature_names_out()[0]
     'cooccurrence_0_1_along_-----'
     """
@@ -207,6 +212,8 @@ class CooccurrenceTransformer(StatelessTransformer):
     def get_feature_names_out(self, input_features=None):
         """Return `cooccurrence_<channel>_<step>_<along or across>_<run>`.
 
+        The run is the first of its class: signs of its differences.
+
         Parameters
         ----------
         input_features : None
@@ -217,50 +224,295 @@ class CooccurrenceTransformer(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "n_channels_")
-        runs = [""]
-        for _ in range(self.length):
-            runs = [run + sign for run in runs for sign in "-0+"]
-        names = [
-            f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
-            for channel in range(self.n_channels_)
-            for step in (self.steps if channel == 0 else self.steps[:1])
-            for direction in ("along", "across")
-            for run in runs
-        ]
+        names = _name_runs(self.n_channels_, self.steps, self.length)
         return np.array(names, dtype=object)
 
     def _get_function(self):
-        steps = tuple(np.ravel(self.steps).tolist())
-        if not steps or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps):
-            raise ValueError(f"steps must hold numbers > 0, got {self.steps!r}.")
-        if not isinstance(self.length, Integral) or not 1 <= self.length <= 7:
-            raise ValueError(f"length must be an int in 1..7, got {self.length!r}.")
+        steps = _check_runs(self.steps, self.length)
         return _count_cooccurrences, {"steps": steps, "length": self.length}
 
 
-def _to_luma_chroma(images):
-    """Return float32 luma and chroma of colour images, and grey ones as they are."""
-    images = images.astype(np.float32, copy=False)
-    if images.ndim == 4 and images.shape[3] == 3:
-        return images @ LUMA_CHROMA.T
-    return images
+class AttributionFeatures(StatelessTransformer):
+    """Spectra and co-occurrences of images, as the recommended pipeline takes them.
+
+    Of each image the spectrum of its residual, the spectra of luma and chroma, and the
+    co-occurrences: what :class:`SpectrumTransformer` and
+    :class:`CooccurrenceTransformer` give, from one reading of the image. Large images
+    are read in tiles, so that the workspace does not grow with their size.
+
+    Parameters
+    ----------
+    sigma : float, default=1.0
+        Standard deviation of the noise that the wavelet denoiser takes away, in grey
+        levels.
+    block_size : int, default=32
+        Side of the blocks of the spectra in pixels, at most that of the image.
+    steps : sequence of float, default=(1.0, 3.0)
+        Steps of the co-occurrences, in grey levels.
+    length : int, default=5
+        Number of differences in a run, 1..7.
+    n_jobs : int, default=None
+        Number of threads; -1 for all processors.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+    block_shape_ : tuple of int
+        (height, width) of a block in `fit`: `block_size`, or less in smaller images.
+
+    See Also
+    --------
+    make_attribution_pipeline : These features and a classifier.
+
+    Examples
+    --------
+    >>> from skfingerprint import AttributionFeatures
+    >>> from skfingerprint.datasets import load_generators
+    >>> features = AttributionFeatures()
+    >>> features.fit_transform(load_generators().images[:10]).shape
+    (10, 3824)
+    >>> features.get_feature_names_out()[[0, -1]].tolist()
+    ['residual_spectrum_0_+0.0000_0.0000', 'cooccurrence_2_1_across_00000']
+    """
+
+    _largest = LARGEST_VALUE
+
+    def __init__(
+        self, *, sigma=1.0, block_size=32, steps=(1.0, 3.0), length=5, n_jobs=None
+    ):
+        self.sigma = sigma
+        self.block_size = block_size
+        self.steps = steps
+        self.length = length
+        self.n_jobs = n_jobs
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of both families, and `residual_spectrum_...`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self, "block_shape_")
+        names = _name_spectra(self.block_shape_, self.n_channels_)
+        residual = [f"residual_{name}" for name in names]
+        runs = _name_runs(self.n_channels_, self.steps, self.length)
+        return np.array([*residual, *names, *runs], dtype=object)
+
+    def _get_function(self):
+        if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
+            raise ValueError(f"sigma must be > 0, in grey levels, got {self.sigma!r}.")
+        if not isinstance(self.block_size, Integral) or self.block_size < 1:
+            raise ValueError(
+                f"block_size must be an int >= 1, got {self.block_size!r}."
+            )
+        steps = _check_runs(self.steps, self.length)
+        params = {
+            name: getattr(self, name) for name in ("sigma", "block_size", "length")
+        }
+        return _describe, params | {"steps": steps}
+
+    def _validate(self, X, *, reset):
+        X = super()._validate(X, reset=reset)
+        return _remember_blocks(self, X, reset=reset)
+
+
+def _describe(images, sigma, block_size, steps, length):
+    """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
+
+    def collect(planes, tile):
+        luma = _to_luma_chroma(planes)
+        flat = planes.reshape(-1, *planes.shape[2:])
+        residuals = wavelet_residual(flat, sigma=sigma).reshape(planes.shape)
+        spectra = [
+            _sum_powers(part, tile, block_size, None) for part in (residuals, luma)
+        ]
+        return [*spectra, _count_runs(luma, tile, steps, length)]
+
+    *spectra, counts = _collect(images, collect, margin=MARGIN)
+    rows = [_to_log_power(part) for part in spectra]
+    return np.concatenate([*rows, _to_roots(counts)], axis=1)
 
 
 def _log_spectrum(images, block_size, hop, radial, to_luma):
     """Return rows of log power, frequencies first, channels last."""
-    images = _to_luma_chroma(images) if to_luma else images.astype(np.float32)
-    power = welch_spectrum(images, block_size=block_size, hop=hop)
+
+    def collect(planes, tile):
+        planes = _to_luma_chroma(planes) if to_luma else planes
+        return [_sum_powers(planes, tile, block_size, hop)]
+
+    (power,) = _collect(images, collect, tiled=block_size is not None)
     if radial:
-        rings = _find_rings(_find_block(images.shape[1:3], block_size))
+        rings = _find_rings(block_sides(images.shape[1:3], block_size))
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
-        power = members @ power.reshape(len(power), rings.size, -1)
-    return np.log(np.maximum(power, SMALLEST_POWER)).reshape(len(power), -1)
+        power = power.reshape(*power.shape[:2], -1) @ members.T
+    return _to_log_power(power)
 
 
-def _find_block(shape, block_size):
-    """Return the sides of a block in images of a shape."""
-    return tuple(min(block_size or n, n) for n in shape)
+def _count_cooccurrences(images, steps, length):
+    """Return rows of features: channels, steps, directions, classes of runs."""
+
+    def collect(planes, tile):
+        return [_count_runs(_to_luma_chroma(planes), tile, steps, length)]
+
+    return _to_roots(*_collect(images, collect))
+
+
+def _collect(images, collect, *, margin=0, tiled=True):
+    """Add up what is collected from the tiles of images, a few images at a time.
+
+    `collect` gets planes (n_channels, n, height, width) and their tile, and returns a
+    list of arrays (n, ...).
+    """
+    n_values = max(1, math.prod(images.shape[1:]))
+    size = images.shape[1:3]
+    tiles = _find_tiles(size, margin if tiled and math.prod(size) > TILED else None)
+    step, found = max(1, GROUP_VALUES // n_values), []
+    for first in range(0, len(images), step):
+        group, sums = images[first : first + step], None
+        for tile in tiles:
+            part = group[:, tile.rows, tile.columns]
+            part = part.reshape(*part.shape[:3], -1)
+            planes = np.moveaxis(part, -1, 0).astype(np.float32, order="C")
+            parts = collect(planes, tile)
+            sums = parts if sums is None else list(map(np.add, sums, parts))
+        found.append(sums)
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _find_tiles(size, margin):
+    """Return the parts in which images of a size are read; one if margin is None.
+
+    What starts in the core of a tile is counted there; around it is what that needs.
+    """
+    if margin is None:
+        cores = [[(0, n)] for n in size]
+    else:
+        cores = [[(i, min(i + CORE, n)) for i in range(0, n, CORE)] for n in size]
+    reach = max(margin or 0, REACH)
+    return [
+        Bunch(
+            size=size,
+            cores=(rows, columns),
+            rows=_around(rows, margin or 0, reach),
+            columns=_around(columns, margin or 0, reach),
+        )
+        for rows in cores[0]
+        for columns in cores[1]
+    ]
+
+
+def _around(core, before, after):
+    return slice(max(core[0] - before, 0), core[1] + after)
+
+
+def _sum_powers(planes, tile, block_size, hop):
+    """Return the mean power of the blocks that start in a tile, (n, channels, ...)."""
+    n_channels, n_samples, height, width = planes.shape
+    sides = block_sides(tile.size, block_size)
+    starts = [block_starts(n, block_size, hop) for n in tile.size]
+    own = [
+        [start - part.start for start in along if core[0] <= start < core[1]]
+        for along, core, part in zip(
+            starts, tile.cores, (tile.rows, tile.columns), strict=True
+        )
+    ]
+    power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
+    if all(own):
+        add_block_powers(planes.reshape(-1, height, width), *own, sides, power)
+    power /= np.float32(len(starts[0]) * len(starts[1]))
+    return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
+
+
+def _to_log_power(power):
+    """Return rows of logarithms of (n, channels, ...), channels last."""
+    channels_last = np.moveaxis(power, 1, -1)
+    return np.log(np.maximum(channels_last, SMALLEST_POWER)).reshape(len(power), -1)
+
+
+def _count_runs(planes, tile, steps, length):
+    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** length)."""
+    (top, bottom), (left, right) = tile.cores
+    inner = planes[..., top - tile.rows.start :, left - tile.columns.start :]
+    levels = np.rint(inner).clip(-LARGEST_LEVEL, LARGEST_LEVEL).astype(np.int16)
+    size = bottom - top, right - left
+    counts = [count_runs(levels[0], step, length, size) for step in steps]
+    counts += [count_runs(plane, steps[0], length, size) for plane in levels[1:]]
+    return np.stack(counts, axis=1)
+
+
+def _to_roots(counts):
+    """Return rows of roots of the shares of the classes of runs."""
+    length = round(math.log(counts.shape[-1], 3))
+    classes, smallest = run_classes(length)
+    members = np.equal.outer(classes, np.arange(len(smallest))).astype(np.float32)
+    totals = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+    shares = counts.astype(np.float32) @ members / totals.astype(np.float32)
+    return np.sqrt(shares).reshape(len(counts), -1)
+
+
+def _to_luma_chroma(planes):
+    """Return luma and chroma of colour planes, and grey ones as they are."""
+    if len(planes) != 3:
+        return planes
+    return (LUMA_CHROMA @ planes.reshape(3, -1)).reshape(planes.shape)
+
+
+def _name_spectra(sides, n_channels):
+    places = [
+        f"{v:+.4f}_{h:.4f}"
+        for v in fft.fftfreq(sides[0])
+        for h in fft.rfftfreq(sides[1])
+    ]
+    return [f"spectrum_{c}_{place}" for place in places for c in range(n_channels)]
+
+
+def _name_runs(n_channels, steps, length):
+    steps = np.ravel(steps).tolist()
+    _, smallest = run_classes(length)
+    runs = [
+        "".join("-0+"[int(d)] for d in np.base_repr(r, 3).zfill(length))
+        for r in smallest
+    ]
+    return [
+        f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
+        for channel in range(n_channels)
+        for step in (steps if channel == 0 else steps[:1])
+        for direction in ("along", "across")
+        for run in runs
+    ]
+
+
+def _check_runs(steps, length):
+    """Return the steps of co-occurrences as a tuple."""
+    steps_ = tuple(np.ravel(steps).tolist())
+    if not steps_ or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps_):
+        raise ValueError(f"steps must hold numbers > 0, got {steps!r}.")
+    if not isinstance(length, Integral) or not 1 <= length <= 7:
+        raise ValueError(f"length must be an int in 1..7, got {length!r}.")
+    return steps_
+
+
+def _remember_blocks(transformer, X, *, reset):
+    """Set or compare the shape of the blocks of spectra."""
+    found = block_sides(as_stack(X).shape[1:3], transformer.block_size)
+    expected = found if reset else getattr(transformer, "block_shape_", found)
+    if found != expected:
+        raise ValueError(
+            f"X has blocks of {found} pixels, but {type(transformer).__name__} was "
+            f"fitted with {expected}, and spectra of other blocks are other features. "
+            "Take images of at least block_size pixels a side, or fit again."
+        )
+    if reset:
+        transformer.block_shape_ = found
+    return X
 
 
 def _find_rings(sides):
@@ -268,47 +520,3 @@ def _find_rings(sides):
     radius = np.hypot(fft.fftfreq(sides[0])[:, None], fft.rfftfreq(sides[1]))
     rings = np.round(radius * max(sides)).astype(int)
     return np.minimum(rings, max(sides) // 2).ravel()
-
-
-def _count_cooccurrences(images, steps, length):
-    """Return rows of features: channels, steps, directions, runs."""
-    planes = _to_luma_chroma(images)
-    planes = planes[..., None] if planes.ndim == 3 else planes
-    luma, *chroma = np.moveaxis(np.rint(planes), 3, 0)
-    rows = [_count_runs(luma, step, length) for step in steps]
-    rows += [_count_runs(plane, steps[0], length) for plane in chroma]
-    return np.concatenate(rows, axis=1)
-
-
-def _count_runs(plane, step, length):
-    """Return the roots of the frequencies of runs along and across, (n, 2 * 3^length).
-
-    Both axes are averaged, and so are each run, its mirror image and its negative.
-    """
-    n_runs = 3**length
-    counts = np.zeros((2, len(plane), n_runs))
-    for axis in (1, 2):
-        signs = np.rint(np.diff(plane, axis=axis) / np.float32(step))
-        signs = signs.clip(-1, 1).astype(np.int16) + 1
-        for across, along_axis in enumerate((axis, 3 - axis)):
-            codes = _encode_runs(signs, length, along_axis)
-            for i, image_codes in enumerate(codes):
-                counts[across, i] += np.bincount(image_codes.ravel(), minlength=n_runs)
-    # The negative of run r is 3^length - 1 - r; the mirror reverses its digits.
-    mirrored = np.arange(n_runs).reshape([3] * length).transpose().ravel()
-    counts += counts[..., ::-1]
-    counts += counts[..., mirrored]
-    totals = counts.sum(axis=2, keepdims=True)
-    roots = np.sqrt(counts / np.maximum(totals, 1))
-    return np.concatenate(list(roots), axis=1).astype(np.float32)
-
-
-def _encode_runs(signs, length, axis):
-    """Return the number in base 3 of each run of `length` signs along an axis."""
-    n = max(signs.shape[axis] - length + 1, 0)
-    codes = 0
-    for k in range(length):
-        part = [slice(None)] * 3
-        part[axis] = slice(k, k + n)
-        codes = 3 * codes + signs[tuple(part)]
-    return codes

@@ -5,9 +5,13 @@ Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one a
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
 from scipy.signal import windows
 from sklearn.utils import Bunch
+
+# Values of blocks that are transformed together: they stay in the L2 cache.
+BLOCK_VALUES = 2**16
 
 
 def power_spectrum(image):
@@ -157,19 +161,58 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     >>> power.shape, int(power[0, 0].argmax())
     ((1, 16, 9), 4)
     """
-    height, width = images.shape[1:3]
-    rows, columns = (_block_starts(n, block_size, hop) for n in (height, width))
-    sides = tuple(min(block_size or n, n) for n in (height, width))
+    planes = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 0)
+    n_channels, n_samples, height, width = planes.shape
+    sides = block_sides((height, width), block_size)
+    starts = [block_starts(n, block_size, hop) for n in (height, width)]
+    power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
+    add_block_powers(planes.reshape(-1, height, width), *starts, sides, power)
+    power /= np.float32(len(starts[0]) * len(starts[1]))
+    power = power.reshape(n_channels, n_samples, *power.shape[1:])
+    return np.moveaxis(power, 0, -1).reshape(
+        n_samples, *power.shape[2:], *images.shape[3:]
+    )
+
+
+def add_block_powers(planes, rows, columns, sides, power):
+    """Add the power spectra of windowed blocks of planes to those of earlier ones.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width)
+        In grey levels.
+    rows, columns : sequence of int
+        Where the blocks start, rising.
+    sides : tuple of int
+        (height, width) of a block.
+    power : ndarray of shape (m, sides[0], sides[1] // 2 + 1), float32
+        Changed in place: sums over the blocks.
+    """
     window = np.outer(*(_hann(n) for n in sides))
-    window *= np.sqrt(window.size / np.square(window).sum())
-    window = window.astype(np.float32).reshape(*sides, *[1] * (images.ndim - 3))
-    total = 0
-    for top in rows:
-        for left in columns:
-            block = images[:, top : top + sides[0], left : left + sides[1]]
-            transformed = fft.rfft2(block * window, axes=(1, 2))
-            total += transformed.real**2 + transformed.imag**2
-    return total / np.float32(len(rows) * len(columns) * window.size)
+    window = (window / np.sqrt(np.square(window).sum())).astype(np.float32)
+    step = max(1, BLOCK_VALUES // (window.size * max(1, len(columns))))
+    buffer = np.empty((step, len(columns), *sides), dtype=np.float32)
+    for first in range(0, len(planes), step):
+        group = sliding_window_view(planes[first : first + step], sides, axis=(1, 2))
+        blocks, sums = buffer[: len(group)], np.float32(0)
+        for top in rows:
+            for places, starts in _find_runs(columns):
+                np.multiply(group[:, top, starts], window, out=blocks[:, places])
+            parts = fft.rfft2(blocks).view(np.float32)
+            sums = sums + np.square(parts, out=parts).sum(axis=1)
+        power[first : first + step] += sums.reshape(*power[: len(group)].shape, 2).sum(
+            -1
+        )
+
+
+def _find_runs(starts):
+    """Yield evenly spaced starts as slices: of their places, and of themselves."""
+    n = len(starts)
+    hop = starts[1] - starts[0] if n > 1 else 1
+    if n > 2 and starts[-1] - starts[-2] != hop:
+        n -= 1  # the last block ends at the border
+        yield slice(n, n + 1), slice(starts[n], starts[n] + 1)
+    yield slice(0, n), slice(starts[0], starts[n - 1] + 1, hop)
 
 
 def _hann(n):
@@ -177,7 +220,12 @@ def _hann(n):
     return windows.hann(n, sym=False) if n > 2 else np.ones(n)
 
 
-def _block_starts(length, block_size, hop):
+def block_sides(size, block_size):
+    """Return the sides of a block in images of a size."""
+    return tuple(min(block_size or n, n) for n in size)
+
+
+def block_starts(length, block_size, hop):
     """Return where blocks start along an axis; the last one ends at the border."""
     side = min(block_size or length, length)
     last = length - side

@@ -143,6 +143,11 @@ def _fit_tail(scores, sums):
     return start, np.average(scores[inside] - start, weights=weights)
 
 
+def _weighted_quantile(values, share, sample_weight):
+    """Return the smallest value that a share of the weight does not exceed."""
+    return _quantile(*_sort_null(values, sample_weight), share)
+
+
 def _quantile(scores, sums, share):
     """Return the smallest score that a share of the weight does not exceed."""
     # Rounding must not push a share of exactly k weights to the next score.
