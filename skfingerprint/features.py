@@ -4,7 +4,8 @@ Stateless transformers. They treat each image by itself, and a crop or a shift o
 leaves them as they are, up to what enters and leaves the frame.
 """
 
-from numbers import Integral, Real
+from itertools import product
+from numbers import Real
 
 import numpy as np
 from scipy import fft
@@ -12,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import StatelessTransformer
 from skfingerprint._blocks import as_stack
-from skfingerprint.spectrum import welch_spectrum
+from skfingerprint._checks import check_choice, check_int
+from skfingerprint.spectrum import _find_block, welch_spectrum
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
@@ -137,14 +139,9 @@ class SpectrumTransformer(StatelessTransformer):
         return X
 
     def _get_function(self):
-        for name in ("block_size", "hop"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1 or None, got {value!r}.")
-        if self.color_space not in ("rgb", "ycbcr"):
-            raise ValueError(
-                f'color_space must be "rgb" or "ycbcr", got {self.color_space!r}.'
-            )
+        check_int("block_size", self.block_size, 1, also=(None,))
+        check_int("hop", self.hop, 1, also=(None,))
+        check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
         params = {name: getattr(self, name) for name in ("block_size", "hop", "radial")}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
@@ -217,15 +214,12 @@ class CooccurrenceTransformer(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "n_channels_")
-        runs = [""]
-        for _ in range(self.length):
-            runs = [run + sign for run in runs for sign in "-0+"]
         names = [
             f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
             for channel in range(self.n_channels_)
             for step in (self.steps if channel == 0 else self.steps[:1])
             for direction in ("along", "across")
-            for run in runs
+            for run in map("".join, product("-0+", repeat=self.length))
         ]
         return np.array(names, dtype=object)
 
@@ -233,8 +227,7 @@ class CooccurrenceTransformer(StatelessTransformer):
         steps = tuple(np.ravel(self.steps).tolist())
         if not steps or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps):
             raise ValueError(f"steps must hold numbers > 0, got {self.steps!r}.")
-        if not isinstance(self.length, Integral) or not 1 <= self.length <= 7:
-            raise ValueError(f"length must be an int in 1..7, got {self.length!r}.")
+        check_int("length", self.length, 1, 7)
         return _count_cooccurrences, {"steps": steps, "length": self.length}
 
 
@@ -256,11 +249,6 @@ def _log_spectrum(images, block_size, hop, radial, to_luma):
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
         power = members @ power.reshape(len(power), rings.size, -1)
     return np.log(np.maximum(power, SMALLEST_POWER)).reshape(len(power), -1)
-
-
-def _find_block(shape, block_size):
-    """Return the sides of a block in images of a shape."""
-    return tuple(min(block_size or n, n) for n in shape)
 
 
 def _find_rings(sides):

@@ -5,6 +5,8 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
+from skfingerprint._checks import check_choice
+
 
 def average_correlation_matrix(y_true, scores, classes):
     """Mean correlation of each source's residuals with each fingerprint.
@@ -183,8 +185,7 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     n_images, energy = np.asarray(n_images, float), np.asarray(energy, float)
     check_consistent_length(n_images, energy)
     laws = {"inverse": lambda n: 1 / n, "exponential": lambda n: 2.0**-n}
-    if law not in laws:
-        raise ValueError(f"law must be one of {list(laws)}, got {law!r}.")
+    check_choice("law", law, laws)
     if len(np.unique(n_images)) < 2:
         raise ValueError("n_images must hold at least two different numbers.")
     design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])

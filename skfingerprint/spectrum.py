@@ -5,7 +5,7 @@ Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one a
 """
 
 import numpy as np
-from scipy import fft
+from scipy import fft, ndimage
 from scipy.signal import windows
 from sklearn.utils import Bunch
 
@@ -105,16 +105,11 @@ def radial_profile(power):
     x = fft.fftshift(fft.fftfreq(width))
     step = 1 / min(height, width)
     rings = np.round(np.hypot(y, x) / step).astype(int)
-    n_rings = min(height, width) // 2 + 1
-    inside = rings < n_rings
-    values = power[inside].reshape(inside.sum(), -1)
-    sums = np.zeros((n_rings, values.shape[1]))
-    np.add.at(sums, rings[inside], values)
-    means = sums / np.bincount(rings[inside], minlength=n_rings)[:, None]
-    return Bunch(
-        frequency=step * np.arange(n_rings),
-        power=means.reshape(n_rings, *power.shape[2:]),
-    )
+    numbers = np.arange(min(height, width) // 2 + 1)
+    channels = power.reshape(height, width, -1).transpose(2, 0, 1)
+    means = np.transpose([ndimage.mean(c, rings, numbers) for c in channels])
+    shape = (len(numbers), *power.shape[2:])
+    return Bunch(frequency=step * numbers, power=means.reshape(shape))
 
 
 def welch_spectrum(images, *, block_size=32, hop=None):
@@ -159,7 +154,7 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     """
     height, width = images.shape[1:3]
     rows, columns = (_block_starts(n, block_size, hop) for n in (height, width))
-    sides = tuple(min(block_size or n, n) for n in (height, width))
+    sides = _find_block((height, width), block_size)
     window = np.outer(*(_hann(n) for n in sides))
     window *= np.sqrt(window.size / np.square(window).sum())
     window = window.astype(np.float32).reshape(*sides, *[1] * (images.ndim - 3))
@@ -170,6 +165,11 @@ def welch_spectrum(images, *, block_size=32, hop=None):
             transformed = fft.rfft2(block * window, axes=(1, 2))
             total += transformed.real**2 + transformed.imag**2
     return total / np.float32(len(rows) * len(columns) * window.size)
+
+
+def _find_block(shape, block_size):
+    """Return the sides of a block in images of a shape."""
+    return tuple(min(block_size or n, n) for n in shape)
 
 
 def _hann(n):
