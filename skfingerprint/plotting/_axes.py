@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skfingerprint._checks import needs_extra
+
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
@@ -44,18 +46,7 @@ def make_picture_axes(ax, n, n_columns):
     return figure, axes.ravel()[:n]
 
 
-def name_both_axes(ax, labels):
-    """Write the name of a source beside each row and below each column."""
-    places = np.arange(len(labels))
-    ax.set_xticks(places, labels, rotation="vertical")
-    ax.set_yticks(places, labels)
-
-
 def _import_pyplot():
-    try:
+    with needs_extra("plot", "Displays need matplotlib"):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Displays need matplotlib: pip install 'skfingerprint[plot]'."
-        ) from error
     return plt

@@ -80,17 +80,7 @@ class EnergyCurveDisplay:
         return self
 
     @classmethod
-    def from_residuals(
-        cls,
-        residuals,
-        y=None,
-        *,
-        n_images=None,
-        n_draws=10,
-        law="inverse",
-        random_state=None,
-        ax=None,
-    ):
+    def from_residuals(cls, residuals, y=None, *, law="inverse", ax=None, **kwargs):
         """Measure, fit and draw the curve of each source.
 
         Parameters
@@ -99,12 +89,13 @@ class EnergyCurveDisplay:
             In grey levels.
         y : array-like of shape (n_samples,), default=None
             Source of each. By default all are of one.
-        n_images, n_draws, random_state
-            As in :func:`skfingerprint.metrics.energy_curve`.
         law : {"inverse", "exponential"}, default="inverse"
             As in :func:`skfingerprint.metrics.fit_energy_curve`.
         ax : Axes, default=None
             By default a new figure is made.
+        **kwargs
+            Passed to :func:`skfingerprint.metrics.energy_curve`: `n_images`, `n_draws`
+            and `random_state`.
 
         Returns
         -------
@@ -112,15 +103,7 @@ class EnergyCurveDisplay:
         """
         y = np.full(len(residuals), "residuals") if y is None else np.asarray(y)
         names = np.unique(y)
-        curves = [
-            energy_curve(
-                residuals[y == name],
-                n_images=n_images,
-                n_draws=n_draws,
-                random_state=random_state,
-            )
-            for name in names
-        ]
+        curves = [energy_curve(residuals[y == name], **kwargs) for name in names]
         fits = [fit_energy_curve(c.n_images, c.energy, law=law) for c in curves]
         return cls(curves, fits, names.tolist()).plot(ax)
 
@@ -207,9 +190,7 @@ class RobustnessDisplay:
         display : RobustnessDisplay
         """
         scores = {
-            name: robustness_curve(
-                estimator, X, y, perturbations, scoring=scoring
-            ).scores
-            for name, estimator in estimators.items()
+            name: robustness_curve(model, X, y, perturbations, scoring=scoring).scores
+            for name, model in estimators.items()
         }
         return cls(list(perturbations), scores, **kwargs).plot(ax)
