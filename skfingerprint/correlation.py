@@ -128,12 +128,8 @@ def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
     >>> np.argwhere(surface > 0.9).tolist()
     [[3, 5]]
     """
-    return _multiply_spectra(
-        _unit_spectra(residuals, n_jobs),
-        _unit_spectra(fingerprints, n_jobs),
-        residuals.shape[1:3],
-        n_jobs,
-    )
+    spectra = [_unit_spectra(stack, n_jobs) for stack in (residuals, fingerprints)]
+    return _multiply_spectra(*spectra, residuals.shape[1:3], n_jobs)
 
 
 def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
@@ -202,10 +198,8 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
     energy = np.maximum(total - inside, 0).reshape(peak.shape) / max(count, 1)
     squares = np.square(peak, dtype=np.float64)
     usable = energy > RESOLUTION * squares
-    pce = np.sign(peak) * np.divide(
-        squares, energy, out=np.zeros_like(energy), where=usable
-    )
-    return Bunch(pce=pce, peak=peak, shift=shift)
+    ratio = np.divide(squares, energy, out=np.zeros_like(energy), where=usable)
+    return Bunch(pce=np.sign(peak) * ratio, peak=peak, shift=shift)
 
 
 def false_alarm_probability(pce, n_shifts=1, *, log10=True):
@@ -299,9 +293,8 @@ def search_shifts(
     step = max(1, SURFACE_VALUES // (n_classes * size[0] * size[1]))
     for start in range(0, n_samples, step):
         part = slice(start, start + step)
-        surfaces = _multiply_spectra(
-            _unit_spectra(residuals[part], n_jobs), spectra, size, n_jobs
-        )
+        own = _unit_spectra(residuals[part], n_jobs)
+        surfaces = _multiply_spectra(own, spectra, size, n_jobs)
         if statistic == "pce":
             result = peak_to_correlation_energy(surfaces, max_shift=max_shift)
             scores[part], shifts[part] = result.pce, result.shift

@@ -86,13 +86,7 @@ class SpectrumTransformer(StatelessTransformer):
     _largest = LARGEST_VALUE
 
     def __init__(
-        self,
-        *,
-        block_size=32,
-        hop=None,
-        radial=False,
-        color_space="rgb",
-        n_jobs=None,
+        self, *, block_size=32, hop=None, radial=False, color_space="rgb", n_jobs=None
     ):
         self.block_size = block_size
         self.hop = hop

@@ -39,6 +39,7 @@ def average_correlation_matrix(y_true, scores, classes):
     array([[0.3, 0. ], [0.1, 0.5]])
     """
     y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
     absent = np.setdiff1d(classes, y_true)
     if len(absent):
         raise ValueError(f"y_true has no residual of {absent.tolist()}.")
@@ -79,6 +80,7 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     ([0.4, 0.2, 0.5], [0.0, 0.1, 0.1], 1.0)
     """
     y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
     if source is not None:
         if source not in classes or source not in y_true:
             raise ValueError(f"source={source!r} is not among y_true and classes.")
@@ -334,7 +336,10 @@ def _check_scores(y_true, scores, classes):
             "scores must have shape (n_samples, n_classes) = "
             f"{len(y_true), len(classes)}, got {scores.shape}."
         )
+    return y_true, scores, classes
+
+
+def _check_known(y_true, classes):
     unknown = np.setdiff1d(y_true, classes)
     if len(unknown):
         raise ValueError(f"y_true holds {unknown.tolist()}, which are not in classes.")
-    return y_true, scores, classes

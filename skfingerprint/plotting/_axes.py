@@ -13,8 +13,9 @@ BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
 
 
 def style(i):
-    """Colour and line style of the i-th curve."""
-    return {"color": COLOURS[i % len(COLOURS)], "linestyle": LINES[i % len(LINES)]}
+    """Colour, line style and marker of the i-th curve."""
+    looks = {"color": COLOURS, "linestyle": LINES, "marker": MARKERS}
+    return {name: values[i % len(values)] for name, values in looks.items()}
 
 
 def make_axes(ax, *, size=None):
@@ -34,12 +35,9 @@ def make_picture_axes(ax, n, n_columns):
         return axes[0].figure, axes
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
+    size = (3.5 * n_columns, 3.2 * n_rows)
     figure, axes = _import_pyplot().subplots(
-        n_rows,
-        n_columns,
-        figsize=(3.5 * n_columns, 3.2 * n_rows),
-        squeeze=False,
-        layout="constrained",
+        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
     for unused in axes.flat[n:]:
         unused.remove()

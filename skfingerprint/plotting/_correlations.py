@@ -104,23 +104,15 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
         label = STATISTICS[self.statistic][0]
         self.figure_, self.ax_ = make_axes(ax)
         edges = np.histogram_bin_edges(np.concatenate([self.same, self.cross]), bins)
-        self.bar_ = [
-            self.ax_.hist(
-                values,
-                edges,
-                density=True,
-                color=colour,
-                alpha=0.65,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
-                label=f"{label} (n = {len(values)})",
-            )[2]
-            for values, colour, hatch, label in (
-                (self.cross, COLOURS[1], "///", "other fingerprints"),
-                (self.same, COLOURS[0], None, "own fingerprint"),
-            )
-        ]
+        shared = {"density": True, "alpha": 0.65, "edgecolor": "white", "linewidth": 0}
+        self.bar_ = []
+        for values, colour, hatch, name in (
+            (self.cross, COLOURS[1], "///", "other fingerprints"),
+            (self.same, COLOURS[0], None, "own fingerprint"),
+        ):
+            look = {"color": colour, "hatch": hatch, **shared}
+            look["label"] = f"{name} (n = {len(values)})"
+            self.bar_.append(self.ax_.hist(values, edges, **look)[2])
         area = "" if self.auc is None else f"AUC {self.auc:.3f}"
         self.ax_.set_title(", ".join(filter(None, [self.title, area])))
         self.ax_.set(xlabel=label, ylabel="Density")

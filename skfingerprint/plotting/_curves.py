@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint.metrics import energy_curve, fit_energy_curve, robustness_curve
-from skfingerprint.plotting._axes import BESIDE, MARKERS, make_axes, style
+from skfingerprint.plotting._axes import BESIDE, make_axes, style
 
 
 class EnergyCurveDisplay:
@@ -58,24 +58,18 @@ class EnergyCurveDisplay:
         """
         self.figure_, self.ax_ = make_axes(ax, size=6)
         self.line_, self.fitted_line_ = [], []
-        for i, (curve, fit, label) in enumerate(
-            zip(self.curves, self.fits, self.labels, strict=True)
-        ):
-            self.line_ += self.ax_.plot(
-                curve.n_images,
-                curve.energy,
-                **style(i) | {"linestyle": "none"},
-                marker=MARKERS[i % len(MARKERS)],
-                label=f"{label}: limit {fit.limit:.3g}",
-            )
-            self.fitted_line_ += self.ax_.plot(curve.n_images, fit.fitted, **style(i))
+        measured = zip(self.curves, self.fits, self.labels, strict=True)
+        for i, (curve, fit, label) in enumerate(measured):
+            points = {"linestyle": "none", "label": f"{label}: limit {fit.limit:.3g}"}
+            law = {"marker": ""}
+            n = curve.n_images
+            self.line_ += self.ax_.plot(n, curve.energy, **style(i) | points)
+            self.fitted_line_ += self.ax_.plot(n, fit.fitted, **style(i) | law)
         ticks = np.unique(np.concatenate([curve.n_images for curve in self.curves]))
         self.ax_.set_xscale("log", base=2)
         self.ax_.set_xticks(ticks, ticks)
-        self.ax_.set(
-            xlabel="Number of images",
-            ylabel="Energy (grey levels\u00b2 per pixel)",
-        )
+        self.ax_.set_xlabel("Number of images")
+        self.ax_.set_ylabel("Energy (grey levels\u00b2 per pixel)")
         self.ax_.legend(**BESIDE)
         return self
 
@@ -156,10 +150,7 @@ class RobustnessDisplay:
         places = np.arange(len(self.names))
         self.line_ = []
         for i, (label, scores) in enumerate(self.scores.items()):
-            marker = MARKERS[i % len(MARKERS)]
-            self.line_ += self.ax_.plot(
-                places, scores, marker=marker, label=label, **style(i)
-            )
+            self.line_ += self.ax_.plot(places, scores, label=label, **style(i))
         if self.chance_level is not None:
             self.ax_.axhline(self.chance_level, color="0.5", ls=":", label="chance")
         self.ax_.set_xticks(places, self.names, rotation="vertical")
