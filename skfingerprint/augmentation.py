@@ -18,6 +18,7 @@ from skfingerprint._base import (
     share_metadata,
 )
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
+from skfingerprint._checks import check_int
 
 # "auto": rows that are made of at most so many images with all their copies, and copies
 # that are made of each image however many there are.
@@ -306,9 +307,9 @@ def _interleave(rows, places, shape):
     sizes = {part.shape[1:] for part in rows}
     if len(sizes) > 1:
         raise ValueError(
-            f"copies differ in shape: {sorted(sizes)}. Put features that take any size, "
-            "such as AttributionFeatures, in front of the classifier, or restore the "
-            "size of the images."
+            f"copies differ in shape: {sorted(sizes)}. Put features that take any "
+            "size, such as AttributionFeatures, in front of the classifier, or restore "
+            "the size of the images."
         )
     found = np.empty((*shape, *rows[0].shape[1:]), dtype=rows[0].dtype)
     for part, at in zip(rows, places, strict=True):

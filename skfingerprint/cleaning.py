@@ -1,13 +1,17 @@
 """Clean residuals: what else may be taken away between denoiser and fingerprint."""
 
-from numbers import Real
+from functools import reduce
 
 import numpy as np
 from scipy import fft
 from scipy.ndimage import uniform_filter
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
+from skfingerprint._checks import check_positive
 from skfingerprint._layouts import FLOATS
+
+# Sides of the windows over which a spectrum's squares are averaged.
+WINDOWS = (3, 5, 7, 9)
 
 
 class _Cleaner(ImageOutputMixin, StatelessTransformer):
@@ -64,10 +68,8 @@ class ChannelDecorrelator(_Cleaner):
         self.shrinkage = shrinkage
 
     def _get_function(self):
-        value = self.shrinkage
-        if not isinstance(value, Real) or not 0 <= value < np.inf:
-            raise ValueError(f"shrinkage must be >= 0, got {value!r}.")
-        return _whiten_channels, {"shrinkage": value}
+        check_positive("shrinkage", self.shrinkage, or_zero=True)
+        return _whiten_channels, {"shrinkage": self.shrinkage}
 
 
 class LinearPatternRemover(_Cleaner):
@@ -180,17 +182,11 @@ def _remove_linear_pattern(residuals):
 
 def _flatten_spectrum(residuals):
     planes = _planes(residuals)
-    size = planes.shape[1:3]
-    spectra = fft.fft2(planes, axes=(1, 2))
-    squares = np.square(np.abs(spectra)) / (size[0] * size[1])
+    spectra = fft.fft2(planes, axes=(1, 2), norm="ortho")
+    squares = np.square(np.abs(spectra))
     noise = planes.var(axis=(1, 2), keepdims=True)
-    lowest = None
-    for width in (3, 5, 7, 9):
-        means = uniform_filter(
-            squares, size=(1, width, width, 1), mode="constant", cval=0
-        )
-        lowest = means if lowest is None else np.minimum(lowest, means, out=lowest)
-    excess = np.maximum(lowest - noise, 0)
+    means = (uniform_filter(squares, (1, n, n, 1), mode="constant") for n in WINDOWS)
+    excess = np.maximum(reduce(np.minimum, means) - noise, 0)
     kept = np.divide(noise, excess + noise, out=np.zeros_like(squares), where=noise > 0)
-    flat = fft.ifft2(spectra * kept, axes=(1, 2)).real
+    flat = fft.ifft2(spectra * kept, axes=(1, 2), norm="ortho").real
     return flat.astype(planes.dtype).reshape(residuals.shape)

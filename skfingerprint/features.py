@@ -5,7 +5,8 @@ leaves them as they are, up to what enters and leaves the frame.
 """
 
 import math
-from numbers import Integral, Real
+from itertools import product
+from numbers import Real
 
 import numpy as np
 from scipy import fft
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import StatelessTransformer
 from skfingerprint._blocks import as_stack
+from skfingerprint._checks import check_choice, check_int, check_positive
 from skfingerprint._runs import count_runs, run_classes
 from skfingerprint.denoising import wavelet_residual
 from skfingerprint.spectrum import add_block_powers, block_sides, block_starts
@@ -142,14 +144,9 @@ class SpectrumTransformer(StatelessTransformer):
         return _remember_blocks(self, X, reset=reset)
 
     def _get_function(self):
-        for name in ("block_size", "hop"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1 or None, got {value!r}.")
-        if self.color_space not in ("rgb", "ycbcr"):
-            raise ValueError(
-                f'color_space must be "rgb" or "ycbcr", got {self.color_space!r}.'
-            )
+        check_int("block_size", self.block_size, 1, also=(None,))
+        check_int("hop", self.hop, 1, also=(None,))
+        check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
         params = {name: getattr(self, name) for name in ("block_size", "hop", "radial")}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
@@ -306,17 +303,11 @@ class AttributionFeatures(StatelessTransformer):
         return np.array([*residual, *names, *runs], dtype=object)
 
     def _get_function(self):
-        if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
-            raise ValueError(f"sigma must be > 0, in grey levels, got {self.sigma!r}.")
-        if not isinstance(self.block_size, Integral) or self.block_size < 1:
-            raise ValueError(
-                f"block_size must be an int >= 1, got {self.block_size!r}."
-            )
-        steps = _check_runs(self.steps, self.length)
-        params = {
-            name: getattr(self, name) for name in ("sigma", "block_size", "length")
-        }
-        return _describe, params | {"steps": steps}
+        check_positive("sigma", self.sigma, unit=", in grey levels")
+        check_int("block_size", self.block_size, 1)
+        steps, length = _check_runs(self.steps, self.length), self.length
+        params = {"sigma": self.sigma, "block_size": self.block_size}
+        return _describe, params | {"steps": steps, "length": length}
 
     def _validate(self, X, *, reset):
         X = super()._validate(X, reset=reset)
@@ -476,11 +467,8 @@ def _name_spectra(sides, n_channels):
 
 def _name_runs(n_channels, steps, length):
     steps = np.ravel(steps).tolist()
-    _, smallest = run_classes(length)
-    runs = [
-        "".join("-0+"[int(d)] for d in np.base_repr(r, 3).zfill(length))
-        for r in smallest
-    ]
+    runs = ["".join(run) for run in product("-0+", repeat=length)]
+    runs = [runs[smallest] for smallest in run_classes(length)[1]]
     return [
         f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
         for channel in range(n_channels)
@@ -495,8 +483,7 @@ def _check_runs(steps, length):
     steps_ = tuple(np.ravel(steps).tolist())
     if not steps_ or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps_):
         raise ValueError(f"steps must hold numbers > 0, got {steps!r}.")
-    if not isinstance(length, Integral) or not 1 <= length <= 7:
-        raise ValueError(f"length must be an int in 1..7, got {length!r}.")
+    check_int("length", length, 1, 7)
     return steps_
 
 

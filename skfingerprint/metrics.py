@@ -5,6 +5,8 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
+from skfingerprint._checks import check_choice
+
 
 def average_correlation_matrix(y_true, scores, classes):
     """Mean correlation of each source's residuals with each fingerprint.
@@ -37,6 +39,7 @@ def average_correlation_matrix(y_true, scores, classes):
     array([[0.3, 0. ], [0.1, 0.5]])
     """
     y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
     absent = np.setdiff1d(classes, y_true)
     if len(absent):
         raise ValueError(f"y_true has no residual of {absent.tolist()}.")
@@ -77,6 +80,7 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     ([0.4, 0.2, 0.5], [0.0, 0.1, 0.1], 1.0)
     """
     y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
     if source is not None:
         if source not in classes or source not in y_true:
             raise ValueError(f"source={source!r} is not among y_true and classes.")
@@ -183,8 +187,7 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     n_images, energy = np.asarray(n_images, float), np.asarray(energy, float)
     check_consistent_length(n_images, energy)
     laws = {"inverse": lambda n: 1 / n, "exponential": lambda n: 2.0**-n}
-    if law not in laws:
-        raise ValueError(f"law must be one of {list(laws)}, got {law!r}.")
+    check_choice("law", law, laws)
     if len(np.unique(n_images)) < 2:
         raise ValueError("n_images must hold at least two different numbers.")
     design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])
@@ -333,7 +336,10 @@ def _check_scores(y_true, scores, classes):
             "scores must have shape (n_samples, n_classes) = "
             f"{len(y_true), len(classes)}, got {scores.shape}."
         )
+    return y_true, scores, classes
+
+
+def _check_known(y_true, classes):
     unknown = np.setdiff1d(y_true, classes)
     if len(unknown):
         raise ValueError(f"y_true holds {unknown.tolist()}, which are not in classes.")
-    return y_true, scores, classes

@@ -7,12 +7,12 @@ them with :func:`sklearn.pipeline.make_pipeline`.
 
 import io
 import zlib
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import ndimage
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
+from skfingerprint._checks import check_choice, check_int, check_positive, needs_extra
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -68,17 +68,15 @@ class JPEGCompression(_Perturbation):
         self.subsampling = subsampling
 
     def _check_parameters(self):
-        if not isinstance(self.quality, Integral) or not 1 <= self.quality <= 100:
-            raise ValueError(f"quality must be an int in 1..100, got {self.quality!r}.")
-        _check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
+        check_int("quality", self.quality, 1, 100)
+        check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
 
     def _perturb(self, image):
-        pillow = _import_pillow()
-        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        picture = _to_picture(image)
         options = {} if picture.mode == "L" else {"subsampling": self.subsampling}
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=int(self.quality), **options)
-        return np.asarray(pillow.open(file)).reshape(image.shape)
+        return np.asarray(_import_pillow().open(file)).reshape(image.shape)
 
 
 class Resize(_Perturbation):
@@ -115,19 +113,17 @@ class Resize(_Perturbation):
         self.restore = restore
 
     def _check_parameters(self):
-        _check_positive("scale", self.scale)
-        _check_choice("resample", self.resample, RESAMPLES)
+        check_positive("scale", self.scale)
+        check_choice("resample", self.resample, RESAMPLES)
 
     def _perturb(self, image):
-        pillow = _import_pillow()
+        picture = _to_picture(image)
         height, width = image.shape[:2]
         small = tuple(max(1, round(self.scale * n)) for n in (width, height))
         sizes = [small, (width, height)] if self.restore else [small]
-        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        resample = _import_pillow().Resampling[self.resample.upper()]
         for size in sizes:
-            picture = picture.resize(
-                size, getattr(pillow.Resampling, self.resample.upper())
-            )
+            picture = picture.resize(size, resample)
         return np.asarray(picture).reshape(*sizes[-1][::-1], *image.shape[2:])
 
 
@@ -156,7 +152,7 @@ class GaussianBlur(_Perturbation):
         self.std = std
 
     def _check_parameters(self):
-        _check_positive("std", self.std)
+        check_positive("std", self.std)
 
     def _perturb(self, image):
         spread = (self.std, self.std, 0)[: image.ndim]
@@ -197,11 +193,8 @@ class GaussianNoise(_Perturbation):
         self.random_state = random_state
 
     def _check_parameters(self):
-        _check_positive("std", self.std)
-        if not isinstance(self.random_state, Integral) or self.random_state < 0:
-            raise ValueError(
-                f"random_state must be an int >= 0, got {self.random_state!r}."
-            )
+        check_positive("std", self.std)
+        check_int("random_state", self.random_state, 0)
 
     def _perturb(self, image):
         seed = [int(self.random_state), zlib.crc32(np.ascontiguousarray(image))]
@@ -241,14 +234,10 @@ class Crop(_Perturbation):
         self.width = width
 
     def _check_parameters(self):
-        for name in ("top", "left"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"{name} must be an int >= 0, got {value!r}.")
-        for name in ("height", "width"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1, got {value!r}.")
+        check_int("top", self.top, 0)
+        check_int("left", self.left, 0)
+        check_int("height", self.height, 1, also=(None,))
+        check_int("width", self.width, 1, also=(None,))
 
     def _perturb(self, image):
         height, width = image.shape[:2]
@@ -288,10 +277,8 @@ class Shift(_Perturbation):
         self.right = right
 
     def _check_parameters(self):
-        for name in ("down", "right"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral):
-                raise ValueError(f"{name} must be an int, got {value!r}.")
+        check_int("down", self.down)
+        check_int("right", self.right)
 
     def _perturb(self, image):
         rows, columns = (
@@ -308,27 +295,13 @@ def _to_uint8(image):
     return np.rint(image).clip(0, 255).astype(np.uint8)
 
 
-def _grey_axis(image):
-    """Return the channel axis of a grey image, which Pillow does not know."""
-    return 2 if image.ndim == 3 and image.shape[2] == 1 else ()
+def _to_picture(image):
+    """Return a picture of Pillow's, which has no axis for a single channel."""
+    grey_axis = 2 if image.ndim == 3 and image.shape[2] == 1 else ()
+    return _import_pillow().fromarray(np.squeeze(image, grey_axis))
 
 
 def _import_pillow():
-    try:
+    with needs_extra("images", "JPEGCompression and Resize need Pillow"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "JPEGCompression and Resize need Pillow: pip install "
-            "'skfingerprint[images]'."
-        ) from error
     return Image
-
-
-def _check_positive(name, value):
-    if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be > 0, got {value!r}.")
-
-
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")

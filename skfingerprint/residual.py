@@ -2,12 +2,12 @@
 
 import inspect
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 import pywt
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
+from skfingerprint._checks import check_int, check_positive
 from skfingerprint._layouts import known_range
 from skfingerprint.denoising import DENOISERS
 
@@ -129,10 +129,8 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
                 f"denoiser must be a callable or one of {sorted(DENOISERS)}, got "
                 f"{self.denoiser!r}."
             )
-        if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
-            raise ValueError(f"sigma must be > 0, in grey levels, got {self.sigma!r}.")
-        if not isinstance(self.level, Integral) or self.level < 1:
-            raise ValueError(f"level must be an int >= 1, got {self.level!r}.")
+        check_positive("sigma", self.sigma, unit=", in grey levels")
+        check_int("level", self.level, 1)
         pywt.Wavelet(self.wavelet)  # raises a ValueError that names it
         function = DENOISERS[self.denoiser]
         known = list(inspect.signature(function).parameters)[1:]

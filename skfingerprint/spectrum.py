@@ -6,7 +6,7 @@ Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one a
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft
+from scipy import fft, ndimage
 from scipy.signal import windows
 from sklearn.utils import Bunch
 
@@ -109,16 +109,11 @@ def radial_profile(power):
     x = fft.fftshift(fft.fftfreq(width))
     step = 1 / min(height, width)
     rings = np.round(np.hypot(y, x) / step).astype(int)
-    n_rings = min(height, width) // 2 + 1
-    inside = rings < n_rings
-    values = power[inside].reshape(inside.sum(), -1)
-    sums = np.zeros((n_rings, values.shape[1]))
-    np.add.at(sums, rings[inside], values)
-    means = sums / np.bincount(rings[inside], minlength=n_rings)[:, None]
-    return Bunch(
-        frequency=step * np.arange(n_rings),
-        power=means.reshape(n_rings, *power.shape[2:]),
-    )
+    numbers = np.arange(min(height, width) // 2 + 1)
+    channels = power.reshape(height, width, -1).transpose(2, 0, 1)
+    means = np.transpose([ndimage.mean(c, rings, numbers) for c in channels])
+    shape = (len(numbers), *power.shape[2:])
+    return Bunch(frequency=step * numbers, power=means.reshape(shape))
 
 
 def welch_spectrum(images, *, block_size=32, hop=None):
@@ -200,9 +195,8 @@ def add_block_powers(planes, rows, columns, sides, power):
                 np.multiply(group[:, top, starts], window, out=blocks[:, places])
             parts = fft.rfft2(blocks).view(np.float32)
             sums = sums + np.square(parts, out=parts).sum(axis=1)
-        power[first : first + step] += sums.reshape(*power[: len(group)].shape, 2).sum(
-            -1
-        )
+        sums = sums.reshape(len(group), *power.shape[1:], 2).sum(axis=-1)
+        power[first : first + step] += sums
 
 
 def _find_runs(starts):

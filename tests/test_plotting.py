@@ -338,7 +338,7 @@ def test_roc_names_a_single_other():
 
 
 def test_roc_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), a column for each class"):
+    with pytest.raises(ValueError, match=r"n_classes\) = \(2, 2\), got \(2,\)"):
         plotting.OneVsRestRocDisplay.from_predictions([0, 1], [0.1, 0.2], [0, 1])
     with pytest.raises(ValueError, match="no image of \\[1\\]"):
         plotting.OneVsRestRocDisplay.from_predictions([0, 0], np.eye(2), [0, 1])

@@ -9,6 +9,7 @@ from sklearn.metrics import (
 )
 from sklearn.utils.multiclass import unique_labels
 
+from skfingerprint.metrics import _check_scores
 from skfingerprint.plotting._axes import BESIDE, make_axes, style
 from skfingerprint.plotting._estimators import correlate, split
 
@@ -74,12 +75,12 @@ class OneVsRestRocDisplay:
         # A curve starts at 0, which a logarithm can't show.
         left = min(np.min(rate[rate > 0], initial=1) / 2 for rate, _ in self.curves)
         self.line_ = []
-        for (rate, hits), rank, area, label in zip(
-            self.curves, ranks, areas, self.labels, strict=True
-        ):
+        rows = zip(self.curves, ranks, areas, self.labels, strict=True)
+        for (rate, hits), rank, area, label in rows:
             look = {"color": "0.7", "linewidth": 1, "zorder": 1}
             if rank < n_named:
                 look = style(rank) | {"label": f"{label}: {area:.3f}", "zorder": 2}
+            look["marker"] = ""
             self.line_ += self.ax_.plot(np.maximum(rate, left), hits, **look)
         named, others = np.split(order, [n_named])
         if len(others):
@@ -92,19 +93,16 @@ class OneVsRestRocDisplay:
         """Draw chance, axes and legend."""
         chance = np.geomspace(left, 1, 100)
         self.ax_.plot(chance, chance, ":", color="0.4", linewidth=1)
-        self.ax_.set_xscale("log")
         self.ax_.set(
+            xscale="log",
             xlabel="False positive rate",
             ylabel="True positive rate",
             xlim=(left, 1),
             ylim=(0, 1.02),
             title=f"One source against all others: mean AUC {np.mean(self.areas):.3f}",
         )
-        self.ax_.legend(
-            handles=[self.line_[i] for i in in_legend],
-            title="Area under the curve",
-            **BESIDE,
-        )
+        handles = [self.line_[i] for i in in_legend]
+        self.ax_.legend(handles=handles, title="Area under the curve", **BESIDE)
 
     @classmethod
     def from_predictions(cls, y_true, scores, classes, *, ax=None, **kwargs):
@@ -127,12 +125,7 @@ class OneVsRestRocDisplay:
         -------
         display : OneVsRestRocDisplay
         """
-        y_true, scores, classes = map(np.asarray, (y_true, scores, classes))
-        if scores.shape != (len(y_true), len(classes)):
-            raise ValueError(
-                f"scores must have shape {len(y_true), len(classes)}, a column for "
-                f"each class, got {scores.shape}."
-            )
+        y_true, scores, classes = _check_scores(y_true, scores, classes)
         absent = np.setdiff1d(classes, y_true)
         if len(absent):
             raise ValueError(f"y_true has no image of {absent.tolist()}.")
@@ -237,11 +230,8 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
             text.set_fontsize("small" if len(counts) < 12 else "x-small")
             if share < threshold:
                 text.set_text("")
-        self.ax_.set(
-            xlabel="Attributed to",
-            ylabel="Made by",
-            title=f"Percent of each source; below {threshold:g} left out",
-        )
+        self.ax_.set(xlabel="Attributed to", ylabel="Made by")
+        self.ax_.set_title(f"Percent of each source; below {threshold:g} left out")
         return self
 
     @classmethod
@@ -290,6 +280,5 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         -------
         display : SourceConfusionDisplay
         """
-        return cls.from_predictions(
-            y, estimator.predict(X), labels=labels, ax=ax, **kwargs
-        )
+        y_pred = estimator.predict(X)
+        return cls.from_predictions(y, y_pred, labels=labels, ax=ax, **kwargs)

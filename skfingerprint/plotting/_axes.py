@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skfingerprint._checks import needs_extra
+
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
@@ -11,8 +13,9 @@ BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
 
 
 def style(i):
-    """Colour and line style of the i-th curve."""
-    return {"color": COLOURS[i % len(COLOURS)], "linestyle": LINES[i % len(LINES)]}
+    """Colour, line style and marker of the i-th curve."""
+    looks = {"color": COLOURS, "linestyle": LINES, "marker": MARKERS}
+    return {name: values[i % len(values)] for name, values in looks.items()}
 
 
 def make_axes(ax, *, size=None):
@@ -32,30 +35,16 @@ def make_picture_axes(ax, n, n_columns):
         return axes[0].figure, axes
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
+    size = (3.5 * n_columns, 3.2 * n_rows)
     figure, axes = _import_pyplot().subplots(
-        n_rows,
-        n_columns,
-        figsize=(3.5 * n_columns, 3.2 * n_rows),
-        squeeze=False,
-        layout="constrained",
+        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )
     for unused in axes.flat[n:]:
         unused.remove()
     return figure, axes.ravel()[:n]
 
 
-def name_both_axes(ax, labels):
-    """Write the name of a source beside each row and below each column."""
-    places = np.arange(len(labels))
-    ax.set_xticks(places, labels, rotation="vertical")
-    ax.set_yticks(places, labels)
-
-
 def _import_pyplot():
-    try:
+    with needs_extra("plot", "Displays need matplotlib"):
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Displays need matplotlib: pip install 'skfingerprint[plot]'."
-        ) from error
     return plt

@@ -2,21 +2,51 @@
 
 import numpy as np
 
+from skfingerprint._checks import check_choice
 from skfingerprint.metrics import (
     average_correlation_matrix,
     same_and_cross_correlations,
 )
-from skfingerprint.plotting._axes import COLOURS, make_axes, name_both_axes
+from skfingerprint.plotting._axes import COLOURS, make_axes
 from skfingerprint.plotting._estimators import correlate
 
-# Label of one score, and of a mean of them, for each statistic of the classifier.
-LABELS = {
-    "correlation": ("Correlation", "Mean correlation"),
-    "pce": ("PCE", "Mean PCE"),
+# Of each statistic: label, label of a mean, factor of the written means, their unit.
+STATISTICS = {
+    "correlation": ("Correlation", "Mean correlation", 100, ", in hundredths"),
+    "pce": ("PCE", "Mean PCE", 1, " (peak-to-correlation energy)"),
 }
 
 
-class CorrelationHistogramDisplay:
+class _ScoresDisplay:
+    """What is drawn of the scores of residuals against fingerprints."""
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+        """Score test images against the fingerprints and draw the scores.
+
+        Parameters
+        ----------
+        estimator : FingerprintClassifier, Pipeline or search
+            Fitted on other images; a pipeline ends with a classifier.
+        X : array-like
+            What `estimator` takes: images, or residuals for a bare classifier.
+        y : array-like of shape (n_samples,)
+            Source of each.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to `from_predictions`, and on to `plot`.
+
+        Returns
+        -------
+        display : Display
+        """
+        scores, classifier = correlate(estimator, X)
+        kwargs = {"statistic": classifier.statistic, "ax": ax} | kwargs
+        return cls.from_predictions(y, scores, classifier.classes_, **kwargs)
+
+
+class CorrelationHistogramDisplay(_ScoresDisplay):
     """Histograms of correlations with the own and with the other fingerprints.
 
     Parameters
@@ -70,26 +100,19 @@ class CorrelationHistogramDisplay:
         -------
         display : CorrelationHistogramDisplay
         """
-        label = _get_labels(self.statistic)[0]
+        check_choice("statistic", self.statistic, STATISTICS)
+        label = STATISTICS[self.statistic][0]
         self.figure_, self.ax_ = make_axes(ax)
         edges = np.histogram_bin_edges(np.concatenate([self.same, self.cross]), bins)
-        self.bar_ = [
-            self.ax_.hist(
-                values,
-                edges,
-                density=True,
-                color=colour,
-                alpha=0.65,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
-                label=f"{label} (n = {len(values)})",
-            )[2]
-            for values, colour, hatch, label in (
-                (self.cross, COLOURS[1], "///", "other fingerprints"),
-                (self.same, COLOURS[0], None, "own fingerprint"),
-            )
-        ]
+        shared = {"density": True, "alpha": 0.65, "edgecolor": "white", "linewidth": 0}
+        self.bar_ = []
+        for values, colour, hatch, name in (
+            (self.cross, COLOURS[1], "///", "other fingerprints"),
+            (self.same, COLOURS[0], None, "own fingerprint"),
+        ):
+            look = {"color": colour, "hatch": hatch, **shared}
+            look["label"] = f"{name} (n = {len(values)})"
+            self.bar_.append(self.ax_.hist(values, edges, **look)[2])
         area = "" if self.auc is None else f"AUC {self.auc:.3f}"
         self.ax_.set_title(", ".join(filter(None, [self.title, area])))
         self.ax_.set(xlabel=label, ylabel="Density")
@@ -135,37 +158,8 @@ class CorrelationHistogramDisplay:
         title = None if source is None else str(source)
         return cls(**samples, title=title, statistic=statistic).plot(ax, **kw)
 
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, source=None, ax=None, **kw):
-        """Correlate test images with the fingerprints and draw the histograms.
 
-        Parameters
-        ----------
-        estimator : FingerprintClassifier, Pipeline or search
-            Fitted on other images; a pipeline ends with a classifier.
-        X : array-like
-            What `estimator` takes: images, or residuals for a bare classifier.
-        y : array-like of shape (n_samples,)
-            Source of each.
-        source : label, default=None
-            Take the residuals of this source only.
-        ax : Axes, default=None
-            By default a new figure is made.
-        **kw
-            Passed to `plot`.
-
-        Returns
-        -------
-        display : CorrelationHistogramDisplay
-        """
-        scores, classifier = correlate(estimator, X)
-        classes, statistic = classifier.classes_, classifier.statistic
-        return cls.from_predictions(
-            y, scores, classes, source=source, statistic=statistic, ax=ax, **kw
-        )
-
-
-class CorrelationMatrixDisplay:
+class CorrelationMatrixDisplay(_ScoresDisplay):
     """Average correlation of each source's residuals with each fingerprint.
 
     Parameters
@@ -217,7 +211,7 @@ class CorrelationMatrixDisplay:
         -------
         display : CorrelationMatrixDisplay
         """
-        label = _get_labels(self.statistic)[1]
+        check_choice("statistic", self.statistic, STATISTICS)
         n = len(self.labels)
         self.figure_, self.ax_ = make_axes(ax, size=max(5, 3 + 0.32 * n))
         from matplotlib.colors import PowerNorm
@@ -226,18 +220,17 @@ class CorrelationMatrixDisplay:
         norm = PowerNorm(0.5, vmin=0, vmax=max(positive.max(), 1e-6))
         self.image_ = self.ax_.imshow(positive, "cividis", norm=norm)
         bar = self.figure_.colorbar(self.image_, ax=self.ax_, shrink=0.8)
-        bar.set_label(label)
-        name_both_axes(self.ax_, self.labels)
+        bar.set_label(STATISTICS[self.statistic][1])
+        self.ax_.set_xticks(np.arange(n), self.labels, rotation="vertical")
+        self.ax_.set_yticks(np.arange(n), self.labels)
         self.ax_.set(xlabel="Fingerprint of", ylabel="Residuals of")
         self.text_ = self._write_values() if include_values else None
         return self
 
     def _write_values(self):
         """Write the number into each cell, dark on bright."""
-        scale, title = 100, "Mean correlation, in hundredths"
-        if self.statistic == "pce":
-            scale, title = 1, "Mean PCE (peak-to-correlation energy)"
-        self.ax_.set_title(title)
+        _, label, scale, unit = STATISTICS[self.statistic]
+        self.ax_.set_title(label + unit)
         n = len(self.labels)
         text = [
             self.ax_.text(
@@ -280,38 +273,3 @@ class CorrelationMatrixDisplay:
         """
         means = average_correlation_matrix(y_true, scores, classes)
         return cls(means, classes, statistic=statistic).plot(ax, **kwargs)
-
-    @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
-        """Correlate test images with the fingerprints and draw the averages.
-
-        Parameters
-        ----------
-        estimator : FingerprintClassifier, Pipeline or search
-            Fitted on other images; a pipeline ends with a classifier.
-        X : array-like
-            What `estimator` takes: images, or residuals for a bare classifier.
-        y : array-like of shape (n_samples,)
-            Source of each.
-        ax : Axes, default=None
-            By default a new figure is made.
-        **kwargs
-            Passed to `plot`.
-
-        Returns
-        -------
-        display : CorrelationMatrixDisplay
-        """
-        scores, classifier = correlate(estimator, X)
-        classes, statistic = classifier.classes_, classifier.statistic
-        return cls.from_predictions(
-            y, scores, classes, statistic=statistic, ax=ax, **kwargs
-        )
-
-
-def _get_labels(statistic):
-    if statistic not in LABELS:
-        raise ValueError(
-            f'statistic must be "correlation" or "pce", got {statistic!r}.'
-        )
-    return LABELS[statistic]

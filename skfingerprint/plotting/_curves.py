@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint.metrics import energy_curve, fit_energy_curve, robustness_curve
-from skfingerprint.plotting._axes import BESIDE, MARKERS, make_axes, style
+from skfingerprint.plotting._axes import BESIDE, make_axes, style
 
 
 class EnergyCurveDisplay:
@@ -58,39 +58,23 @@ class EnergyCurveDisplay:
         """
         self.figure_, self.ax_ = make_axes(ax, size=6)
         self.line_, self.fitted_line_ = [], []
-        for i, (curve, fit, label) in enumerate(
-            zip(self.curves, self.fits, self.labels, strict=True)
-        ):
-            self.line_ += self.ax_.plot(
-                curve.n_images,
-                curve.energy,
-                **style(i) | {"linestyle": "none"},
-                marker=MARKERS[i % len(MARKERS)],
-                label=f"{label}: limit {fit.limit:.3g}",
-            )
-            self.fitted_line_ += self.ax_.plot(curve.n_images, fit.fitted, **style(i))
+        measured = zip(self.curves, self.fits, self.labels, strict=True)
+        for i, (curve, fit, label) in enumerate(measured):
+            points = {"linestyle": "none", "label": f"{label}: limit {fit.limit:.3g}"}
+            law = {"marker": ""}
+            n = curve.n_images
+            self.line_ += self.ax_.plot(n, curve.energy, **style(i) | points)
+            self.fitted_line_ += self.ax_.plot(n, fit.fitted, **style(i) | law)
         ticks = np.unique(np.concatenate([curve.n_images for curve in self.curves]))
         self.ax_.set_xscale("log", base=2)
         self.ax_.set_xticks(ticks, ticks)
-        self.ax_.set(
-            xlabel="Number of images",
-            ylabel="Energy (grey levels\u00b2 per pixel)",
-        )
+        self.ax_.set_xlabel("Number of images")
+        self.ax_.set_ylabel("Energy (grey levels\u00b2 per pixel)")
         self.ax_.legend(**BESIDE)
         return self
 
     @classmethod
-    def from_residuals(
-        cls,
-        residuals,
-        y=None,
-        *,
-        n_images=None,
-        n_draws=10,
-        law="inverse",
-        random_state=None,
-        ax=None,
-    ):
+    def from_residuals(cls, residuals, y=None, *, law="inverse", ax=None, **kwargs):
         """Measure, fit and draw the curve of each source.
 
         Parameters
@@ -99,12 +83,13 @@ class EnergyCurveDisplay:
             In grey levels.
         y : array-like of shape (n_samples,), default=None
             Source of each. By default all are of one.
-        n_images, n_draws, random_state
-            As in :func:`skfingerprint.metrics.energy_curve`.
         law : {"inverse", "exponential"}, default="inverse"
             As in :func:`skfingerprint.metrics.fit_energy_curve`.
         ax : Axes, default=None
             By default a new figure is made.
+        **kwargs
+            Passed to :func:`skfingerprint.metrics.energy_curve`: `n_images`, `n_draws`
+            and `random_state`.
 
         Returns
         -------
@@ -112,15 +97,7 @@ class EnergyCurveDisplay:
         """
         y = np.full(len(residuals), "residuals") if y is None else np.asarray(y)
         names = np.unique(y)
-        curves = [
-            energy_curve(
-                residuals[y == name],
-                n_images=n_images,
-                n_draws=n_draws,
-                random_state=random_state,
-            )
-            for name in names
-        ]
+        curves = [energy_curve(residuals[y == name], **kwargs) for name in names]
         fits = [fit_energy_curve(c.n_images, c.energy, law=law) for c in curves]
         return cls(curves, fits, names.tolist()).plot(ax)
 
@@ -173,10 +150,7 @@ class RobustnessDisplay:
         places = np.arange(len(self.names))
         self.line_ = []
         for i, (label, scores) in enumerate(self.scores.items()):
-            marker = MARKERS[i % len(MARKERS)]
-            self.line_ += self.ax_.plot(
-                places, scores, marker=marker, label=label, **style(i)
-            )
+            self.line_ += self.ax_.plot(places, scores, label=label, **style(i))
         if self.chance_level is not None:
             self.ax_.axhline(self.chance_level, color="0.5", ls=":", label="chance")
         self.ax_.set_xticks(places, self.names, rotation="vertical")
@@ -207,9 +181,7 @@ class RobustnessDisplay:
         display : RobustnessDisplay
         """
         scores = {
-            name: robustness_curve(
-                estimator, X, y, perturbations, scoring=scoring
-            ).scores
-            for name, estimator in estimators.items()
+            name: robustness_curve(model, X, y, perturbations, scoring=scoring).scores
+            for name, model in estimators.items()
         }
         return cls(list(perturbations), scores, **kwargs).plot(ax)

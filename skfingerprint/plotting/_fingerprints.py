@@ -7,6 +7,8 @@ from skfingerprint.plotting._estimators import check_has, split
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
 PIXELS = {"interpolation": "nearest"}
+# Of a spectrum: left, right, bottom and top, in cycles per pixel.
+CYCLES = (-0.5, 0.5, 0.5, -0.5)
 
 
 class _PicturesDisplay:
@@ -107,9 +109,8 @@ class FingerprintDisplay(_PicturesDisplay):
         if amplification is None:
             amplification = 127.5 / (3 * (picture.std() or 1))
         self.amplification_.append(float(amplification))
-        axes.set_title(
-            f"{axes.get_title()}\n\u00d7{amplification:.3g}", fontsize="small"
-        )
+        title = f"{axes.get_title()}\n\u00d7{amplification:.3g}"
+        axes.set_title(title, fontsize="small")
         axes.set_axis_off()
         grey = 0.5 + amplification / 255 * picture
         return axes.imshow(grey.clip(0, 1), "gray", vmin=0, vmax=1, **PIXELS)
@@ -206,9 +207,8 @@ class AutocorrelationDisplay(_PicturesDisplay):
         part = surface[y - height : y + height + 1, x - width : x + width + 1]
         largest = max(np.sort(np.abs(part).ravel())[:-1].max(initial=0), 1e-6)
         limits = (-width - 0.5, width + 0.5, height + 0.5, -height - 0.5)
-        image = axes.imshow(
-            part, "PuOr", vmin=-largest, vmax=largest, extent=limits, **PIXELS
-        )
+        image = axes.imshow(part, "PuOr", extent=limits, **PIXELS)
+        image.set_clim(-largest, largest)
         axes.figure.colorbar(image, ax=axes, shrink=0.8, extend="max")
         axes.set(xlabel="Shift (px)", ylabel="Shift (px)")
         return image
@@ -262,15 +262,8 @@ class SpectrumDisplay(_PicturesDisplay):
         power = _plane(power_spectrum(fingerprint))
         floor = max(power.max() * 1e-12, np.finfo(float).tiny)
         decibels = 10 * np.log10(np.maximum(power, floor))
-        low, high = np.percentile(decibels, [1, 99.9])
-        image = axes.imshow(
-            decibels,
-            "cividis",
-            vmin=low,
-            vmax=high,
-            extent=(-0.5, 0.5, 0.5, -0.5),
-            **PIXELS,
-        )
+        image = axes.imshow(decibels, "cividis", extent=CYCLES, **PIXELS)
+        image.set_clim(*np.percentile(decibels, [1, 99.9]))
         bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, extend="both")
         bar.set_label("dB re 1 grey level\u00b2", fontsize="small")
         ticks = (-0.5, 0, 0.5)
