@@ -244,7 +244,7 @@ def _read_moments(X, cells, owners, folds, weights, kept):
         rows = rows - middle
         scale = _find_scale(np.average(np.square(rows), axis=0, weights=weights))
         rows /= scale.astype(rows.dtype)
-        root = _find_root(rows @ rows.T)
+        root = _find_root(rows)
         blocks, center, unit = [(root, slice(0, len(rows)))], 0, 1
         way = Bunch(root=root, rows=rows, scale=scale, center=middle)
     moments = _sum_moments(blocks, center, cells, folds, weights, kept)
@@ -267,11 +267,12 @@ def _find_scale(variances):
     return np.where(scale > 1e-6 * scale.max(initial=0), scale, 1)
 
 
-def _find_root(gram):
-    """Return the Cholesky factor of a Gram matrix, of which rows may be dependent."""
-    found = gram.astype(np.float64)
-    found.flat[:: len(found) + 1] += 1e-9 * max(np.trace(found) / len(found), 1e-300)
-    return linalg.cholesky(found, lower=True).astype(gram.dtype)
+def _find_root(rows):
+    """Return the Cholesky factor of the products of rows, which may be dependent."""
+    precise = rows.astype(np.float64)
+    gram = precise @ precise.T
+    gram.flat[:: len(gram) + 1] += 1e-9 * max(np.trace(gram) / len(gram), 1e-300)
+    return linalg.cholesky(gram, lower=True).astype(rows.dtype)
 
 
 def _sum_moments(blocks, center, cells, folds, weights, kept):

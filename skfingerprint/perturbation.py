@@ -10,6 +10,8 @@ import zlib
 
 import numpy as np
 from scipy import ndimage
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
 from skfingerprint._checks import check_choice, check_int, check_positive, needs_extra
@@ -77,6 +79,42 @@ class JPEGCompression(_Perturbation):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=int(self.quality), **options)
         return np.asarray(_import_pillow().open(file)).reshape(image.shape)
+
+
+class WebPCompression(_Perturbation):
+    """Save images as lossy WebP and read them again (Pillow, extra `images`).
+
+    Parameters
+    ----------
+    quality : int, default=80
+        0..100, on libwebp's scale.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import WebPCompression
+    >>> WebPCompression(70).fit_transform(load_generators().images[:10]).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(self, quality=80):
+        self.quality = quality
+
+    def _check_parameters(self):
+        check_int("quality", self.quality, 0, 100)
+
+    def _perturb(self, image):
+        picture = _to_picture(image)
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=int(self.quality))
+        # WebP has no grey pictures.
+        read = _import_pillow().open(file).convert(picture.mode)
+        return np.asarray(read).reshape(image.shape)
 
 
 class Resize(_Perturbation):
@@ -197,8 +235,7 @@ class GaussianNoise(_Perturbation):
         check_int("random_state", self.random_state, 0)
 
     def _perturb(self, image):
-        seed = [int(self.random_state), zlib.crc32(np.ascontiguousarray(image))]
-        rng = np.random.default_rng(seed)
+        rng = _seed_by_image(self.random_state, image)
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         return _to_uint8(image + np.float32(self.std) * noise)
 
@@ -288,6 +325,91 @@ class Shift(_Perturbation):
         return image[rows][:, columns]
 
 
+class RandomPerturbation(_Perturbation):
+    """Perturb each image by a strength of its own.
+
+    What is drawn for an image depends on `random_state` and the image alone, so that it
+    is the same whatever the batch, and the same at each call.
+
+    Parameters
+    ----------
+    perturbation : transformer
+        Such as one of this module, or a pipeline of several.
+    distributions : dict of str to sequence or distribution
+        For each parameter of the perturbation that varies the values to choose from, or
+        an object with `rvs` as those of scipy.stats. Parameters of a pipeline's steps
+        are named `step__parameter`.
+    random_state : int, default=0
+        Seed, >= 0.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import JPEGCompression, RandomPerturbation
+    >>> images = load_generators().images[:10]
+    >>> random = RandomPerturbation(JPEGCompression(), {"quality": range(60, 86)})
+    >>> compressed = random.fit_transform(images)
+    >>> bool((random.fit_transform(images[3:]) == compressed[3:]).all())
+    True
+    """
+
+    def __init__(self, perturbation, distributions, *, random_state=0):
+        self.perturbation = perturbation
+        self.distributions = distributions
+        self.random_state = random_state
+
+    def _check_parameters(self):
+        check_int("random_state", self.random_state, 0)
+        values = self.distributions.values()
+        if not values or not all(hasattr(v, "rvs") or len(v) for v in values):
+            raise ValueError(
+                "distributions must hold a sequence, or an object with `rvs`, for at "
+                f"least one parameter, got {self.distributions!r}."
+            )
+        clone(self.perturbation).set_params(**self._draw(np.random.default_rng(0)))
+
+    def _perturb_all(self, images):
+        changed, found = clone(self.perturbation), []
+        for image in map(_to_uint8, images):
+            changed.set_params(**self._draw(_seed_by_image(self.random_state, image)))
+            found.append(_apply(changed, image))
+        return np.stack(found)
+
+    def _perturb(self, image):
+        return self._perturb_all(image[np.newaxis])[0]
+
+    def _draw(self, rng):
+        return {
+            name: values.rvs(random_state=rng)
+            if hasattr(values, "rvs")
+            else values[rng.integers(len(values))]
+            for name, values in self.distributions.items()
+        }
+
+
+def _apply(perturbation, image):
+    """Perturb one image, without the checks of a stack."""
+    if isinstance(perturbation, Pipeline):
+        for _, step in perturbation.steps:
+            image = _apply(step, image)
+        return image
+    if isinstance(perturbation, _Perturbation):
+        perturbation._check_parameters()
+        return perturbation._perturb(_to_uint8(image))
+    return perturbation.fit_transform(image[np.newaxis])[0]
+
+
+def _seed_by_image(random_state, image):
+    """Return a generator that depends on a seed and on what the image shows."""
+    seed = [int(random_state), zlib.crc32(np.ascontiguousarray(image))]
+    return np.random.default_rng(seed)
+
+
 def _to_uint8(image):
     """Round to grey levels that a file can hold."""
     if image.dtype == np.uint8:
@@ -302,6 +424,38 @@ def _to_picture(image):
 
 
 def _import_pillow():
-    with needs_extra("images", "JPEGCompression and Resize need Pillow"):
+    with needs_extra("images", "compression and Resize need Pillow"):
         from PIL import Image
     return Image
+
+
+def _random(perturbation, **distributions):
+    return RandomPerturbation(perturbation, distributions)
+
+
+# What pictures go through on the web, and what `make_attribution_pipeline` trains on:
+# usual strengths, and narrow ranges between them. Chosen on the half of the registry of
+# generators that it was fitted on.
+COMMON_PERTURBATIONS = (
+    *(JPEGCompression(quality) for quality in (95, 90, 85, 75, 50)),
+    *(GaussianBlur(std) for std in (0.5, 1.0, 2.0)),
+    *(GaussianNoise(std) for std in (2.0, 5.0, 10.0)),
+    *(Resize(scale) for scale in (0.9, 0.75, 0.5)),
+    _random(JPEGCompression(), quality=range(60, 86)),
+    _random(JPEGCompression(), quality=range(80, 95)),
+    _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),
+    _random(
+        Pipeline([("first", JPEGCompression()), ("second", JPEGCompression())]),
+        first__quality=range(80, 96),
+        second__quality=range(65, 91),
+    ),
+    _random(WebPCompression(), quality=range(70, 93)),
+    _random(GaussianNoise(), std=np.linspace(1, 4, 31)),
+    _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
+    _random(GaussianBlur(), std=np.linspace(0.3, 1, 36)),
+    _random(
+        make_pipeline(Resize(), JPEGCompression()),
+        resize__scale=np.linspace(0.55, 1, 46),
+        jpegcompression__quality=range(65, 96),
+    ),
+)
