@@ -54,10 +54,8 @@ def _recompose(bands, height, width, wavelet):
     rows = np.empty((n_filters, m, n_rows, width), dtype=np.float32)
     for chunk in _chunks(n_rows):
         for out, source, matrices in _synthesis(width, wavelet):
-            parts = np.matmul(
-                bands[:, :, :, chunk, source],
-                _transpose(matrices)[:, np.newaxis, np.newaxis],
-            )
+            factors = matrices.swapaxes(1, 2)[:, np.newaxis, np.newaxis]
+            parts = np.matmul(bands[:, :, :, chunk, source], factors)
             np.add(parts[0], parts[1], out=rows[:, :, chunk, out])
     planes = np.empty((m, height, width), dtype=np.float32)
     for out, source, matrices in _synthesis(height, wavelet):
@@ -69,8 +67,7 @@ def _recompose(bands, height, width, wavelet):
 
 def _keep_noise(bands, variance):
     """Scale coefficients c to c * variance / max(min_w mean_w(c^2), variance)."""
-    details = bands.reshape(-1, *bands.shape[2:])[1:]
-    details = details.reshape(-1, *bands.shape[3:])
+    details = bands.reshape(-1, *bands.shape[3:])[bands.shape[2] :]
     squares = np.square(details)
     m, height, width = details.shape
     vertical, horizontal = _windows(height, BLOCK), _windows(width, BLOCK)
@@ -84,12 +81,8 @@ def _keep_noise(bands, variance):
         # The images' rows, laid end to end.
         rows = sums.reshape(len(WINDOWS), -1, width)
         _multiply_rows(horizontal, rows, out=means.reshape(rows.shape))
-        spread = means[0]
-        for mean in means[1:]:
-            np.minimum(spread, mean, out=spread)
-        np.maximum(spread, variance, out=spread)
-        np.divide(variance, spread, out=spread)
-        details[:, top:bottom] *= spread
+        spread = np.maximum(means.min(axis=0), variance)
+        details[:, top:bottom] *= variance / spread
 
 
 def _multiply_columns(blocks, planes, *, out, top=0):
@@ -103,11 +96,10 @@ def _multiply_columns(blocks, planes, *, out, top=0):
 
 def _multiply_rows(blocks, planes, *, out):
     """Multiply planes (..., h, w) from the right by each matrix, transposed."""
-    axes = (1,) * (out.ndim - 3)
+    between = tuple(range(1, out.ndim - 2))
     for chunk in _chunks(planes.shape[-2]):
         for columns, source, matrices in blocks:
-            factors = _transpose(matrices)
-            factors = factors.reshape(len(factors), *axes, *factors.shape[1:])
+            factors = np.expand_dims(matrices.swapaxes(1, 2), between)
             rows = planes[..., chunk, source]
             np.matmul(rows, factors, out=out[..., chunk, columns])
 
@@ -115,10 +107,6 @@ def _multiply_rows(blocks, planes, *, out):
 def _chunks(length):
     """Slices of at most CHUNK."""
     return [slice(i, min(i + CHUNK, length)) for i in range(0, length, CHUNK)]
-
-
-def _transpose(matrices):
-    return matrices.swapaxes(-1, -2)
 
 
 @lru_cache(maxsize=256)

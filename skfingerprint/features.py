@@ -35,14 +35,10 @@ CORE = 896
 MARGIN = 224
 REACH = 64
 # ITU-R BT.601: luma, blue and red difference, of red, green and blue.
-LUMA_CHROMA = np.array(
-    [
-        [0.299, 0.587, 0.114],
-        [-0.168736, -0.331264, 0.5],
-        [0.5, -0.418688, -0.081312],
-    ],
-    dtype=np.float32,
-)
+LUMA = (0.299, 0.587, 0.114)
+BLUE_DIFFERENCE = (-0.168736, -0.331264, 0.5)
+RED_DIFFERENCE = (0.5, -0.418688, -0.081312)
+LUMA_CHROMA = np.array([LUMA, BLUE_DIFFERENCE, RED_DIFFERENCE], dtype=np.float32)
 
 
 class SpectrumTransformer(StatelessTransformer):

@@ -74,10 +74,9 @@ def save_fingerprints(path, estimator, *, offset=(0, 0)):
     import skfingerprint
 
     extractor, classifier = _split(estimator)
-    names = classifier.classes_
-    if names.dtype.kind == "O":
-        names = names.astype(str)
-    if not np.array_equal(names, classifier.classes_):
+    classes = classifier.classes_
+    names = classes.astype(str) if classes.dtype.kind == "O" else classes
+    if not np.array_equal(names, classes):
         raise ValueError("classes must be text or numbers to be saved.")
     notes = {
         "format": FORMAT,
@@ -162,14 +161,11 @@ def _read(stream):
 def _restore(content, notes):
     """Return a fitted estimator from what a file holds."""
     fingerprints, classes = content["fingerprints"], content["classes"]
-    if not len(fingerprints) == len(classes) == len(content["class_weight_sum"]):
+    weights = content["class_weight_sum"].astype(float)
+    if not len(fingerprints) == len(classes) == len(weights):
         raise ValueError("lengths differ")
-    classifier = restore_classifier(
-        classes,
-        fingerprints,
-        content["class_weight_sum"].astype(float),
-        **_read_params(notes["classifier"]),
-    )
+    params = _read_params(notes["classifier"])
+    classifier = restore_classifier(classes, fingerprints, weights, **params)
     if notes["extractor"] is None:
         return classifier
     extractor = ResidualExtractor(**_read_params(notes["extractor"]))

@@ -40,9 +40,8 @@ def average_correlation_matrix(y_true, scores, classes):
     """
     y_true, scores, classes = _check_scores(y_true, scores, classes)
     _check_known(y_true, classes)
-    absent = np.setdiff1d(classes, y_true)
-    if len(absent):
-        raise ValueError(f"y_true has no residual of {absent.tolist()}.")
+    if absent := np.setdiff1d(classes, y_true).tolist():
+        raise ValueError(f"y_true has no residual of {absent}.")
     return np.stack([scores[y_true == name].mean(axis=0) for name in classes])
 
 
@@ -340,6 +339,5 @@ def _check_scores(y_true, scores, classes):
 
 
 def _check_known(y_true, classes):
-    unknown = np.setdiff1d(y_true, classes)
-    if len(unknown):
-        raise ValueError(f"y_true holds {unknown.tolist()}, which are not in classes.")
+    if unknown := np.setdiff1d(y_true, classes).tolist():
+        raise ValueError(f"y_true holds {unknown}, which are not in classes.")

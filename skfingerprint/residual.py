@@ -135,8 +135,7 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         function = DENOISERS[self.denoiser]
         known = list(inspect.signature(function).parameters)[1:]
         further = [name for name in known if name not in OWN_PARAMETERS]
-        unknown = sorted(set(extra) - set(further))
-        if unknown:
+        if unknown := sorted(set(extra) - set(further)):
             raise ValueError(
                 f"denoiser_params holds {unknown}; for {self.denoiser!r} it may hold "
                 f"{further}. {list(OWN_PARAMETERS)} are parameters of the extractor."

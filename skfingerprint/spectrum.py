@@ -39,9 +39,8 @@ def power_spectrum(image):
     [[8, 4], [8, 12]]
     """
     image = _check_image(image)
-    transformed = fft.fft2(image, axes=(0, 1))
-    power = np.square(np.abs(transformed)) / (image.shape[0] * image.shape[1])
-    return fft.fftshift(power, axes=(0, 1))
+    transformed = fft.fft2(image, axes=(0, 1), norm="ortho")
+    return fft.fftshift(np.square(np.abs(transformed)), axes=(0, 1))
 
 
 def autocorrelation(image):

@@ -77,11 +77,8 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         """Check the parameter."""
         shape = self.image_shape
         sides = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else ()
-        if (
-            len(sides) not in (2, 3)
-            or not all(isinstance(n, Integral) and (n > 0 or n == -1) for n in sides)
-            or sides.count(-1) > 1
-        ):
+        are_sides = [isinstance(n, Integral) and (n > 0 or n == -1) for n in sides]
+        if len(sides) not in (2, 3) or not all(are_sides) or sides.count(-1) > 1:
             raise ValueError(
                 "image_shape must be (height, width) or (height, width, n_channels), "
                 f"of which one may be -1, got {shape!r}."

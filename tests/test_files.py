@@ -167,6 +167,8 @@ def test_contradictory_files_are_refused(fitted, tmp_path):
 def test_missing_files_are_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_fingerprints(tmp_path / "f.npz")
+    with pytest.raises(OSError, match="directory"):
+        load_fingerprints(tmp_path)
 
 
 def test_what_a_file_cant_hold_is_refused_and_nothing_written(planted, tmp_path):

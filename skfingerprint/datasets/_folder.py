@@ -255,10 +255,9 @@ def _is_image(path):
 
 
 def _check_classes_filled(names, target, problems):
-    empty = np.setdiff1d(np.arange(len(names)), target)
-    if len(empty):
+    if empty := names[np.setdiff1d(np.arange(len(names)), target)].tolist():
         raise ValueError(
-            f"classes {names[empty].tolist()} have no readable image "
+            f"classes {empty} have no readable image "
             f"({', '.join(SUFFIXES)})." + "".join(f"\n{p}" for p in problems)
         )
 
@@ -297,13 +296,12 @@ def _read(file):
 
 def _crop(pixels, shape):
     """Cut out the most central part whose corner lies on the grid."""
-    if shape is None or pixels.shape[:2] == shape:
+    whole = pixels.shape[:2]
+    if shape is None or whole == shape:
         return pixels
     height, width = shape
-    if pixels.shape[0] < height or pixels.shape[1] < width:
-        raise ValueError(
-            f"{pixels.shape[0]}x{pixels.shape[1]} pixels, smaller than {height}x{width}"
-        )
-    top = (pixels.shape[0] - height) // 2 // GRID * GRID
-    left = (pixels.shape[1] - width) // 2 // GRID * GRID
+    if whole[0] < height or whole[1] < width:
+        raise ValueError("{}x{} pixels, smaller than {}x{}".format(*whole, *shape))
+    top = (whole[0] - height) // 2 // GRID * GRID
+    left = (whole[1] - width) // 2 // GRID * GRID
     return pixels[top : top + height, left : left + width]

@@ -126,9 +126,8 @@ class OneVsRestRocDisplay:
         display : OneVsRestRocDisplay
         """
         y_true, scores, classes = _check_scores(y_true, scores, classes)
-        absent = np.setdiff1d(classes, y_true)
-        if len(absent):
-            raise ValueError(f"y_true has no image of {absent.tolist()}.")
+        if absent := np.setdiff1d(classes, y_true).tolist():
+            raise ValueError(f"y_true has no image of {absent}.")
         truths = [y_true == name for name in classes]
         columns = list(zip(truths, scores.T, strict=True))
         curves = [roc_curve(*c, drop_intermediate=False)[:2] for c in columns]
@@ -220,12 +219,10 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
             "cmap": "cividis",
             "colorbar": False,
         }
-        try:
-            self.confusion_matrix = 100 * counts / np.where(sums > 0, sums, 1)
-            super().plot(ax=ax, **options | kwargs)
-            shares = self.confusion_matrix
-        finally:
-            self.confusion_matrix = counts
+        shares = 100 * counts / np.where(sums > 0, sums, 1)
+        drawn = ConfusionMatrixDisplay(shares, display_labels=self.display_labels)
+        drawn.plot(ax=ax, **options | kwargs)
+        vars(self).update(vars(drawn), confusion_matrix=counts)
         for text, share in zip(np.ravel(self.text_), shares.flat, strict=True):
             text.set_fontsize("small" if len(counts) < 12 else "x-small")
             if share < threshold:

@@ -121,15 +121,7 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
 
     @classmethod
     def from_predictions(
-        cls,
-        y_true,
-        scores,
-        classes,
-        *,
-        source=None,
-        statistic="correlation",
-        ax=None,
-        **kw,
+        cls, y_true, scores, classes, *, source=None, statistic="correlation", **kwargs
     ):
         """Draw the histograms of correlations.
 
@@ -145,10 +137,8 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
             Take the residuals of this source only.
         statistic : {"correlation", "pce"}, default="correlation"
             What the scores are.
-        ax : Axes, default=None
-            By default a new figure is made.
-        **kw
-            Passed to `plot`.
+        **kwargs
+            Passed to `plot`: `ax` and `bins`.
 
         Returns
         -------
@@ -156,7 +146,7 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
         """
         samples = same_and_cross_correlations(y_true, scores, classes, source=source)
         title = None if source is None else str(source)
-        return cls(**samples, title=title, statistic=statistic).plot(ax, **kw)
+        return cls(**samples, title=title, statistic=statistic).plot(**kwargs)
 
 
 class CorrelationMatrixDisplay(_ScoresDisplay):
@@ -232,18 +222,13 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
         _, label, scale, unit = STATISTICS[self.statistic]
         self.ax_.set_title(label + unit)
         n = len(self.labels)
-        text = [
-            self.ax_.text(
-                column,
-                row,
-                f"{scale * value:z.0f}",
-                ha="center",
-                va="center",
-                fontsize="small" if n < 12 else "x-small",
-                color="black" if self.image_.norm(max(value, 0)) > 0.5 else "white",
-            )
-            for (row, column), value in np.ndenumerate(self.correlations)
-        ]
+        look = {"ha": "center", "va": "center"}
+        look["fontsize"] = "small" if n < 12 else "x-small"
+        text = []
+        for (row, column), value in np.ndenumerate(self.correlations):
+            is_bright = self.image_.norm(max(value, 0)) > 0.5
+            look["color"] = "black" if is_bright else "white"
+            text.append(self.ax_.text(column, row, f"{scale * value:z.0f}", **look))
         return np.reshape(text, (n, n))
 
     @classmethod

@@ -60,11 +60,11 @@ class EnergyCurveDisplay:
         self.line_, self.fitted_line_ = [], []
         measured = zip(self.curves, self.fits, self.labels, strict=True)
         for i, (curve, fit, label) in enumerate(measured):
-            points = {"linestyle": "none", "label": f"{label}: limit {fit.limit:.3g}"}
-            law = {"marker": ""}
-            n = curve.n_images
-            self.line_ += self.ax_.plot(n, curve.energy, **style(i) | points)
-            self.fitted_line_ += self.ax_.plot(n, fit.fitted, **style(i) | law)
+            n, look = curve.n_images, style(i)
+            label = f"{label}: limit {fit.limit:.3g}"
+            points = look | {"linestyle": "none", "label": label}
+            self.line_ += self.ax_.plot(n, curve.energy, **points)
+            self.fitted_line_ += self.ax_.plot(n, fit.fitted, **look | {"marker": ""})
         ticks = np.unique(np.concatenate([curve.n_images for curve in self.curves]))
         self.ax_.set_xscale("log", base=2)
         self.ax_.set_xticks(ticks, ticks)

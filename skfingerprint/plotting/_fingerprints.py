@@ -43,9 +43,8 @@ class _PicturesDisplay:
         fingerprints = _images(self.fingerprints)
         self.figure_, self.ax_ = make_picture_axes(ax, len(fingerprints), n_columns)
         self.image_ = []
-        for axes, fingerprint, label in zip(
-            self.ax_, fingerprints, self.labels, strict=True
-        ):
+        pictures = zip(self.ax_, fingerprints, self.labels, strict=True)
+        for axes, fingerprint, label in pictures:
             axes.set_title(label, fontsize="small")
             self.image_.append(self._draw(axes, fingerprint, **options))
         return self
