@@ -12,8 +12,8 @@ import conftest
 
 pytest_plugins = ["pytester"]
 ROOT = Path(conftest.__file__).parent
-# The packages that checks are run with, and those that come with another extra's.
-TOOLS = {"pytest", "pytest-cov", "ruff", "skfingerprint"}
+# The package itself, and the tools that check it.
+TOOLS = {"codespell", "pytest", "pytest-cov", "ruff", "skfingerprint"}
 
 
 @pytest.fixture
