@@ -1,13 +1,11 @@
 """Print what whitening the channels does to attribution by correlation.
 
-``python benchmarks/colour.py DATA`` where DATA holds `manifest.csv` and the images of
-`registry/`. Half a minute.
+``python benchmarks/colour.py`` on the images of `registry/` (see `real_images.py`).
+Half a minute.
 """
 
-import argparse
-from pathlib import Path
-
-from registry import evaluate, load
+from real_images import read_registry
+from registry import evaluate
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import ChannelDecorrelator, FingerprintClassifier, ResidualExtractor
@@ -16,9 +14,7 @@ from skfingerprint.perturbation import JPEGCompression
 
 def main():
     """Print accuracy and AUC, plain and whitened."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    images, y, test = load(parser.parse_args().data)
+    images, y, test = read_registry()
     for quality in (None, 95, 75):
         changed = images
         if quality is not None:

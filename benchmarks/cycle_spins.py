@@ -1,17 +1,15 @@
 """What cycle spinning gives: separation of sources, and freedom from the crop.
 
-``python benchmarks/cycle_spins.py DATA`` prints for 1, 2, 4, 8 and 16 spins, on the
-reference split of the 20 registry sources: accuracy; d', the mean over sources of
-(mean same-source - mean cross-source correlation) / pooled standard deviation; and the
-mean correlation of an image's residual with that of the same image cropped by (1, 1),
-(3, 5) or (8, 8) pixels, away from the border, on every tenth image.
+``python benchmarks/cycle_spins.py`` prints for 1, 2, 4, 8 and 16 spins, on the
+reference split of the 20 registry sources (see `real_images.py`): accuracy; d', the
+mean over sources of (mean same-source - mean cross-source correlation) / pooled
+standard deviation; and the mean correlation of an image's residual with that of the
+same image cropped by (1, 1), (3, 5) or (8, 8) pixels, away from the border, on every
+tenth image.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
-from registry import load
+from real_images import read_registry
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 
@@ -41,9 +39,7 @@ def agreement(extractor, images, offset):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    images, y, test = load(parser.parse_args().data)
+    images, y, test = read_registry()
     heads = "".join(f"{f'crop {offset}':>13s}" for offset in OFFSETS)
     print(f"{'spins':>5s}{'accuracy':>10s}{'d-prime':>9s}{heads}")
     for spins in (1, 2, 4, 8, 16):

@@ -1,8 +1,8 @@
 """Which denoiser? Attribution of real images by each, clean and after JPEG.
 
-``python benchmarks/denoisers.py DATA`` prints a table, a row for each denoiser and its
-parameters as it is measured. DATA holds `manifest.csv` and its images. Three columns of
-sources, each as accuracy / AUC:
+``python benchmarks/denoisers.py`` prints a table, a row for each denoiser and its
+parameters as it is measured. Three columns of sources (see `real_images.py`), each as
+accuracy / AUC:
 
 * registry: 20 generators, even groups fit, odd ones test (1,636 / 1,564 images);
   mean one-vs-rest AUC. Chance .05.
@@ -14,14 +14,12 @@ JPEG compresses images of both halves, as in the paper. Milliseconds are those o
 128 x 128 RGB image on one thread.
 """
 
-import argparse
-import csv
 import io
 import time
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from real_images import read_images, reference_split
 from registry import evaluate
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -43,14 +41,6 @@ SETTINGS = [
 QUALITIES = (None, 95, 75)
 
 
-def load(folder, prefixes):
-    """Return the rows of the manifest and the images of some folders."""
-    with (folder / "manifest.csv").open() as file:
-        rows = [r for r in csv.DictReader(file) if r["path"].startswith(prefixes)]
-    rows = [row for row in rows if row["kind"] != "real"]
-    return rows, np.stack([np.asarray(Image.open(folder / r["path"])) for r in rows])
-
-
 def compress(images, quality):
     """Return images after JPEG compression in memory."""
     if quality is None:
@@ -63,31 +53,27 @@ def compress(images, quality):
     return compressed
 
 
-def score_registry(residuals, rows):
+def score_registry(residuals, data):
     """Return accuracy and AUC of the reference split."""
-    y = np.array([row["source"] for row in rows])
-    numbers = ["".join(filter(str.isdigit, row["group"])) for row in rows]
-    test = np.array([int(number) % 2 == 1 for number in numbers])
-    return evaluate(FingerprintClassifier(), residuals, y, test)
+    test = reference_split(data.groups)
+    return evaluate(FingerprintClassifier(), residuals, data.sources, test)
 
 
-def score_wild(residuals, rows):
+def score_wild(residuals, data):
     """Return accuracy and AUC, the means of two folds by group."""
-    y = np.array([row["source"] for row in rows])
-    groups = [row["group"] for row in rows]
+    y = data.sources
     folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
     scores = []
-    for _, part in folds.split(residuals, y, groups):
+    for _, part in folds.split(residuals, y, data.groups):
         test = np.zeros(len(y), dtype=bool)
         test[part] = True
         scores.append(evaluate(FingerprintClassifier(), residuals, y, test))
     return np.mean(scores, axis=0)
 
 
-def score_nikon(residuals, rows):
+def score_nikon(residuals, data):
     """Return accuracy and the AUC of same- against cross-camera correlations."""
-    y = np.array([row["source"] for row in rows])
-    flat = np.array([row["path"].startswith("cameras/flat") for row in rows])
+    y, flat = data.sources, np.char.startswith(data.paths, "cameras/flat")
     model = FingerprintClassifier().fit(residuals[flat], y[flat])
     scores = model.decision_function(residuals[~flat])
     same = model.classes_ == y[~flat][:, None]
@@ -108,17 +94,14 @@ def measure_time(extractor, images):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    folder = parser.parse_args().data
     sets = [
-        (score_registry, *load(folder, "registry/")),
-        (score_wild, *load(folder, "wild/")),
-        (score_nikon, *load(folder, ("cameras/flat", "cameras/natural"))),
+        (score_registry, read_images("registry/")),
+        (score_wild, read_images("wild/")),
+        (score_nikon, read_images("cameras/flat", "cameras/natural")),
     ]
     sets = [
-        (score, rows, [compress(images, q) for q in QUALITIES])
-        for score, rows, images in sets
+        (score, data, [compress(data.images, q) for q in QUALITIES])
+        for score, data in sets
     ]
     heads = [f"{n} {q}" for n in ("registry", "wild", "nikon") for q in QUALITIES]
     print("denoiser, ms, " + ", ".join(heads).replace("None", "clean"))
@@ -127,9 +110,9 @@ def main():
         ms = measure_time(extractor, sets[0][2][0][:8])
         extractor.set_params(n_jobs=2)
         cells = []
-        for score, rows, versions in sets:
+        for score, data, versions in sets:
             for images in versions:
-                accuracy, auc = score(extractor.transform(images), rows)
+                accuracy, auc = score(extractor.transform(images), data)
                 cells.append(f"{accuracy:.3f}/{auc:.3f}")
         extra = parameters | parameters.get("denoiser_params", {})
         extra.pop("denoiser_params", None)

@@ -1,16 +1,13 @@
 """Measure decisions: false-alarm rates, the open set, cameras, shifts.
 
-``python benchmarks/forensics.py DATA`` where DATA holds `manifest.csv` and the images
-of `registry/` and `cameras/`. About four minutes on two cores.
+``python benchmarks/forensics.py`` on the images of `registry/` and `cameras/` (see
+`real_images.py`). About four minutes on two cores.
 """
 
-import argparse
-import csv
 import time
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from real_images import read_images, read_registry, reference_split
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -40,15 +37,6 @@ STRONG = [
     "style26-19",
     "acnet-gan",
 ]
-
-
-def load(folder, prefix):
-    """Return images, sources, groups and paths below a folder, or several."""
-    with (folder / "manifest.csv").open() as file:
-        rows = [r for r in csv.DictReader(file) if r["path"].startswith(prefix)]
-    images = np.stack([np.asarray(Image.open(folder / row["path"])) for row in rows])
-    columns = (np.array([r[key] for r in rows]) for key in ("source", "group", "path"))
-    return images, *columns
 
 
 def print_rates(name, detectors, unknown):
@@ -86,12 +74,12 @@ def measure_planted():
     print(f"known images found at {RATES[1]}: {np.concatenate(hits).mean():.3f}")
 
 
-def measure_open_set(folder):
+def measure_open_set():
     """Print false alarms and AUROC on registry."""
-    images, y, groups, _ = load(folder, "registry/")
-    number = np.array([int("".join(filter(str.isdigit, g))) for g in groups])
-    test, real = number % 2 == 1, y == "real-photo"
-    X = ResidualExtractor(n_jobs=2).transform(images)
+    data = read_images("registry/", real=True)
+    y, groups = data.sources, data.groups
+    test, real = reference_split(groups), y == "real-photo"
+    X = ResidualExtractor(n_jobs=2).transform(data.images)
     fit = ~test & ~real
 
     def detect(chosen, rate=1e-2):
@@ -123,13 +111,9 @@ def measure_open_set(folder):
     print(f"one source left out, mean of 20: {np.mean(areas):.3f}")
 
 
-def measure_shifts(folder):
+def measure_shifts():
     """Print accuracies on crops at other offsets, by a search over shifts."""
-    images, y, groups, _ = load(folder, "registry/")
-    keep = y != "real-photo"
-    images, y, groups = images[keep], y[keep], groups[keep]
-    number = np.array([int("".join(filter(str.isdigit, g))) for g in groups])
-    test = number % 2 == 1
+    images, y, test = read_registry()
     offsets = np.random.default_rng(0).integers(0, 9, size=(test.sum(), 2))
     crops = np.stack(
         [
@@ -164,10 +148,11 @@ def measure_shifts(folder):
         print(f"128x128x3, {statistic}: {1e3 * cost:.2f} ms a pair, one thread")
 
 
-def measure_cameras(folder):
+def measure_cameras():
     """Print AUCs on six Nikons: flat fields fit, natural scenes test."""
-    images, y, _, paths = load(folder, ("cameras/flat/", "cameras/natural/"))
-    natural = np.char.startswith(paths, "cameras/natural")
+    data = read_images("cameras/flat/", "cameras/natural/")
+    images, y = data.images, data.sources
+    natural = np.char.startswith(data.paths, "cameras/natural")
     print(f"\nSix Nikons, {(~natural).sum()} flat fields fit, {natural.sum()} scenes")
     for colour, X in (("RGB", images), ("grey", images @ [0.299, 0.587, 0.114])):
         residuals = ResidualExtractor(n_jobs=2).transform(X.astype(np.float32))
@@ -198,12 +183,9 @@ def measure_cameras(folder):
 
 def main():
     """Print all tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    data = parser.parse_args().data
-    measure_cameras(data)
-    measure_shifts(data)
-    measure_open_set(data)
+    measure_cameras()
+    measure_shifts()
+    measure_open_set()
     measure_planted()
 
 

@@ -1,33 +1,20 @@
 """Attribute the images of 20 real generators, as the reference split says.
 
-``python benchmarks/registry.py DATA`` where DATA holds `manifest.csv` (columns path,
-source, group, kind) and the images of its folder `registry/`: even groups fit, odd
-groups test. Prints accuracy and mean one-vs-rest AUC (chance .05 and .5) of the plain
-pipeline and of a stack on the same residuals.
+``python benchmarks/registry.py`` on the images of `registry/` (see `real_images.py`):
+even groups fit, odd groups test. Prints accuracy and mean one-vs-rest AUC (chance .05
+and .5) of the plain pipeline and of a stack on the same residuals.
 """
 
 import argparse
-import csv
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from real_images import read_registry
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import label_binarize
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
-
-
-def load(folder):
-    """Return images, sources and whether an image is in the test half."""
-    with (folder / "manifest.csv").open() as file:
-        rows = [r for r in csv.DictReader(file) if r["path"].startswith("registry/")]
-    rows = [row for row in rows if row["kind"] != "real"]
-    images = np.stack([np.asarray(Image.open(folder / row["path"])) for row in rows])
-    number = [int("".join(filter(str.isdigit, row["group"]))) for row in rows]
-    return images, np.array([row["source"] for row in rows]), np.array(number) % 2 == 1
 
 
 def evaluate(model, residuals, y, test):
@@ -43,10 +30,9 @@ def evaluate(model, residuals, y, test):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
     parser.add_argument("--sigma", type=float, default=3.0)
     options = parser.parse_args()
-    images, y, test = load(options.data)
+    images, y, test = read_registry()
     residuals = ResidualExtractor(sigma=options.sigma, n_jobs=2).transform(images)
     stack = StackingClassifier(
         [("fingerprint", FingerprintClassifier())],

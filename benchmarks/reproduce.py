@@ -1,15 +1,14 @@
 """Repeat the experiments of Marra et al. (2019) and draw their figures.
 
-``python benchmarks/reproduce.py DATA --many MANY --out docs/images/reproduction``
-where DATA holds `manifest.csv` and the images of `registry/`, `wild/` and `cameras/`,
-and MANY a folder of 640 images for each of two networks (``benchmarks/make_many.py``);
-without it the two-network part is left out. About a minute on two cores.
+``python benchmarks/reproduce.py --many MANY --out docs/images/reproduction`` on the
+images of `registry/`, `wild/` and `cameras/` (see `real_images.py`), where MANY holds
+640 images of each of two networks (``benchmarks/make_many.py``); without it the
+two-network part is left out. About a minute on two cores.
 
 Prints every figure of the page "Reproducing Marra et al. (2019)".
 """
 
 import argparse
-import csv
 import io
 from pathlib import Path
 
@@ -20,7 +19,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
-from registry import load as load_registry
+from real_images import read_images, read_registry
 from sklearn.metrics import roc_auc_score
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
@@ -217,23 +216,9 @@ def print_growth(residuals, y, test, rng):
         )
 
 
-def load_wild(folder):
-    """Return images, sources and groups of 7 networks and 2 cameras, 256x256."""
-    with (folder / "manifest.csv").open() as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if row["path"].startswith(("wild/", "cameras/stereo/"))
-            and row["kind"] != "real"
-        ]
-    images = np.stack([np.asarray(Image.open(folder / row["path"])) for row in rows])
-    return images, *(np.array([r[key] for r in rows]) for key in ("source", "group"))
-
-
 def main():
     """Run all parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
     parser.add_argument("--many", type=Path, help="folder of two folders of images")
     parser.add_argument("--out", type=Path, default=Path("build/reproduction"))
     options = parser.parse_args()
@@ -244,7 +229,7 @@ def main():
         repeat_section_3(options.many, options.out)
 
     print("\nTwenty networks, 128x128")
-    images, y, test = load_registry(options.data)
+    images, y, test = read_registry()
     residuals = extract(images)
     results = attribute(residuals, y, test, "registry")
     draw_section_4(*results, y[test], options.out, "registry")
@@ -256,9 +241,10 @@ def main():
     attribute(compressed, y, test, "registry, test half JPEG 95")
 
     print("\nSeven networks and two cameras, 256x256")
-    images, y, groups = load_wild(options.data)
-    order = np.random.default_rng(0).permutation(np.unique(groups))
-    test = np.isin(groups, order[::2])
+    data = read_images("wild/", "cameras/stereo/")
+    images, y = data.images, data.sources
+    order = np.random.default_rng(0).permutation(np.unique(data.groups))
+    test = np.isin(data.groups, order[::2])
     residuals = extract(images)
     results = attribute(residuals, y, test, "wild and cameras")
     draw_section_4(*results, y[test], options.out, "wild")

@@ -1,8 +1,8 @@
 """Print what attributions survive: compression, resizing, blur, noise and crops.
 
-``python benchmarks/robustness.py DATA --out docs/images`` where DATA holds
-`manifest.csv` and the images of `registry/` and `wild/`. Fits on the reference split,
-clean, and prints the accuracies on perturbed test images of
+``python benchmarks/robustness.py --out docs/images`` on the images of `registry/` and
+`wild/` (see `real_images.py`). Fits on the reference split, clean, and prints the
+accuracies on perturbed test images of
 
 (a) the paper's rule, correlation with fingerprints,
 (b) spectra of the residual into shrinkage LDA,
@@ -23,8 +23,7 @@ import matplotlib
 matplotlib.use("agg")
 
 import numpy as np
-from registry import load as load_registry
-from reproduce import load_wild
+from real_images import read_images, read_registry
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -148,11 +147,10 @@ def print_crops(X, y, test, side):
 def main():
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("build"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    X, y, test = load_registry(options.data)
+    X, y, test = read_registry()
     models = make_models()
     scores = measure(models, X, y, test, "registry, 128x128")
     for name in ("(c) recommended", "(d) with copies"):
@@ -162,11 +160,10 @@ def main():
     display.plot().figure_.savefig(options.out / "robustness.png", dpi=75)
     print_growth(X, y, test)
     print_crops(X, y, test, 112)
-    X, y, groups = load_wild(options.data)
-    networks = ~np.char.startswith(y, "underwater")
-    X, y, groups = X[networks], y[networks], groups[networks]
-    order = np.random.default_rng(0).permutation(np.unique(groups))
-    measure(make_models(), X, y, np.isin(groups, order[::2]), "wild, 256x256")
+    data = read_images("wild/")
+    order = np.random.default_rng(0).permutation(np.unique(data.groups))
+    test = np.isin(data.groups, order[::2])
+    measure(make_models(), data.images, data.sources, test, "wild, 256x256")
 
 
 if __name__ == "__main__":

@@ -3,21 +3,16 @@ import os
 # Before SciPy is imported, or scikit-learn skips one check for each estimator.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
-from pathlib import Path
-
 import pytest
-
-DATA = Path(
-    os.environ.get("SKFINGERPRINT_DATA", Path(__file__).parents[2] / "shared" / "data")
-)
+from real_images import FOLDER
 
 
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the large real data set, which is not part of the project."""
-    if not (DATA / "manifest.csv").exists():
+    if not (FOLDER / "manifest.csv").exists():
         pytest.skip("no large data set: set SKFINGERPRINT_DATA to its folder")
-    return DATA
+    return FOLDER
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,7 @@ def test_grid_search_reaches_inside(planted):
     pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
     model = AugmentedClassifier(pipeline, [JPEGCompression(95)])
     grid = {"estimator__residualextractor__sigma": [2, 4]}
-    search = GridSearchCV(model, grid, cv=2).fit(X, y)
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
     assert search.best_score_ > 0.9
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from skfingerprint.datasets import (
     load_generators,
@@ -13,6 +12,13 @@ from skfingerprint.datasets import (
     load_image_folder,
     make_fingerprint_images,
 )
+
+
+def picture(pixels):
+    """Make Pillow's image of an array."""
+    from PIL import Image
+
+    return Image.fromarray(pixels)
 
 
 def test_generators_are_eight_real_sources():
@@ -93,7 +99,7 @@ def folder(tmp_path):
     for name, suffixes in {"b": ("png", "tif"), "a": ("PNG", "webp")}.items():
         (tmp_path / name).mkdir()
         for suffix in suffixes:
-            Image.fromarray(pixels).save(tmp_path / name / f"0.{suffix}", lossless=True)
+            picture(pixels).save(tmp_path / name / f"0.{suffix}", lossless=True)
     (tmp_path / "a" / "notes.txt").write_text("not an image")
     (tmp_path / "a" / ".hidden.png").write_text("not an image")
     return tmp_path
@@ -120,9 +126,9 @@ def test_crops_lie_on_the_grid(folder, image_shape):
 def test_every_mode_becomes_rgb(folder, mode):
     grey = np.full((60, 70), 204, dtype=np.uint8)
     if mode == "I;16":
-        image = Image.fromarray(grey.astype(np.uint16) * 257)
+        image = picture(grey.astype(np.uint16) * 257)
     else:
-        image = Image.fromarray(grey).convert("RGB").convert(mode)
+        image = picture(grey).convert("RGB").convert(mode)
     image.save(folder / "b" / "9.tif")
     last = load_image_folder(folder).images[-1]
     assert last.shape == (60, 70, 3)
@@ -132,12 +138,12 @@ def test_every_mode_becomes_rgb(folder, mode):
 
 def test_alpha_is_dropped(folder):
     rgba = np.full((60, 70, 4), (10, 20, 30, 0), dtype=np.uint8)
-    Image.fromarray(rgba).save(folder / "b" / "9.png")
+    picture(rgba).save(folder / "b" / "9.png")
     assert load_image_folder(folder).images[-1, 5, 5].tolist() == [10, 20, 30]
 
 
 def test_exif_rotation_is_not_applied(folder):
-    image = Image.fromarray(np.zeros((60, 70, 3), dtype=np.uint8))
+    image = picture(np.zeros((60, 70, 3), dtype=np.uint8))
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(folder / "b" / "9.jpg", exif=exif)
@@ -152,10 +158,10 @@ def spoil(folder, kind):
         path.write_bytes(b"")
     elif kind == "truncated":
         noise = np.random.default_rng(0).integers(0, 255, (60, 70, 3))
-        Image.fromarray(noise.astype(np.uint8)).save(path)
+        picture(noise.astype(np.uint8)).save(path)
         path.write_bytes(path.read_bytes()[:4000])
     else:
-        Image.fromarray(np.zeros((20, 70, 3), dtype=np.uint8)).save(path)
+        picture(np.zeros((20, 70, 3), dtype=np.uint8)).save(path)
     return path
 
 
@@ -256,7 +262,7 @@ def test_faulty_files_are_named(folder, lazy, kind):
     good = load_image_folder(folder)
     path = folder / "a" / "zz.png"
     noise = np.random.default_rng(0).integers(0, 256, size=(60, 70, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
+    picture(noise).save(path)
     whole = path.read_bytes()
     if kind == "bomb":
         huge_png(path)
@@ -283,7 +289,7 @@ def test_files_that_change_after_the_scan_are_named(folder, change):
     if change == "vanish":
         path.unlink()
     else:
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+        picture(np.zeros((8, 8, 3), np.uint8)).save(path)
     with pytest.raises(ValueError, match=path.name):
         data.images.compute()
 
@@ -291,7 +297,7 @@ def test_files_that_change_after_the_scan_are_named(folder, change):
 def test_all_kinds_of_files_are_rgb(tmp_path):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, size=(16, 20, 3), dtype=np.uint8)
-    image = Image.fromarray(pixels)
+    image = picture(pixels)
     folder = tmp_path / "a"
     folder.mkdir()
     image.convert("CMYK").save(folder / "cmyk.tif")
@@ -299,8 +305,8 @@ def test_all_kinds_of_files_are_rgb(tmp_path):
     image.convert("RGBA").save(folder / "alpha.png")
     image.convert("LA").save(folder / "grey-alpha.png")
     image.convert("1").save(folder / "bits.png")
-    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(folder / "16bit.png")
-    exif = Image.Exif()
+    picture(pixels[..., 0].astype(np.uint16) * 257).save(folder / "16bit.png")
+    exif = image.getexif()
     exif[0x0112] = 6  # rotate by 90 degrees to view
     image.save(folder / "rotated.jpg", exif=exif, quality=100, subsampling=0)
     data = load_image_folder(tmp_path)

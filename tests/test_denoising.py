@@ -1,13 +1,13 @@
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 import pywt
 from scipy import ndimage
-from skimage import restoration
 
 import skfingerprint
-from skfingerprint import _wavelet, _wavelet_fast, denoising
+from skfingerprint import _wavelet, denoising
 from skfingerprint.datasets import load_generators
 from skfingerprint.denoising import (
     DENOISERS,
@@ -49,14 +49,15 @@ def literal_residual(plane, sigma, wavelet="db4", level=4):
     return pywt.waverec2(noise, wavelet, "symmetric")[:height, :width]
 
 
-KERNELS = pytest.mark.parametrize("kernel", [_wavelet, _wavelet_fast])
+@pytest.fixture(params=["_wavelet", "_wavelet_fast"])
+def kernel(request):
+    return import_module(f"skfingerprint.{request.param}")
 
 
 def use(kernel, monkeypatch):
     monkeypatch.setattr(denoising, "_fastest_kernel", lambda: kernel.wavelet_noise)
 
 
-@KERNELS
 @pytest.mark.parametrize("shape", [(64, 64), (47, 70), (14, 33), (113, 15)])
 @pytest.mark.parametrize("wavelet", ["db4", "haar", "bior2.2"])
 def test_wavelet_wiener_equals_the_literal_filter(shape, wavelet, kernel, monkeypatch):
@@ -71,7 +72,6 @@ def test_wavelet_wiener_equals_the_literal_filter(shape, wavelet, kernel, monkey
             np.testing.assert_allclose(residual[..., channel], expected, atol=1e-3)
 
 
-@KERNELS
 def test_wavelet_wiener_equals_the_literal_filter_on_real_images(kernel, monkeypatch):
     use(kernel, monkeypatch)
     image = load_generators().images[5]
@@ -154,7 +154,6 @@ def test_borders_leave_no_common_frame(name):
     assert abs(np.corrcoef(means)[0, 1]) < 0.02
 
 
-@KERNELS
 @pytest.mark.parametrize("shape", [(64, 64), (33, 130), (256, 200), (15, 14)])
 def test_kernels_treat_planes_alike(kernel, shape):
     """What a plane gives does not depend on the planes beside it."""
@@ -168,6 +167,8 @@ def test_kernels_treat_planes_alike(kernel, shape):
 
 
 def test_numba_is_chosen_where_it_is_installed(monkeypatch):
+    from skfingerprint import _wavelet_fast
+
     denoising._fastest_kernel.cache_clear()
     assert denoising._fastest_kernel() is _wavelet_fast.wavelet_noise
     denoising._fastest_kernel.cache_clear()
@@ -218,6 +219,8 @@ def test_cycle_spins_lessen_the_dependence_on_the_crop():
 
 
 def test_wavelet_shrink_equals_scikit_image():
+    from skimage import restoration
+
     image = load_generators().images[3, ..., 1].astype(np.float64)
     for method, name in (("bayes", "BayesShrink"), ("visu", "VisuShrink")):
         for mode in ("soft", "hard"):

@@ -3,7 +3,6 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint.datasets import load_generators
@@ -72,6 +71,8 @@ def test_the_input_is_left_as_it_is(perturbation, images):
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 def test_jpeg_is_pillows(images, subsampling):
     found = JPEGCompression(60, subsampling=subsampling).fit_transform(images)
+    from PIL import Image
+
     file = io.BytesIO()
     Image.fromarray(images[2]).save(file, "JPEG", quality=60, subsampling=subsampling)
     np.testing.assert_array_equal(found[2], np.asarray(Image.open(file)))
@@ -87,6 +88,8 @@ def test_jpeg_quality_orders_the_error(images):
 
 
 def test_resize_is_pillows(images):
+    from PIL import Image
+
     found = Resize(0.75, resample="bicubic", restore=False).fit_transform(images)
     expected = Image.fromarray(images[1]).resize((48, 48), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(found[1], np.asarray(expected))

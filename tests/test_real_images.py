@@ -19,9 +19,10 @@ def test_embedded_generators_are_attributed():
 
 
 def test_twenty_generators_are_attributed(real_data):
-    from benchmarks.registry import evaluate, load
+    from real_images import read_registry
+    from registry import evaluate
 
-    images, y, test = load(real_data)
+    images, y, test = read_registry()
     residuals = ResidualExtractor(sigma=3).transform(images)
     accuracy, auc = evaluate(FingerprintClassifier(), residuals, y, test)
     assert accuracy >= 0.63
