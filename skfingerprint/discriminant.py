@@ -325,6 +325,11 @@ def _solve(moments, shrinkage, without=None):
     pooled = sparse.csr_array((np.ones(len(pairs)), (pairs, np.arange(len(pairs)))))
     sources = np.arange(pooled.shape[0])
     classes = [(pooled @ sums, pooled @ totals, sources)]
+    if not (classes[0][1] > 0).all():
+        raise ValueError(
+            "a fold of cv leaves no image of some source: take fewer folds, or more "
+            "groups a source."
+        )
     if len(pairs) > len(sources):
         used = totals > 0
         classes.append((sums[used], totals[used], pairs[used]))
