@@ -28,6 +28,8 @@ LARGEST_VALUE = 1e18
 LARGEST_LEVEL = 2**14 - 1
 # Values of images that are worked on together.
 GROUP_VALUES = 2**18
+PLANE_VALUES = 2**16
+CHUNK = 2**13
 # Images of more pixels are read in tiles: a core, and around it what filters reach. The
 # margin is that of the wavelets, on the grid of their coarsest level.
 TILED = 2**21
@@ -313,14 +315,14 @@ class AttributionFeatures(StatelessTransformer):
 def _describe(images, sigma, block_size, steps, length):
     """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
 
+    def denoise(planes):
+        return wavelet_residual(planes, sigma=sigma)
+
     def collect(planes, tile):
-        luma = _to_luma_chroma(planes)
-        flat = planes.reshape(-1, *planes.shape[2:])
-        residuals = wavelet_residual(flat, sigma=sigma).reshape(planes.shape)
-        spectra = [
-            _sum_powers(part, tile, block_size, None) for part in (residuals, luma)
-        ]
-        return [*spectra, _count_runs(luma, tile, steps, length)]
+        of_residual = _sum_powers(planes, tile, block_size, None, denoise)
+        _to_luma_chroma(planes)
+        of_image = _sum_powers(planes, tile, block_size, None)
+        return [of_residual, of_image, _count_runs(planes, tile, steps, length)]
 
     *spectra, counts = _collect(images, collect, margin=MARGIN)
     rows = [_to_log_power(part) for part in spectra]
@@ -331,7 +333,8 @@ def _log_spectrum(images, block_size, hop, radial, to_luma):
     """Return rows of log power, frequencies first, channels last."""
 
     def collect(planes, tile):
-        planes = _to_luma_chroma(planes) if to_luma else planes
+        if to_luma:
+            _to_luma_chroma(planes)
         return [_sum_powers(planes, tile, block_size, hop)]
 
     (power,) = _collect(images, collect, tiled=block_size is not None)
@@ -347,7 +350,8 @@ def _count_cooccurrences(images, steps, length):
     """Return rows of features: channels, steps, directions, classes of runs."""
 
     def collect(planes, tile):
-        return [_count_runs(_to_luma_chroma(planes), tile, steps, length)]
+        _to_luma_chroma(planes)
+        return [_count_runs(planes, tile, steps, length)]
 
     return _to_roots(*_collect(images, collect))
 
@@ -355,8 +359,8 @@ def _count_cooccurrences(images, steps, length):
 def _collect(images, collect, *, margin=0, tiled=True):
     """Add up what is collected from the tiles of images, a few images at a time.
 
-    `collect` gets planes (n_channels, n, height, width) and their tile, and returns a
-    list of arrays (n, ...).
+    `collect` gets planes (n_channels, n, height, width), which it may change, and their
+    tile, and returns a list of arrays (n, ...).
     """
     n_values = max(1, math.prod(images.shape[1:]))
     size = images.shape[1:3]
@@ -400,8 +404,11 @@ def _around(core, before, after):
     return slice(max(core[0] - before, 0), core[1] + after)
 
 
-def _sum_powers(planes, tile, block_size, hop):
-    """Return the mean power of the blocks that start in a tile, (n, channels, ...)."""
+def _sum_powers(planes, tile, block_size, hop, prepare=np.asarray):
+    """Return the mean power of the blocks that start in a tile, (n, channels, ...).
+
+    A few planes at a time are prepared and transformed, while they are in the cache.
+    """
     n_channels, n_samples, height, width = planes.shape
     sides = block_sides(tile.size, block_size)
     starts = [block_starts(n, block_size, hop) for n in tile.size]
@@ -412,8 +419,11 @@ def _sum_powers(planes, tile, block_size, hop):
         )
     ]
     power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
-    if all(own):
-        add_block_powers(planes.reshape(-1, height, width), *own, sides, power)
+    flat = planes.reshape(-1, height, width)
+    step = max(1, PLANE_VALUES // (height * width))
+    for first in range(0, len(flat) if all(own) else 0, step):
+        part = slice(first, first + step)
+        add_block_powers(prepare(flat[part]), *own, sides, power[part])
     power /= np.float32(len(starts[0]) * len(starts[1]))
     return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
 
@@ -425,13 +435,19 @@ def _to_log_power(power):
 
 
 def _count_runs(planes, tile, steps, length):
-    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** length)."""
+    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** length).
+
+    Chroma, which varies less, has the first step only. The planes are rounded in place.
+    """
     (top, bottom), (left, right) = tile.cores
-    inner = planes[..., top - tile.rows.start :, left - tile.columns.start :]
-    levels = np.rint(inner).clip(-LARGEST_LEVEL, LARGEST_LEVEL).astype(np.int16)
-    size = bottom - top, right - left
-    counts = [count_runs(levels[0], step, length, size) for step in steps]
-    counts += [count_runs(plane, steps[0], length, size) for plane in levels[1:]]
+    counts = []
+    for channel, plane in enumerate(planes):
+        plane = plane[:, top - tile.rows.start :, left - tile.columns.start :]
+        np.rint(plane, out=plane)
+        np.clip(plane, -LARGEST_LEVEL, LARGEST_LEVEL, out=plane)
+        levels, size = plane.astype(np.int16), (bottom - top, right - left)
+        own = steps if channel == 0 else steps[:1]
+        counts += [count_runs(levels, step, length, size) for step in own]
     return np.stack(counts, axis=1)
 
 
@@ -446,10 +462,12 @@ def _to_roots(counts):
 
 
 def _to_luma_chroma(planes):
-    """Return luma and chroma of colour planes, and grey ones as they are."""
-    if len(planes) != 3:
-        return planes
-    return (LUMA_CHROMA @ planes.reshape(3, -1)).reshape(planes.shape)
+    """Change colour planes to luma and chroma in place; grey ones stay as they are."""
+    if len(planes) == 3:
+        flat = planes.reshape(3, -1)
+        for first in range(0, flat.shape[1], CHUNK):
+            part = flat[:, first : first + CHUNK]
+            part[:] = LUMA_CHROMA @ part
 
 
 def _name_spectra(sides, n_channels):
