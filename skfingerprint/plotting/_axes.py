@@ -23,7 +23,7 @@ def make_axes(ax, *, size=None):
     if ax is not None:
         return ax.figure, ax
     figsize = None if size is None else (1.15 * size, size)
-    return _import_pyplot().subplots(figsize=figsize, layout="constrained")
+    return _make_subplots(1, 1, figsize=figsize)
 
 
 def make_picture_axes(ax, n, n_columns):
@@ -36,15 +36,13 @@ def make_picture_axes(ax, n, n_columns):
     n_columns = min(n, n_columns)
     n_rows = -(-n // n_columns)
     size = (3.5 * n_columns, 3.2 * n_rows)
-    figure, axes = _import_pyplot().subplots(
-        n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
-    )
+    figure, axes = _make_subplots(n_rows, n_columns, figsize=size, squeeze=False)
     for unused in axes.flat[n:]:
         unused.remove()
     return figure, axes.ravel()[:n]
 
 
-def _import_pyplot():
+def _make_subplots(n_rows, n_columns, **options):
     with needs_extra("plot", "Displays need matplotlib"):
         import matplotlib.pyplot as plt
-    return plt
+    return plt.subplots(n_rows, n_columns, layout="constrained", **options)
