@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
-BATCH_VALUES = 2**20
+BATCH_VALUES = 2**21
 
 
 def is_lazy(X):
@@ -129,13 +129,13 @@ def iterate_blocks(X):
         start += size
 
 
-def block_sizes(X):
-    """Return the lengths of the blocks in which X is read."""
+def block_sizes(X, n_values=None):
+    """Return the lengths of the blocks in which X is read, of so many values each."""
     if isinstance(X, BlockSource):
         return X.sizes
     if is_lazy(X):
         return X.chunks[0]
-    size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
+    size = max(1, (n_values or BATCH_VALUES) // max(1, np.size(X[0])))
     return [min(size, len(X) - start) for start in range(0, len(X), size)]
 
 

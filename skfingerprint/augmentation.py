@@ -20,9 +20,11 @@ from skfingerprint._base import (
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
 from skfingerprint._checks import check_int
 
-# "auto": rows that are made of at most so many images with all their copies, and copies
-# that are made of each image however many there are.
-MOST_ROWS = 2**12
+# Values of images of which all copies are held at a time.
+IMAGE_VALUES = 2**22
+# "auto": as many rows as so many images with all their copies have, and the copies that
+# are made of each image however many there are.
+MOST_IMAGES = 2**12
 FEWEST_COPIES = 2
 
 
@@ -260,7 +262,7 @@ def _is_stateless(step):
 def _draw_kinds(n_images, n_changes, max_copies):
     """Return which copies of each image are made, (n_images, n_copies); 0 is none."""
     if max_copies == "auto":
-        affordable = MOST_ROWS * (n_changes + 1) // n_images - 1
+        affordable = MOST_IMAGES * (n_changes + 1) // n_images - 1
         max_copies = max(FEWEST_COPIES, affordable)
     elif max_copies is not None:
         check_int("max_copies", max_copies, 1)
@@ -277,7 +279,7 @@ def _make_source(X, changes, kinds, steps, n_jobs):
     Copies of one image stand side by side, so that unshuffled folds inside the
     classifier, as of a calibration, do not tear them apart.
     """
-    sizes = block_sizes(X)
+    sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
     changes = [None, *[clone(change) for change in changes]]
     _transform(np.asarray(X[: sizes[0]]), steps, "fit_transform")

@@ -26,10 +26,11 @@ SMALLEST_POWER = np.float32(1e-3)
 LARGEST_VALUE = 1e18
 # Of a rounded grey level, so that differences fit into 16 bits.
 LARGEST_LEVEL = 2**14 - 1
-# Values of images that are worked on together.
-GROUP_VALUES = 2**18
-PLANE_VALUES = 2**16
-CHUNK = 2**13
+# Values of images, and of their planes, that are worked on together: few calls, so that
+# threads seldom wait for the interpreter.
+GROUP_VALUES = 2**21
+PLANE_VALUES = 2**20
+CHUNK = 2**15
 # Images of more pixels are read in tiles: a core, and around it what filters reach. The
 # margin is that of the wavelets, on the grid of their coarsest level.
 TILED = 2**21
