@@ -1,6 +1,6 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
-from skfingerprint.augmentation import AugmentedClassifier
+from skfingerprint.augmentation import AugmentedClassifier, AugmentedPipeline
 from skfingerprint.cleaning import (
     ChannelDecorrelator,
     LinearPatternRemover,
@@ -24,6 +24,7 @@ __version__ = "0.2.0.dev0"
 __all__ = [
     "AttributionFeatures",
     "AugmentedClassifier",
+    "AugmentedPipeline",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
     "CopyDiscriminant",

@@ -240,6 +240,85 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         return tags
 
 
+class AugmentedPipeline(Pipeline):
+    """A pipeline that is trained on its images and on perturbed copies of them.
+
+    What :class:`AugmentedClassifier` is to any classifier, as a pipeline: its steps,
+    and their parameters, have the names that they have without copies.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        As in :class:`~sklearn.pipeline.Pipeline`; the last is a classifier.
+    perturbations, max_copies, n_jobs
+        As in :class:`AugmentedClassifier`.
+    transform_input, memory, verbose
+        As in :class:`~sklearn.pipeline.Pipeline`.
+
+    Examples
+    --------
+    >>> from skfingerprint import (
+    ...     AttributionFeatures, AugmentedPipeline, CopyDiscriminant)
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> from skfingerprint.perturbation import GaussianBlur
+    >>> X, y = make_fingerprint_images(60, 3, strength=8, random_state=0)
+    >>> pipeline = AugmentedPipeline(
+    ...     [("features", AttributionFeatures()), ("classifier", CopyDiscriminant())],
+    ...     perturbations=[GaussianBlur(0.5), GaussianBlur(1)])
+    >>> pipeline = pipeline.fit(X[:30], y[:30])
+    >>> pipeline[:-1].get_feature_names_out().shape
+    (3824,)
+    """
+
+    def __init__(
+        self,
+        steps,
+        *,
+        perturbations=(),
+        max_copies=None,
+        n_jobs=None,
+        transform_input=None,
+        memory=None,
+        verbose=False,
+    ):
+        super().__init__(
+            steps, transform_input=transform_input, memory=memory, verbose=verbose
+        )
+        self.perturbations = perturbations
+        self.max_copies = max_copies
+        self.n_jobs = n_jobs
+
+    @all_or_nothing
+    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
+        """Fit the steps on the images and their copies.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            Images in grey levels 0..255.
+        y : array-like of shape (n_samples,)
+            Sources.
+        groups, sample_weight : array-like of shape (n_samples,), default=None
+            As in :class:`AugmentedClassifier`; `step__groups` means the same.
+        **params : dict
+            Further metadata of images.
+
+        Returns
+        -------
+        self : AugmentedPipeline
+        """
+        metadata = {key.rpartition("__")[2]: value for key, value in params.items()}
+        metadata = {"groups": groups, "sample_weight": sample_weight} | metadata
+        model = AugmentedClassifier(
+            Pipeline(self.steps),
+            self.perturbations,
+            max_copies=self.max_copies,
+            n_jobs=self.n_jobs,
+        ).fit(X, y, **metadata)
+        self.steps = model.estimator_.steps
+        return self
+
+
 def _split_stateless(estimator):
     """Return the steps in front that need no fit, and what is fitted behind them."""
     if not isinstance(estimator, Pipeline):
@@ -282,7 +361,6 @@ def _make_source(X, changes, kinds, steps, n_jobs):
     sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
     changes = [None, *[clone(change) for change in changes]]
-    _transform(np.asarray(X[: sizes[0]]), steps, "fit_transform")
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
 
     def make(images, kind):
@@ -293,6 +371,8 @@ def _make_source(X, changes, kinds, steps, n_jobs):
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
         images, own = np.asarray(X[part]), kinds[part]
+        if k == 0:
+            _transform(images[:1], steps, "fit_transform")
         found = np.unique(own)
         places = [np.nonzero(own == kind) for kind in found]
         rows = parallel(

@@ -38,9 +38,8 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     Parameters
     ----------
     shrinkages : sequence of float, default=(0.02, 0.1, 0.3, 0.6)
-        In (0, 1], rising: candidates for the weight of a multiple of the identity in
-        the covariance. They are tried in this order as long as the held-out log loss
-        falls.
+        In (0, 1]: candidates for the weight of a multiple of the identity in the
+        covariance. The one with the least held-out log loss is taken.
     cv : int or cross-validation splitter, default=3
         Folds that shrinkage and temperature are learned from. A number means stratified
         folds: of whole groups, and shuffled ones without groups.
@@ -129,11 +128,11 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         check_classes(y, self.classes_)
         copies = np.zeros(len(y)) if copies is None else column_or_1d(copies)
         check_consistent_length(y, copies)
-        kinds, copies = np.unique(copies, return_inverse=True)
+        _, copies = np.unique(copies, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
-        self.n_images_ = float(weights.sum() / len(kinds))
+        self.n_images_ = float(np.bincount(copies, weights).max())
         owners, cells = _find_cells(members, copies, weights)
-        kept = _draw_kept(weights, len(y) / len(kinds))
+        kept = _draw_kept(weights, np.bincount(copies).max())
         moments = _read_moments(X, cells, owners, folds, weights, kept)
         truth = members[kept], folds[kept], weights[kept]
         self.shrinkage_, self.inverse_temperature_ = _choose(
@@ -358,10 +357,7 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
 
 
 def _choose(moments, members, folds, weights, candidates):
-    """Return the shrinkage of the least held-out log loss, and its temperature.
-
-    Candidates are tried as long as the loss falls.
-    """
+    """Return the shrinkage of the least held-out log loss, and its temperature."""
     best = (np.inf, None, None)
     for shrinkage in candidates:
         scores = np.empty((len(members), moments.owners[-1] + 1))
@@ -372,9 +368,7 @@ def _choose(moments, members, folds, weights, candidates):
         inverse = fit_temperature(scores, members, sample_weight=weights)
         likelihoods = log_softmax(inverse * scores, axis=1)
         loss = -weights @ likelihoods[np.arange(len(members)), members]
-        if loss >= best[0]:
-            break
-        best = loss, shrinkage, inverse
+        best = min(best, (loss, shrinkage, inverse))
     return best[1:]
 
 

@@ -18,7 +18,7 @@ from skfingerprint._blocks import as_stack
 from skfingerprint._checks import check_choice, check_int, check_positive
 from skfingerprint._runs import count_runs, run_classes
 from skfingerprint.denoising import wavelet_residual
-from skfingerprint.spectrum import add_block_powers, block_sides, block_starts
+from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
@@ -340,7 +340,7 @@ def _log_spectrum(images, block_size, hop, radial, to_luma):
 
     (power,) = _collect(images, collect, tiled=block_size is not None)
     if radial:
-        rings = _find_rings(block_sides(images.shape[1:3], block_size))
+        rings = _find_rings(_block_sides(images.shape[1:3], block_size))
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
         power = power.reshape(*power.shape[:2], -1) @ members.T
@@ -411,8 +411,8 @@ def _sum_powers(planes, tile, block_size, hop, prepare=np.asarray):
     A few planes at a time are prepared and transformed, while they are in the cache.
     """
     n_channels, n_samples, height, width = planes.shape
-    sides = block_sides(tile.size, block_size)
-    starts = [block_starts(n, block_size, hop) for n in tile.size]
+    sides = _block_sides(tile.size, block_size)
+    starts = [_block_starts(n, block_size, hop) for n in tile.size]
     own = [
         [start - part.start for start in along if core[0] <= start < core[1]]
         for along, core, part in zip(
@@ -424,7 +424,7 @@ def _sum_powers(planes, tile, block_size, hop, prepare=np.asarray):
     step = max(1, PLANE_VALUES // (height * width))
     for first in range(0, len(flat) if all(own) else 0, step):
         part = slice(first, first + step)
-        add_block_powers(prepare(flat[part]), *own, sides, power[part])
+        _add_block_powers(prepare(flat[part]), *own, sides, power[part])
     power /= np.float32(len(starts[0]) * len(starts[1]))
     return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
 
@@ -504,7 +504,7 @@ def _check_runs(steps, length):
 
 def _remember_blocks(transformer, X, *, reset):
     """Set or compare the shape of the blocks of spectra."""
-    found = block_sides(as_stack(X).shape[1:3], transformer.block_size)
+    found = _block_sides(as_stack(X).shape[1:3], transformer.block_size)
     expected = found if reset else getattr(transformer, "block_shape_", found)
     if found != expected:
         raise ValueError(

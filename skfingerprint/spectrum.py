@@ -10,7 +10,8 @@ from scipy import fft, ndimage
 from scipy.signal import windows
 from sklearn.utils import Bunch
 
-# Values of blocks that are transformed together: enough that threads seldom wait for the interpreter.
+# Values of blocks that are transformed together: enough that threads seldom wait for
+# the interpreter.
 BLOCK_VALUES = 2**18
 
 
@@ -157,10 +158,10 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     """
     planes = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 0)
     n_channels, n_samples, height, width = planes.shape
-    sides = block_sides((height, width), block_size)
-    starts = [block_starts(n, block_size, hop) for n in (height, width)]
+    sides = _block_sides((height, width), block_size)
+    starts = [_block_starts(n, block_size, hop) for n in (height, width)]
     power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
-    add_block_powers(planes.reshape(-1, height, width), *starts, sides, power)
+    _add_block_powers(planes.reshape(-1, height, width), *starts, sides, power)
     power /= np.float32(len(starts[0]) * len(starts[1]))
     power = power.reshape(n_channels, n_samples, *power.shape[1:])
     return np.moveaxis(power, 0, -1).reshape(
@@ -168,7 +169,7 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     )
 
 
-def add_block_powers(planes, rows, columns, sides, power):
+def _add_block_powers(planes, rows, columns, sides, power):
     """Add the power spectra of windowed blocks of planes to those of earlier ones.
 
     Parameters
@@ -213,12 +214,12 @@ def _hann(n):
     return windows.hann(n, sym=False) if n > 2 else np.ones(n)
 
 
-def block_sides(size, block_size):
+def _block_sides(size, block_size):
     """Return the sides of a block in images of a size."""
     return tuple(min(block_size or n, n) for n in size)
 
 
-def block_starts(length, block_size, hop):
+def _block_starts(length, block_size, hop):
     """Return where blocks start along an axis; the last one ends at the border."""
     side = min(block_size or length, length)
     last = length - side

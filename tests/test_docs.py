@@ -11,6 +11,7 @@ import skfingerprint
 
 DOCS = Path(__file__).parents[1] / "docs"
 MODULES = [
+    "calibration",
     "correlation",
     "datasets",
     "denoising",
@@ -26,6 +27,7 @@ INNER = {
     "augmentation",
     "cleaning",
     "detection",
+    "discriminant",
     "features",
     "fingerprint",
     "pipeline",
