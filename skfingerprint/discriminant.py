@@ -70,7 +70,8 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     ``A = (1 - a) S + a trace(S) / d I``, the score of class k is
     ``x' A^-1 m_k - m_k' A^-1 m_k / 2``; those of the copies of one source are joined by
     the logarithm of their mean exponential [1]_. All classes count alike, however many
-    images they have.
+    images they have. Of fewer rows than features, S is the covariance about the common
+    mean, as in ridge regression, since what a few images of a class spread says little.
 
     References
     ----------
@@ -340,12 +341,14 @@ def _solve(moments, shrinkage, without=None):
 
 def _solve_one(moments, squares, sums, totals, shrinkage):
     """Shrinkage LDA of classes with these sums: coefficients and intercepts."""
-    means = sums / totals[:, np.newaxis]
-    roots = means * np.sqrt(totals)[:, np.newaxis]
+    means, centers, counts = sums / totals[:, np.newaxis], sums, totals
+    if moments.way is not None:  # few rows: about the common mean, as in ridge
+        centers, counts = sums.sum(axis=0)[np.newaxis], totals.sum(keepdims=True)
+    roots = centers / np.sqrt(counts)[:, np.newaxis]
     within = squares.copy(order="F")
     within = _add_products(within, roots.astype(within.dtype), sign=-1)
     inverse = (1 / (moments.unit * np.ones(len(within)))).astype(within.dtype)
-    within *= inverse[:, np.newaxis] / max(totals.sum() - len(totals), 1)
+    within *= inverse[:, np.newaxis] / max(totals.sum() - len(counts), 1)
     within *= inverse
     level = within.trace(dtype=np.float64) / moments.n_columns
     within *= 1 - shrinkage

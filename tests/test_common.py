@@ -228,7 +228,7 @@ def test_n_jobs_changes_nothing(backend, monkeypatch):
 def test_refused_data_change_nothing(estimator):
     X, y = COLOUR
     fitted = fit(estimator, X, y)
-    before = {name: np.copy(value) for name, value in vars(fitted).items()}
+    before = pickle.dumps(vars(fitted))
     holed = X[:, :16].astype(float)
     holed[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
@@ -240,10 +240,7 @@ def test_refused_data_change_nothing(estimator):
             answer(fitted, X.swapaxes(1, 2))
         with pytest.raises(ValueError, match=r"shape \(1440,\)|rows of 1440 numbers"):
             answer(fitted, X.reshape(len(X), -1))
-    after = vars(fitted)
-    assert before.keys() == after.keys()
-    for name, value in before.items():
-        np.testing.assert_array_equal(after[name], value)
+    assert pickle.dumps(vars(fitted)) == before
 
 
 @ALL
