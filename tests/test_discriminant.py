@@ -89,12 +89,15 @@ def test_few_images_of_a_pair_are_merged_into_the_source():
     assert np.bincount(found.discriminants_[1][2]).tolist() == [3, 2, 3]
 
 
-def test_the_shrinkage_follows_the_number_of_images():
-    chosen = [
-        CopyDiscriminant().fit(*draw(n, d=200, seed=1)[:2]).shrinkage_
-        for n in (210, 3000)
-    ]
-    assert chosen[0] > chosen[1]
+def test_the_best_shrinkage_is_taken_whatever_the_order():
+    rows, y, _ = draw(3000, d=60, seed=1)
+    candidates = (0.02, 0.1, 0.3, 0.6, 1.0)
+    chosen = {
+        CopyDiscriminant(shrinkages=order).fit(rows, y).shrinkage_
+        for order in (candidates, candidates[::-1])
+    }
+    assert len(chosen) == 1
+    assert chosen < set(candidates)
 
 
 def test_blocks_dtypes_and_order_change_little(monkeypatch):
