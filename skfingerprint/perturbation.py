@@ -424,7 +424,11 @@ def _to_picture(image):
 
 
 def _import_pillow():
-    with needs_extra("images", "compression and Resize need Pillow"):
+    needs = (
+        "compression and Resize need Pillow. Leave them out, such as by "
+        "`make_attribution_pipeline(perturbations=())`, or install it"
+    )
+    with needs_extra("images", needs):
         from PIL import Image
     return Image
 

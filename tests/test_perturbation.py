@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skfingerprint import make_attribution_pipeline
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
     COMMON_PERTURBATIONS,
@@ -175,6 +176,11 @@ def test_without_pillow_the_remedy_is_named(monkeypatch, images):
     for perturbation in (JPEGCompression(), Resize()):
         with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[images\]'"):
             perturbation.fit_transform(images)
+    y = np.arange(6) % 2
+    with pytest.raises(ImportError, match=r"perturbations=\(\)\)`, or install it: pip"):
+        make_attribution_pipeline().fit(images, y)
+    quick = make_attribution_pipeline(perturbations=())
+    assert quick.fit(images, y).predict(images).shape == (6,)
 
 
 @pytest.mark.parametrize("shape", [(40, 48, 3), (40, 48), (40, 48, 1)])
