@@ -13,7 +13,7 @@ import conftest
 pytest_plugins = ["pytester"]
 ROOT = Path(conftest.__file__).parent
 # The package itself, and the tools that check it.
-TOOLS = {"codespell", "pytest", "pytest-cov", "ruff", "skfingerprint"}
+TOOLS = {"codespell", "pytest", "pytest-cov", "pytest-xdist", "ruff", "skfingerprint"}
 
 
 @pytest.fixture

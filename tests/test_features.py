@@ -264,5 +264,5 @@ def test_workspace_does_not_grow_with_the_size():
         AttributionFeatures().transform(X)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.4 * peaks[0]
+    assert peaks[1] < 2 * peaks[0]  # of four times as many pixels
     assert peaks[1] < 128 * 2**20

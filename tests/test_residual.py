@@ -160,9 +160,9 @@ def test_grid_search_over_the_denoiser(planted):
 
 
 def test_memory_does_not_grow_with_the_number_of_images():
-    images, _ = make_fingerprint_images(192, 2, image_shape=(128, 128, 3))
+    images, _ = make_fingerprint_images(384, 2, image_shape=(128, 128, 3))
     workspace = []
-    for n_samples in (48, 192):
+    for n_samples in (96, 384):
         X = images[:n_samples]
         ResidualExtractor().transform(X[:1])
         tracemalloc.start()
