@@ -33,6 +33,7 @@ def read_images(*prefixes, real=False):
         images=np.stack([np.asarray(Image.open(FOLDER / r["path"])) for r in rows]),
         sources=np.array([row["source"] for row in rows]),
         groups=np.array([row["group"] for row in rows]),
+        families=np.array([row["family"] for row in rows]),
         paths=np.array([row["path"] for row in rows]),
     )
 

@@ -115,7 +115,7 @@ def repeat_section_3(many, out):
         correct = np.mean(few.predict(residuals[~fit]) == y[~fit])
         scores = correlate(few, residuals[~fit])
         samples = [
-            same_and_cross_correlations(scores, y[~fit], names, source=name).auc
+            same_and_cross_correlations(y[~fit], scores, names, source=name).auc
             for name in names
         ]
         areas = ", ".join(f"{area:.4f}" for area in samples)
@@ -161,7 +161,7 @@ def draw_section_4(classifier, correlations, y, out, name):
     """Average correlations, ROC curves and confusion (Fig. 6 to 8)."""
     classes = classifier.classes_
     predicted = classes[correlations.argmax(axis=1)]
-    display = CorrelationMatrixDisplay.from_predictions(correlations, y, classes)
+    display = CorrelationMatrixDisplay.from_predictions(y, correlations, classes)
     save(display, out, f"{name}_correlations")
     display = OneVsRestRocDisplay.from_predictions(y, correlations, classes)
     save(display, out, f"{name}_roc")
@@ -172,7 +172,7 @@ def draw_section_4(classifier, correlations, y, out, name):
 def print_blocks(classifier, correlations, y):
     """Compare correlations within families with those outside, and the confusions."""
     classes = classifier.classes_
-    means = average_correlation_matrix(correlations, y, classes)
+    means = average_correlation_matrix(y, correlations, classes)
     predicted = classes[correlations.argmax(axis=1)]
     print(
         "family: own fingerprint / siblings' / others' mean correlation; of the errors "

@@ -1,23 +1,33 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
-from skfingerprint.augmentation import AugmentedClassifier
-from skfingerprint.detection import FingerprintDetector, RejectingClassifier
-from skfingerprint.features import CooccurrenceTransformer, SpectrumTransformer
-from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
-from skfingerprint.pipeline import make_attribution_pipeline
-from skfingerprint.residual import (
+from skfingerprint.augmentation import AugmentedClassifier, AugmentedPipeline
+from skfingerprint.cleaning import (
     ChannelDecorrelator,
     LinearPatternRemover,
-    ResidualExtractor,
     SpectrumFlattener,
 )
+from skfingerprint.detection import FingerprintDetector
+from skfingerprint.discriminant import CopyDiscriminant
+from skfingerprint.features import (
+    AttributionFeatures,
+    CooccurrenceTransformer,
+    SpectrumTransformer,
+)
+from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
+from skfingerprint.pipeline import make_attribution_pipeline
+from skfingerprint.rejection import RejectingClassifier
+from skfingerprint.residual import ResidualExtractor
+from skfingerprint.unflatten import Unflatten
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
+    "AttributionFeatures",
     "AugmentedClassifier",
+    "AugmentedPipeline",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
+    "CopyDiscriminant",
     "FingerprintClassifier",
     "FingerprintDetector",
     "FingerprintTransformer",
@@ -26,5 +36,6 @@ __all__ = [
     "ResidualExtractor",
     "SpectrumFlattener",
     "SpectrumTransformer",
+    "Unflatten",
     "make_attribution_pipeline",
 ]

@@ -3,44 +3,95 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn import get_config
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 
-from skfingerprint._batches import flatten, is_lazy, sum_weighted
-from skfingerprint.correlation import correlation_matrix
+from skfingerprint._blocks import as_rows, score_blocks, sum_blocks
+from skfingerprint.correlation import _correlate_with, _prepare_fingerprints
 
 
-def find_folds(cv, y, groups=None):
-    """Return the fold that holds out each sample.
+class CrossFittedMixin:
+    """Metadata of estimators that hold out folds of their own training data.
+
+    Groups go to the folds, so that they are requested unless that is taken back;
+    whatever else the splitter `cv` requests is routed to it.
+    """
+
+    __metadata_request__fit = {"groups": True}  # noqa: RUF012
+
+    def get_metadata_routing(self):
+        """Return what `fit` requests for itself and for the splitter `cv`.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+        """
+        mapping = MethodMapping()
+        for caller in ("fit", "fit_transform"):
+            if hasattr(self, caller):
+                mapping.add(caller=caller, callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.cv, method_mapping=mapping)
+
+
+def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
+    """Return the fold that holds out each sample, by the estimator's `cv`.
 
     A number of folds is limited by the smallest class, so that each class has residuals
-    left to average.
+    left to average, and counts only samples of some weight. The further metadata
+    `params` are routed to a splitter. `shuffle` is that of the stratified folds.
     """
-    if isinstance(cv, Integral):
-        names, counts = np.unique(y, return_counts=True)
-        if cv < 2 or counts.min() < 2:
-            smallest = names.tolist()[counts.argmin()]
-            raise ValueError(
-                f"cv must be >= 2, and each class needs at least 2 residuals; got "
-                f"cv={cv} and {counts.min()} of class {smallest!r}."
-            )
-        splitter = StratifiedKFold(min(cv, counts.min()))
+    if isinstance(estimator.cv, Integral):
+        used = np.flatnonzero(sample_weight)
+        if groups is not None:
+            check_consistent_length(y, groups)
+            groups = column_or_1d(groups)[used]
+        splitter = _make_splitter(estimator.cv, y[used], groups, shuffle)
     else:
-        splitter = check_cv(cv, y, classifier=True)
-    folds = np.full(len(y), -1)
-    for fold_number, (_, test) in enumerate(
-        splitter.split(np.empty(len(y)), y, groups)
-    ):
+        used = np.arange(len(y))
+        splitter = check_cv(estimator.cv, y, classifier=True)
+    if params and get_config()["enable_metadata_routing"]:
+        params = process_routing(estimator, "fit", **params).splitter.split
+    folds = np.full(len(used), -1)
+    given = {"groups": groups} | params
+    splits = splitter.split(np.empty(len(used)), y[used], **given)
+    for number, (_, test) in enumerate(splits):
         if (folds[test] >= 0).any():
             folds[:] = -1
             break
-        folds[test] = fold_number
+        folds[test] = number
     if (folds < 0).any():
         raise ValueError("cv must hold out each sample once.")
-    return folds
+    # A sample without weight is in no mean, so that any fold will do.
+    return np.bincount(used, folds, minlength=len(y)).astype(int)
 
 
-def correlate_held_out(X, members, folds, *, subtract_common=False):
-    """Correlate residuals with fingerprints of the folds that they are not in.
+def _make_splitter(n_folds, y, groups, shuffle):
+    """Return stratified folds, of whole groups if there are any."""
+    unit, names = "residuals", y
+    if groups is not None:
+        unit = "groups"
+        names = np.array([name for name, _ in {*zip(y, groups, strict=True)}])
+    names, counts = np.unique(names, return_counts=True)
+    if n_folds < 2 or counts.min() < 2:
+        smallest = names.tolist()[counts.argmin()]
+        raise ValueError(
+            f"cv must be >= 2, and each class needs at least 2 {unit}; got "
+            f"cv={n_folds} and {counts.min()} of class {smallest!r}."
+        )
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    options = {"shuffle": True, "random_state": 0} if shuffle else {}
+    return kind(min(n_folds, counts.min()), **options)
+
+
+def average_held_out(X, members, folds, sample_weight):
+    """Average fingerprints of all residuals, and without each fold, in one pass.
 
     Parameters
     ----------
@@ -48,51 +99,66 @@ def correlate_held_out(X, members, folds, *, subtract_common=False):
         Residuals.
     members, folds : ndarray of shape (n_samples,), int
         Class and fold of each.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights in the means.
+
+    Returns
+    -------
+    whole : ndarray of shape (n_classes, n_features)
+        Means of all residuals.
+    held_out : ndarray of shape (n_folds, n_classes, n_features)
+        Means without each fold; those of all residuals if there is one fold only.
+    totals : ndarray of shape (n_classes,)
+        Sums of the weights in `whole`.
+    """
+    n_folds, n_classes = folds.max() + 1, members.max() + 1
+    cells = folds * n_classes + members
+    weights = np.equal.outer(np.arange(n_folds * n_classes), cells) * sample_weight
+    sums = sum_blocks(X, weights).reshape(n_folds, n_classes, -1).astype(np.float64)
+    counts = weights.sum(axis=1, dtype=np.float64).reshape(n_folds, n_classes, 1)
+    totals = counts.sum(axis=0)
+    total = sums.sum(axis=0)
+    whole = (total / totals).astype(X.dtype)
+    if n_folds == 1:
+        return whole, whole[np.newaxis], totals[:, 0]
+    left = totals - counts
+    if not (left > 1e-9 * totals).all():
+        raise ValueError(
+            "a fold leaves no residual of some source to average: take fewer folds, or "
+            "more groups a source."
+        )
+    return whole, ((total - sums) / left).astype(X.dtype), totals[:, 0]
+
+
+def correlate_held_out(X, held_out, folds, *, subtract_common=False):
+    """Correlate residuals with fingerprints of the folds that they are not in.
+
+    Parameters
+    ----------
+    X : ndarray or dask array of shape (n_samples, ...)
+        Residuals.
+    held_out : ndarray of shape (n_folds, n_fingerprints, n_features)
+        Fingerprints without each fold.
+    folds : ndarray of shape (n_samples,), int
+        Fold of each.
     subtract_common : bool, default=False
         As in :func:`~skfingerprint.correlation.correlation_matrix`.
 
     Returns
     -------
-    correlations : ndarray of shape (n_samples, n_classes)
+    correlations : ndarray of shape (n_samples, n_fingerprints)
     """
-    fingerprints = average_held_out(X, members, folds)
-
-    def correlate(rows, row_folds):
-        found = np.empty((len(rows), fingerprints.shape[1]), dtype=rows.dtype)
-        for number in np.unique(row_folds):
-            inside = row_folds == number
-            found[inside] = correlation_matrix(
-                rows[inside], fingerprints[number], subtract_common=subtract_common
-            )
-        return found
-
-    return apply_with_labels(correlate, X, folds)
-
-
-def average_held_out(X, members, folds):
-    """Return the fingerprints without each fold, (n_folds, n_classes, n_features)."""
-    n_folds, n_classes = folds.max() + 1, members.max() + 1
-    cells = folds * n_classes + members
-    weights = np.equal.outer(np.arange(n_folds * n_classes), cells)
-    sums = sum_weighted(X, weights).astype(np.float64)
-    sums = sums.reshape(n_folds, n_classes, -1)
-    counts = weights.sum(axis=1).reshape(n_folds, n_classes, 1)
-    left = counts.sum(axis=0) - counts
-    if not left.all():
-        raise ValueError(
-            "a fold leaves no residual of some source to average: take fewer folds, or "
-            "more groups a source."
-        )
-    return ((sums.sum(axis=0) - sums) / left).astype(X.dtype)
-
-
-def apply_with_labels(function, X, labels):
-    """Return `function(rows, labels)` in memory, block by block of a dask array."""
-    if not is_lazy(X):
-        return function(flatten(X), labels)
-    ends = np.cumsum(X.chunks[0])
-    parts = [
-        function(flatten(np.asarray(X[end - size : end])), labels[end - size : end])
-        for size, end in zip(X.chunks[0], ends, strict=True)
+    prepared = [
+        _prepare_fingerprints(means, X.dtype, subtract_common=subtract_common)
+        for means in held_out
     ]
-    return np.concatenate(parts)
+    return score_blocks(_correlate_by_fold, X, prepared, folds)
+
+
+def _correlate_by_fold(residuals, prepared, folds):
+    rows = as_rows(residuals)
+    found = np.empty((len(rows), len(prepared[0].offsets)), dtype=rows.dtype)
+    for number in np.unique(folds):
+        inside = folds == number
+        found[inside] = _correlate_with(rows[inside], prepared[number])
+    return found

@@ -42,21 +42,9 @@ def _decompose(planes, wavelet):
     vertical, horizontal = _analysis(height, wavelet), _analysis(width, wavelet)
     n_rows, n_columns = vertical[-1][0].stop, horizontal[-1][0].stop
     rows = np.empty((len(vertical[0][2]), m, n_rows, width), dtype=np.float32)
-    for out, source, matrices in vertical:
-        for chunk in _chunks(width):
-            np.matmul(
-                matrices[:, np.newaxis],
-                planes[:, source, chunk],
-                out=rows[:, :, out, chunk],
-            )
+    _multiply_columns(vertical, planes, out=rows)
     bands = np.empty((2, len(rows), m, n_rows, n_columns), dtype=np.float32)
-    for chunk in _chunks(n_rows):
-        for out, source, matrices in horizontal:
-            np.matmul(
-                rows[:, :, chunk, source],
-                _transpose(matrices)[:, np.newaxis, np.newaxis],
-                out=bands[:, :, :, chunk, out],
-            )
+    _multiply_rows(horizontal, rows, out=bands)
     return bands
 
 
@@ -66,10 +54,8 @@ def _recompose(bands, height, width, wavelet):
     rows = np.empty((n_filters, m, n_rows, width), dtype=np.float32)
     for chunk in _chunks(n_rows):
         for out, source, matrices in _synthesis(width, wavelet):
-            parts = np.matmul(
-                bands[:, :, :, chunk, source],
-                _transpose(matrices)[:, np.newaxis, np.newaxis],
-            )
+            factors = matrices.swapaxes(1, 2)[:, np.newaxis, np.newaxis]
+            parts = np.matmul(bands[:, :, :, chunk, source], factors)
             np.add(parts[0], parts[1], out=rows[:, :, chunk, out])
     planes = np.empty((m, height, width), dtype=np.float32)
     for out, source, matrices in _synthesis(height, wavelet):
@@ -81,8 +67,7 @@ def _recompose(bands, height, width, wavelet):
 
 def _keep_noise(bands, variance):
     """Scale coefficients c to c * variance / max(min_w mean_w(c^2), variance)."""
-    details = bands.reshape(-1, *bands.shape[2:])[1:]
-    details = details.reshape(-1, *bands.shape[3:])
+    details = bands.reshape(-1, *bands.shape[3:])[bands.shape[2] :]
     squares = np.square(details)
     m, height, width = details.shape
     vertical, horizontal = _windows(height, BLOCK), _windows(width, BLOCK)
@@ -91,40 +76,37 @@ def _keep_noise(bands, variance):
         blocks = vertical[first : first + n_blocks]
         top, bottom = blocks[0][0].start, blocks[-1][0].stop
         sums = np.empty((len(WINDOWS), m, bottom - top, width), dtype=np.float32)
-        for rows, source, matrices in blocks:
-            out = slice(rows.start - top, rows.stop - top)
-            for chunk in _chunks(width):
-                np.matmul(
-                    matrices[:, np.newaxis],
-                    squares[:, source, chunk],
-                    out=sums[:, :, out, chunk],
-                )
+        _multiply_columns(blocks, squares, out=sums, top=top)
         means = np.empty_like(sums)
         # The images' rows, laid end to end.
-        rows_in = sums.reshape(len(WINDOWS), -1, width)
-        rows_out = means.reshape(rows_in.shape)
-        for chunk in _chunks(rows_in.shape[1]):
-            for columns, source, matrices in horizontal:
-                np.matmul(
-                    rows_in[:, chunk, source],
-                    _transpose(matrices),
-                    out=rows_out[:, chunk, columns],
-                )
-        spread = means[0]
-        for mean in means[1:]:
-            np.minimum(spread, mean, out=spread)
-        np.maximum(spread, variance, out=spread)
-        np.divide(variance, spread, out=spread)
-        details[:, top:bottom] *= spread
+        rows = sums.reshape(len(WINDOWS), -1, width)
+        _multiply_rows(horizontal, rows, out=means.reshape(rows.shape))
+        spread = np.maximum(means.min(axis=0), variance)
+        details[:, top:bottom] *= variance / spread
+
+
+def _multiply_columns(blocks, planes, *, out, top=0):
+    """Multiply planes (m, h, w) from the left: out[k, m] is matrix k @ plane m."""
+    for rows, source, matrices in blocks:
+        rows = slice(rows.start - top, rows.stop - top)
+        for chunk in _chunks(planes.shape[2]):
+            columns = planes[:, source, chunk]
+            np.matmul(matrices[:, np.newaxis], columns, out=out[:, :, rows, chunk])
+
+
+def _multiply_rows(blocks, planes, *, out):
+    """Multiply planes (..., h, w) from the right by each matrix, transposed."""
+    between = tuple(range(1, out.ndim - 2))
+    for chunk in _chunks(planes.shape[-2]):
+        for columns, source, matrices in blocks:
+            factors = np.expand_dims(matrices.swapaxes(1, 2), between)
+            rows = planes[..., chunk, source]
+            np.matmul(rows, factors, out=out[..., chunk, columns])
 
 
 def _chunks(length):
     """Slices of at most CHUNK."""
     return [slice(i, min(i + CHUNK, length)) for i in range(0, length, CHUNK)]
-
-
-def _transpose(matrices):
-    return matrices.swapaxes(-1, -2)
 
 
 @lru_cache(maxsize=256)

@@ -4,11 +4,11 @@ Without shifts, all pairs are one matrix product. Over shifts they are Fourier
 transforms, and a peak is judged by its energy (PCE).
 """
 
-from numbers import Integral
-
 import numpy as np
 from scipy import fft, special
 from sklearn.utils import Bunch
+
+from skfingerprint._checks import check_int
 
 # Below this share of its energy, the variance of a float32 vector is rounding.
 RESOLUTION = 1e-12
@@ -58,38 +58,15 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     >>> correlation_matrix(residuals, np.array([[2.0, 4.0, 6.0]])).round(6)
     array([[ 1.], [-1.], [ 0.]])
     """
-    directions = prepare_fingerprints(
+    prepared = _prepare_fingerprints(
         fingerprints, residuals.dtype, subtract_common=subtract_common
     )
-    return correlate_with(directions, residuals)
+    return _correlate_with(residuals, prepared)
 
 
-def prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
-    """Bring fingerprints to zero mean and unit norm, once for many residuals.
-
-    Parameters
-    ----------
-    fingerprints : ndarray of shape (n_classes, n_features)
-        Fingerprints, in grey levels.
-    dtype : dtype
-        That of the residuals.
-    subtract_common : bool, default=False
-        As in :func:`correlation_matrix`.
-
-    Returns
-    -------
-    prepared : :class:`~sklearn.utils.Bunch`
-        For :func:`correlate_with`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skfingerprint.correlation import correlate_with, prepare_fingerprints
-    >>> prepared = prepare_fingerprints(np.array([[2.0, 4.0, 6.0]]), float)
-    >>> correlate_with(prepared, np.array([[3.0, 2.0, 1.0]])).round(6)
-    array([[-1.]])
-    """
-    directions = fingerprints.astype(np.float64)
+def _prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
+    """Bring fingerprints to zero mean and unit norm, once for many residuals."""
+    directions = fingerprints.reshape(len(fingerprints), -1).astype(np.float64)
     common = np.zeros(directions.shape[1])
     if subtract_common:
         common = directions.mean(axis=0)
@@ -105,21 +82,9 @@ def prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
     )
 
 
-def correlate_with(prepared, residuals):
-    """Correlate residuals with prepared fingerprints.
-
-    Parameters
-    ----------
-    prepared : :class:`~sklearn.utils.Bunch`
-        As of :func:`prepare_fingerprints`.
-    residuals : ndarray of shape (n_samples, n_features)
-        Residuals, in grey levels.
-
-    Returns
-    -------
-    correlations : ndarray of shape (n_samples, n_classes)
-        As of :func:`correlation_matrix`.
-    """
+def _correlate_with(residuals, prepared):
+    """Correlate residuals, a stack or rows, with prepared fingerprints."""
+    residuals = residuals.reshape(len(residuals), -1)
     products = (residuals @ prepared.columns.T).astype(np.float64)
     along_common = products[:, -1]
     sums, energies = _moments(residuals)
@@ -163,12 +128,8 @@ def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
     >>> np.argwhere(surface > 0.9).tolist()
     [[3, 5]]
     """
-    return _multiply_spectra(
-        _unit_spectra(residuals, n_jobs),
-        _unit_spectra(fingerprints, n_jobs),
-        residuals.shape[1:3],
-        n_jobs,
-    )
+    spectra = [_unit_spectra(stack, n_jobs) for stack in (residuals, fingerprints)]
+    return _multiply_spectra(*spectra, residuals.shape[1:3], n_jobs)
 
 
 def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
@@ -221,29 +182,24 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
     >>> print(f"{searched.pce:.1f} at {searched.shift.tolist()}")
     218.0 at [3, 5]
     """
-    if not isinstance(neighbourhood, Integral) or neighbourhood < 1:
-        raise ValueError(f"neighbourhood must be an int >= 1, got {neighbourhood!r}.")
+    check_int("neighbourhood", neighbourhood, 1)
     peak, shift = _find_peaks(surfaces, max_shift)
     height, width = surfaces.shape[-2:]
     flat = surfaces.reshape(-1, height, width)
     sides = [min(neighbourhood, n // 2 // 2 * 2 + 1) for n in (height, width)]
     total = np.einsum("kij,kij->k", flat, flat, dtype=np.float64)
-    inside = np.zeros(len(flat))
-    places = shift.reshape(-1, 2)
-    everything = np.arange(len(flat))
-    for down in range(-(sides[0] // 2), sides[0] // 2 + 1):
-        for right in range(-(sides[1] // 2), sides[1] // 2 + 1):
-            rows = (places[:, 0] + down) % height
-            columns = (places[:, 1] + right) % width
-            inside += np.square(flat[everything, rows, columns], dtype=np.float64)
+    down, right = (np.arange(-(side // 2), side // 2 + 1) for side in sides)
+    places = shift.reshape(-1, 2, 1)
+    rows, columns = (places[:, 0] + down) % height, (places[:, 1] + right) % width
+    square = np.take_along_axis(flat, rows[:, :, None], axis=1)
+    square = np.take_along_axis(square, columns[:, None], axis=2)
+    inside = np.einsum("kij,kij->k", square, square, dtype=np.float64)
     count = height * width - sides[0] * sides[1]
     energy = np.maximum(total - inside, 0).reshape(peak.shape) / max(count, 1)
     squares = np.square(peak, dtype=np.float64)
     usable = energy > RESOLUTION * squares
-    pce = np.sign(peak) * np.divide(
-        squares, energy, out=np.zeros_like(energy), where=usable
-    )
-    return Bunch(pce=pce, peak=peak, shift=shift)
+    ratio = np.divide(squares, energy, out=np.zeros_like(energy), where=usable)
+    return Bunch(pce=np.sign(peak) * ratio, peak=peak, shift=shift)
 
 
 def false_alarm_probability(pce, n_shifts=1, *, log10=True):
@@ -280,8 +236,7 @@ def false_alarm_probability(pce, n_shifts=1, *, log10=True):
     >>> false_alarm_probability([60], n_shifts=17**2).round(2)
     array([-11.86])
     """
-    if not isinstance(n_shifts, Integral) or n_shifts < 1:
-        raise ValueError(f"n_shifts must be an int >= 1, got {n_shifts!r}.")
+    check_int("n_shifts", n_shifts, 1)
     pce = np.asarray(pce, dtype=np.float64)
     single = special.log_ndtr(-np.sign(pce) * np.sqrt(np.abs(pce)))
     # log(1 - (1 - p)^m); for a tiny p, which exp would lose, it is log(m p).
@@ -338,9 +293,8 @@ def search_shifts(
     step = max(1, SURFACE_VALUES // (n_classes * size[0] * size[1]))
     for start in range(0, n_samples, step):
         part = slice(start, start + step)
-        surfaces = _multiply_spectra(
-            _unit_spectra(residuals[part], n_jobs), spectra, size, n_jobs
-        )
+        own = _unit_spectra(residuals[part], n_jobs)
+        surfaces = _multiply_spectra(own, spectra, size, n_jobs)
         if statistic == "pce":
             result = peak_to_correlation_energy(surfaces, max_shift=max_shift)
             scores[part], shifts[part] = result.pce, result.shift
@@ -384,10 +338,8 @@ def _find_peaks(surfaces, max_shift):
 
 def _allowed_shifts(length, max_shift):
     """Return the shifts along an axis, smallest first, each cyclic one once."""
-    if max_shift == "full":
-        max_shift = length
-    elif not isinstance(max_shift, Integral) or max_shift < 0:
-        raise ValueError(f'max_shift must be an int >= 0 or "full", got {max_shift!r}.')
+    check_int("max_shift", max_shift, 0, also=("full",))
+    max_shift = length if max_shift == "full" else max_shift
     low, high = max(-max_shift, -((length - 1) // 2)), min(max_shift, length // 2)
     return np.array(sorted(range(low, high + 1), key=abs))
 

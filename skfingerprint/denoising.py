@@ -24,13 +24,13 @@ total_variation   weight, n_iter           Flat areas and sharp edges: slow.
 """
 
 from functools import cache
-from numbers import Integral
 
 import numpy as np
 import pywt
 from scipy import ndimage
 
 from skfingerprint import _wavelet
+from skfingerprint._checks import check_choice, check_int, needs_extra
 
 # Planes that are filtered together, in pixels: their bands stay in the L2 cache.
 GROUP_PIXELS = 2**18
@@ -94,10 +94,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     >>> bool(wavelet_wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
-    if not isinstance(cycle_spins, Integral) or not 1 <= cycle_spins <= MAX_SPINS:
-        raise ValueError(
-            f"cycle_spins must be an int in 1..{MAX_SPINS}, got {cycle_spins!r}."
-        )
+    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
     shape = images.shape[1:3]
     levels = _count_levels(shape, wavelet, level)
     kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
@@ -154,11 +151,8 @@ def wavelet_shrink(
     >>> bool(wavelet_shrink(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
-    if method not in ("bayes", "visu") or mode not in ("soft", "hard"):
-        raise ValueError(
-            'method must be "bayes" or "visu" and mode "soft" or "hard", got '
-            f"{method!r} and {mode!r}."
-        )
+    check_choice("method", method, ("bayes", "visu"))
+    check_choice("mode", mode, ("soft", "hard"))
     height, width = images.shape[1:3]
     axes = (-1,) if height == 1 else (-2, -1)
     levels = _count_levels((height, width), wavelet, level)
@@ -170,20 +164,18 @@ def wavelet_shrink(
         threshold = sigma**2 / signal if method == "bayes" else universal
         return pywt.threshold(band, threshold, mode)
 
+    def smooth(planes, levels):
+        if levels == 0:
+            return planes
+        bands = pywt.dwtn(planes, wavelet, "symmetric", axes)
+        for name, band in bands.items():
+            bands[name] = shrink(band) if "d" in name else smooth(band, levels - 1)
+        rows, columns = planes.shape[1:]
+        return pywt.idwtn(bands, wavelet, "symmetric", axes)[:, :rows, :columns]
+
     def denoise(planes):
         first = planes[:, :1, :1].copy()
-        smooth = planes - first
-        levels_of_bands = []
-        for _ in range(levels):
-            shape = smooth.shape
-            bands = pywt.dwtn(smooth, wavelet, "symmetric", axes)
-            smooth = bands.pop("a" * len(axes))
-            bands = {name: shrink(band) for name, band in bands.items()}
-            levels_of_bands.append((bands, shape))
-        for bands, (_, height, width) in reversed(levels_of_bands):
-            bands["a" * len(axes)] = smooth
-            smooth = pywt.idwtn(bands, wavelet, "symmetric", axes)[:, :height, :width]
-        np.add(smooth, first, out=planes)
+        np.add(smooth(planes - first, levels), first, out=planes)
 
     return _apply_to_planes(denoise, images)
 
@@ -323,20 +315,8 @@ def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
     >>> bool(nl_means(noise, sigma=3).std() < 0.5 * noise.std())
     True
     """
-    restoration = _import_restoration("nl_means")
-
-    def denoise(planes):
-        for plane in planes:
-            first = plane[0, 0]
-            plane[:] = first + restoration.denoise_nl_means(
-                plane - first,
-                patch_size=patch_size,
-                patch_distance=patch_distance,
-                h=0.8 * sigma,
-                sigma=sigma,
-            )
-
-    return _apply_to_planes(denoise, images)
+    options = {"patch_size": patch_size, "patch_distance": patch_distance}
+    return _restore(images, "nl_means", h=0.8 * sigma, sigma=sigma, **options)
 
 
 def total_variation(images, *, weight=3.0, n_iter=100):
@@ -368,16 +348,7 @@ def total_variation(images, *, weight=3.0, n_iter=100):
     >>> bool(total_variation(noise).std() < 0.5 * noise.std())
     True
     """
-    restoration = _import_restoration("total_variation")
-
-    def denoise(planes):
-        for plane in planes:
-            first = plane[0, 0]
-            plane[:] = first + restoration.denoise_tv_chambolle(
-                plane - first, weight=weight, max_num_iter=n_iter
-            )
-
-    return _apply_to_planes(denoise, images)
+    return _restore(images, "tv_chambolle", weight=weight, max_num_iter=n_iter)
 
 
 DENOISERS = {
@@ -391,6 +362,34 @@ DENOISERS = {
 }
 
 
+def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
+    """Return what :func:`wavelet_wiener` takes away from planes, without the detour.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width), float32
+        In grey levels.
+    sigma, wavelet, level
+        As in :func:`wavelet_wiener`.
+
+    Returns
+    -------
+    residuals : ndarray of shape (m, height, width), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import wavelet_residual, wavelet_wiener
+    >>> planes = np.random.default_rng(0).normal(100, 3, (2, 32, 32)).astype(np.float32)
+    >>> expected = planes - wavelet_wiener(planes)
+    >>> bool(np.allclose(wavelet_residual(planes), expected, atol=1e-4))
+    True
+    """
+    levels = _count_levels(planes.shape[1:], wavelet, level)
+    kernel = _wavelet.wavelet_noise if planes.shape[1] == 1 else _fastest_kernel()
+    return kernel(planes, np.float32(sigma**2), wavelet, levels)
+
+
 @cache
 def _fastest_kernel():
     """Return the noise part of wavelet planes by numba, or by NumPy without it."""
@@ -401,15 +400,19 @@ def _fastest_kernel():
     return _wavelet_fast.wavelet_noise
 
 
-def _import_restoration(name):
-    try:
+def _restore(images, name, **options):
+    """Denoise each plane with a function of scikit-image."""
+    with needs_extra("denoise", "nl_means and total_variation need scikit-image"):
         from skimage import restoration
-    except ImportError as error:
-        raise ImportError(
-            f"denoiser {name!r} needs scikit-image: pip install "
-            "'skfingerprint[denoise]'."
-        ) from error
-    return restoration
+
+    function = getattr(restoration, f"denoise_{name}")
+
+    def denoise(planes):
+        for plane in planes:
+            first = plane[0, 0]
+            plane[:] = first + function(plane - first, **options)
+
+    return _apply_to_planes(denoise, images)
 
 
 def _spin_offset(spin, shape):

@@ -1,46 +1,29 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    OutlierMixin,
-    clone,
-)
-from sklearn.utils import get_tags
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._batches import (
-    flatten,
-    fold,
-    score_blocks,
-    sum_weighted,
-)
+from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._blocks import as_stack, score_blocks
 from skfingerprint._crossfit import (
-    apply_with_labels,
+    CrossFittedMixin,
     average_held_out,
     correlate_held_out,
     find_folds,
 )
-from skfingerprint._validation import restore_on_error, validate_images
-from skfingerprint.correlation import (
-    correlate_with,
-    correlation_matrix,
-    prepare_fingerprints,
-)
-from skfingerprint.fingerprint import FLOATS
+from skfingerprint._layouts import validate_images
+from skfingerprint.correlation import _correlate_with, _prepare_fingerprints
+from skfingerprint.fingerprint import check_training
+from skfingerprint.thresholds import tail_threshold
 
-# Share of the null scores that the exponential tail is fitted to.
-TAIL = 0.1
 # Wrong alignments of the fingerprint that each residual of a single source meets.
 N_ALIGNMENTS = 16
 
 
-class FingerprintDetector(OutlierMixin, BaseEstimator):
+class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     """Tell residuals of known sources from all others, at a stated false-alarm rate.
 
     The score of a residual is its largest correlation with a fingerprint. What scores
@@ -59,13 +42,12 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         In (0, 0.5]: share of residuals of other sources that may be taken for known.
     cv : int or cross-validation splitter, default=5
         Folds of the cross-fitting. Where images of several sources show the same
-        scenes, take a group-aware splitter and pass `groups` to `fit`, or the scenes
-        leak into the threshold.
+        scenes, pass `groups` to `fit`, or the scenes leak into the threshold: a number
+        of folds then keeps groups together. Without groups, residuals of several
+        sources are no part of what they are scored against, and a number holds out
+        nothing unless `subtract_common`.
     subtract_common : bool, default=False
         As in :class:`FingerprintClassifier`.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the residual in each row of a
-        2-D X.
 
     Attributes
     ----------
@@ -85,12 +67,12 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
     See Also
     --------
     RejectingClassifier : Names the source, or answers "unknown".
+    skfingerprint.thresholds.tail_probability : How many others reach a score.
 
     Notes
     -----
-    Beyond the upper tenth of the null scores, their tail is taken as exponential: the
-    threshold is ``q + e log(0.1 / false_alarm_rate)`` with the 0.9 quantile q and the
-    mean excess e over it, so that rates below one over their number can be asked for.
+    The threshold is :func:`~skfingerprint.thresholds.tail_threshold` of the null
+    scores, so that rates below one over their number can be asked for.
 
     Examples
     --------
@@ -105,7 +87,7 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
     >>> answers = detector.predict(images[100:]) == 1
     >>> print(f"known {answers[known[100:]].mean():.2f}, "
     ...       f"of the fifth source {answers[~known[100:]].mean():.2f}")
-    known 0.98, of the fifth source 0.06
+    known 0.99, of the fifth source 0.06
     """
 
     def __init__(
@@ -114,25 +96,29 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         false_alarm_rate=1e-3,
         cv=5,
         subtract_common=False,
-        image_shape=None,
     ):
         self.false_alarm_rate = false_alarm_rate
         self.cv = cv
         self.subtract_common = subtract_common
-        self.image_shape = image_shape
 
-    def fit(self, X, y=None, groups=None):
+    @all_or_nothing
+    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
         """Average the fingerprints and learn the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
-            Residuals, in grey levels; at least two of each source.
+            Residuals, in grey levels; at least two of a single source, and two groups
+            of each if there are groups.
         y : array-like of shape (n_samples,), default=None
             Sources. Without it, all residuals are of one.
         groups : array-like of shape (n_samples,), default=None
-            What each image shows, for a group-aware `cv`.
+            What each image shows: images of one group are held out together.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 in fingerprints and null scores; not all 0 in any class.
+        **params : dict
+            Metadata that a splitter `cv` requests.
 
         Returns
         -------
@@ -141,15 +127,18 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         rate = self.false_alarm_rate
         if not isinstance(rate, Real) or not 0 < rate <= 0.5:
             raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
-        with restore_on_error(self):
-            X, labels = self._check_training(X, y)
-            self.classes_, members = np.unique(labels, return_inverse=True)
-            folds = find_folds(self.cv, labels, groups)
-            whole = np.equal.outer(np.arange(len(self.classes_)), members)
-            means = sum_weighted(X, whole / whole.sum(axis=1, keepdims=True))
-            self.fingerprints_ = means.reshape(-1, *X.shape[1:])
-            self.null_scores_ = np.sort(self._score_null(X, members, folds))
-            self.offset_ = _find_threshold(self.null_scores_, rate)
+        X, y = self._check_training(X, y)
+        members, weights = check_training(self, X, y, sample_weight)
+        folds = np.zeros(len(y), dtype=int)
+        if self._must_hold_out(groups):
+            folds = find_folds(self, y, groups, weights, params)
+        whole, held_out, _ = average_held_out(X, members, folds, weights)
+        self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
+        null = self._score_null(X, members, folds, held_out)
+        weights = np.repeat(weights, len(null) // len(weights))
+        self.null_scores_ = np.sort(null[weights > 0])
+        # No correlation exceeds 1.
+        self.offset_ = min(tail_threshold(null, rate, sample_weight=weights), 1.0)
         return self
 
     def score_samples(self, X):
@@ -167,9 +156,9 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
             In [-1, 1].
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        prepared = prepare_fingerprints(
-            flatten(self.fingerprints_),
+        X = validate_images(self, X, reset=False)
+        prepared = _prepare_fingerprints(
+            self.fingerprints_,
             X.dtype,
             subtract_common=self.subtract_common and len(self.fingerprints_) > 1,
         )
@@ -205,43 +194,43 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
-    def _validate(self, X, y="no_validation", *, reset):
-        return validate_images(
-            self, X, y, dtype=FLOATS, reset=reset, image_shape=self.image_shape
-        )
-
     def _check_training(self, X, y):
-        """Return X and labels; one label for all if there is no y."""
+        """Return X and labels; one label for all if there is no y.
+
+        One source's null scores are those of shifts, which rows don't show.
+        """
         if y is None:
-            X = self._validate(X, reset=True)
+            X = validate_images(self, X, reset=True, neighbours=True)
             y = np.zeros(len(X), dtype=int)
         else:
-            X, y = self._validate(X, y, reset=True)
-            check_classification_targets(y)
-        if X.shape[0] < 2:
+            X, y = validate_images(self, X, y, reset=True)
+        if len(X) < 2:
             raise ValueError(
                 f"the threshold needs at least 2 residuals, got {len(X)} sample."
             )
         return X, y
 
-    def _score_null(self, X, members, folds):
+    def _must_hold_out(self, groups):
+        """Whether residuals are part of what they are scored against.
+
+        Those of several sources meet only the fingerprints of the others, which they
+        are no part of, but their scenes may be.
+        """
+        return (
+            groups is not None
+            or len(self.classes_) == 1
+            or self.subtract_common
+            or not isinstance(self.cv, Integral)
+        )
+
+    def _score_null(self, X, members, folds, held_out):
         """Score residuals against what did not make them, out of their folds."""
         if len(self.classes_) == 1:
-            shape = self.image_shape_ if len(self.image_shape_) > 1 else None
-            means = [fold(mean, shape) for mean in average_held_out(X, members, folds)]
-            wrong = np.stack([_misalign(mean) for mean in means])
-
-            def correlate(rows, row_folds):
-                return np.stack(
-                    [
-                        correlation_matrix(row[None], wrong[number])[0]
-                        for row, number in zip(rows, row_folds, strict=True)
-                    ]
-                )
-
-            return apply_with_labels(correlate, X, folds).ravel()
+            stacks = held_out.reshape(-1, *as_stack(self.fingerprints_).shape)
+            wrong = np.stack([_misalign(mean) for mean in stacks])
+            return correlate_held_out(X, wrong, folds).ravel()
         scores = correlate_held_out(
-            X, members, folds, subtract_common=self.subtract_common
+            X, held_out, folds, subtract_common=self.subtract_common
         )
         scores[np.arange(len(scores)), members] = -np.inf
         return scores.max(axis=1)
@@ -252,118 +241,8 @@ class FingerprintDetector(OutlierMixin, BaseEstimator):
         return tags
 
 
-class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Name the source of an image, or answer that it is none of the known ones.
-
-    Both parts are fitted on the same images: the detector says whether a source is
-    known, and the classifier which. "unknown" is an answer like any other for
-    scikit-learn's metrics, if the true labels of such images say so.
-
-    Parameters
-    ----------
-    classifier : classifier
-        Names the source, such as a pipeline that ends with a FingerprintClassifier, or
-        that of :func:`make_attribution_pipeline`.
-    detector : outlier detector
-        Its `predict` gives 1 for known sources and -1 for others, such as a pipeline
-        that ends with a FingerprintDetector.
-    unknown_label : label, default="unknown"
-        The answer for other sources, of the type of the labels.
-
-    Attributes
-    ----------
-    classifier_ : classifier
-        The fitted one.
-    detector_ : outlier detector
-        The fitted one.
-    classes_ : ndarray of shape (n_classes,)
-        The known sources, without `unknown_label`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skfingerprint import (
-    ...     FingerprintClassifier, FingerprintDetector, RejectingClassifier,
-    ...     ResidualExtractor)
-    >>> from skfingerprint.datasets import make_fingerprint_images
-    >>> images, y = make_fingerprint_images(200, 5, strength=5, random_state=0)
-    >>> names = np.array(["a", "b", "c", "d", "unknown"])[y]
-    >>> fit = (np.arange(200) < 100) & (y < 4)
-    >>> model = RejectingClassifier(
-    ...     make_pipeline(ResidualExtractor(), FingerprintClassifier()),
-    ...     make_pipeline(ResidualExtractor(), FingerprintDetector()),
-    ... ).fit(images[fit], names[fit])
-    >>> model.predict(images[100:105]).tolist() == names[100:105].tolist()
-    True
-    >>> print(f"{model.score(images[100:], names[100:]):.2f}")
-    0.98
-    """
-
-    def __init__(self, classifier, detector, *, unknown_label="unknown"):
-        self.classifier = classifier
-        self.detector = detector
-        self.unknown_label = unknown_label
-
-    def fit(self, X, y):
-        """Fit the classifier and the detector.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images of known sources, or residuals, as the two parts take them.
-        y : array-like of shape (n_samples,)
-            Sources.
-
-        Returns
-        -------
-        self : RejectingClassifier
-        """
-        classifier = clone(self.classifier).fit(X, y)
-        if self.unknown_label in classifier.classes_.tolist():
-            raise ValueError(
-                f"y holds unknown_label={self.unknown_label!r}. Fit on known sources "
-                "only, or choose another unknown_label."
-            )
-        self.detector_ = clone(self.detector).fit(X, y)
-        self.classifier_ = classifier
-        self.classes_ = classifier.classes_
-        for name in ("n_features_in_", "feature_names_in_", "image_shape_"):
-            if hasattr(classifier, name):
-                setattr(self, name, getattr(classifier, name))
-        return self
-
-    def predict(self, X):
-        """Name the source of each image, or give `unknown_label`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images or residuals, as in `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        unknown = np.array([self.unknown_label])
-        y = self.classifier_.predict(X)
-        y = y.astype(np.result_type(y.dtype, unknown.dtype))
-        y[self.detector_.predict(X) == -1] = self.unknown_label
-        return y
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.classifier).input_tags
-        # What it rejects is not what its training labels say.
-        tags.classifier_tags.poor_score = True
-        return tags
-
-
 def _find_largest(residuals, prepared):
-    return correlate_with(prepared, flatten(residuals)).max(axis=1)
+    return _correlate_with(residuals, prepared).max(axis=1)
 
 
 def _misalign(fingerprint):
@@ -380,14 +259,3 @@ def _misalign(fingerprint):
         for down, right in zip(downs, rights, strict=True)
     ]
     return np.concatenate(moved).reshape(N_ALIGNMENTS, -1)
-
-
-def _find_threshold(null, rate):
-    """Return the score that a share `rate` of the null exceeds."""
-    if rate >= TAIL:
-        return float(np.quantile(null, 1 - rate))
-    start = np.quantile(null, 1 - TAIL)
-    above = null[null > start]
-    excess = (above - start).mean() if len(above) else 0
-    # No correlation exceeds 1.
-    return float(min(start + excess * np.log(TAIL / rate), 1))

@@ -4,100 +4,47 @@ Stateless transformers. They treat each image by itself, and a crop or a shift o
 leaves them as they are, up to what enters and leaves the frame.
 """
 
-from numbers import Integral, Real
+import math
+from itertools import product
+from numbers import Real
 
 import numpy as np
 from scipy import fft
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._batches import apply_in_batches, fold, is_lazy
-from skfingerprint._validation import restore_on_error, validate_images
-from skfingerprint.spectrum import welch_spectrum
+from skfingerprint._base import StatelessTransformer
+from skfingerprint._blocks import as_stack
+from skfingerprint._checks import check_choice, check_int, check_positive
+from skfingerprint._runs import count_runs, run_classes
+from skfingerprint.denoising import wavelet_residual
+from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
+# Of an image; above it float32 can't hold powers.
+LARGEST_VALUE = 1e18
+# Of a rounded grey level, so that differences fit into 16 bits.
+LARGEST_LEVEL = 2**14 - 1
+# Values of images, and of their planes, that are worked on together: few calls, so that
+# threads seldom wait for the interpreter.
+GROUP_VALUES = 2**21
+PLANE_VALUES = 2**20
+CHUNK = 2**15
+# Images of more pixels are read in tiles: a core, and around it what filters reach. The
+# margin is that of the wavelets, on the grid of their coarsest level.
+TILED = 2**21
+CORE = 896
+MARGIN = 224
+REACH = 64
 # ITU-R BT.601: luma, blue and red difference, of red, green and blue.
-LUMA_CHROMA = np.array(
-    [
-        [0.299, 0.587, 0.114],
-        [-0.168736, -0.331264, 0.5],
-        [0.5, -0.418688, -0.081312],
-    ],
-    dtype=np.float32,
-)
+LUMA = (0.299, 0.587, 0.114)
+BLUE_DIFFERENCE = (-0.168736, -0.331264, 0.5)
+RED_DIFFERENCE = (0.5, -0.418688, -0.081312)
+LUMA_CHROMA = np.array([LUMA, BLUE_DIFFERENCE, RED_DIFFERENCE], dtype=np.float32)
 
 
-class _FeatureTransformer(TransformerMixin, BaseEstimator):
-    """Validate images and compute features in batches by `_get_function`."""
-
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the images; nothing is learned.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images or residuals, in grey levels.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : transformer
-        """
-        self._get_function()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Return the features of each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images or residuals, in grey levels.
-
-        Returns
-        -------
-        features : ndarray of shape (n_samples, n_features_out), float32
-        """
-        function, params = self._get_function()
-        images = fold(self._validate(X, reset=False), self.image_shape)
-        return apply_in_batches(function, images, self.n_jobs, **params)
-
-    def _validate(self, X, *, reset):
-        X = validate_images(
-            self,
-            X,
-            dtype="numeric",
-            reset=reset,
-            image_shape=self.image_shape,
-            n_channels=(1, 3),
-        )
-        if X.dtype.kind == "f" and not is_lazy(X) and max(-X.min(), X.max()) > 1e18:
-            raise ValueError("X holds values above 1e18, too large for float32 powers.")
-        return X
-
-    def _get_channels(self):
-        """Return the number of planes of an image seen in `fit`, and its shape."""
-        check_is_fitted(self, "image_shape_")
-        shape = self.image_shape_
-        if len(shape) < 2:
-            shape = (1, *shape)
-        return (shape[2] if len(shape) > 2 else 1), shape[:2]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-class SpectrumTransformer(_FeatureTransformer):
+class SpectrumTransformer(StatelessTransformer):
     """Log-power spectra of images or residuals.
 
     Up-sampling leaves peaks and dips in the spectrum that do not move when an image is
@@ -117,18 +64,15 @@ class SpectrumTransformer(_FeatureTransformer):
         direction.
     color_space : {"rgb", "ycbcr"}, default="rgb"
         Take the spectra of the channels as they are, or of luma and chroma.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
-        X. Without it, each row is an image one pixel high.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image seen in `fit`.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+    block_shape_ : tuple of int
+        (height, width) of a block in `fit`: `block_size`, or less in smaller images.
 
     See Also
     --------
@@ -152,6 +96,8 @@ class SpectrumTransformer(_FeatureTransformer):
     ['spectrum_0_+0.0000_0.0000', 'spectrum_0_+0.0000_0.0312']
     """
 
+    _largest = LARGEST_VALUE
+
     def __init__(
         self,
         *,
@@ -159,14 +105,12 @@ class SpectrumTransformer(_FeatureTransformer):
         hop=None,
         radial=False,
         color_space="rgb",
-        image_shape=None,
         n_jobs=None,
     ):
         self.block_size = block_size
         self.hop = hop
         self.radial = radial
         self.color_space = color_space
-        self.image_shape = image_shape
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
@@ -183,30 +127,30 @@ class SpectrumTransformer(_FeatureTransformer):
         -------
         feature_names_out : ndarray of str
         """
-        n_channels, shape = self._get_channels()
-        sides = [min(self.block_size or n, n) for n in shape]
-        vertical, horizontal = fft.fftfreq(sides[0]), fft.rfftfreq(sides[1])
-        places = [f"{v:+.4f}_{h:.4f}" for v in vertical for h in horizontal]
-        if self.radial:
-            rings = range(_find_rings(sides).max() + 1)
-            places = [f"{ring / max(sides):.4f}" for ring in rings]
-        names = [f"spectrum_{c}_{place}" for place in places for c in range(n_channels)]
+        check_is_fitted(self, "block_shape_")
+        if not self.radial:
+            return np.array(_name_spectra(self.block_shape_, self.n_channels_), object)
+        rings = range(_find_rings(self.block_shape_).max() + 1)
+        names = [
+            f"spectrum_{c}_{ring / max(self.block_shape_):.4f}"
+            for ring in rings
+            for c in range(self.n_channels_)
+        ]
         return np.array(names, dtype=object)
 
+    def _validate(self, X, *, reset):
+        X = super()._validate(X, reset=reset)
+        return _remember_blocks(self, X, reset=reset)
+
     def _get_function(self):
-        for name in ("block_size", "hop"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1 or None, got {value!r}.")
-        if self.color_space not in ("rgb", "ycbcr"):
-            raise ValueError(
-                f'color_space must be "rgb" or "ycbcr", got {self.color_space!r}.'
-            )
+        check_int("block_size", self.block_size, 1, also=(None,))
+        check_int("hop", self.hop, 1, also=(None,))
+        check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
         params = {name: getattr(self, name) for name in ("block_size", "hop", "radial")}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
 
-class CooccurrenceTransformer(_FeatureTransformer):
+class CooccurrenceTransformer(StatelessTransformer):
     """Co-occurrences of the differences of neighbouring pixels.
 
     How often do five neighbours fall, stay, rise, rise, stay? Networks and cameras
@@ -214,9 +158,9 @@ class CooccurrenceTransformer(_FeatureTransformer):
     some of which outlive JPEG compression.
 
     Differences of luma and chroma to the next pixel are divided by a step, rounded and
-    clipped to -1, 0, 1. The features are the square roots of the frequencies of each
-    run of them, along the direction of the difference and across, with a run, its
-    mirror image and its negative counted as one average.
+    clipped to -1, 0, 1. The features are the square roots of the shares of each class
+    of runs of them, along the direction of the difference and across. A run, its mirror
+    image and its negative are one class.
 
     Parameters
     ----------
@@ -224,20 +168,15 @@ class CooccurrenceTransformer(_FeatureTransformer):
         Steps in grey levels, each > 0: a set of features of luma for each. Chroma,
         which varies less, has features of the first one only.
     length : int, default=5
-        Number of differences in a run, 1..7: 3 ** length features for a step, channel
-        and direction.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the image in each row of a 2-D
-        X. Without it, each row is an image one pixel high.
+        Number of differences in a run, 1..7: 2, 4, 10, 25, 70, 196 or 574 classes for
+        a step, channel and direction.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image seen in `fit`.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     See Also
     --------
@@ -254,19 +193,22 @@ class CooccurrenceTransformer(_FeatureTransformer):
     >>> from skfingerprint.datasets import load_generators
     >>> transformer = CooccurrenceTransformer()
     >>> transformer.fit_transform(load_generators().images[:10]).shape
-    (10, 1944)
+    (10, 560)
     >>> transformer.get_feature_names_out()[0]
     'cooccurrence_0_1_along_-----'
     """
 
-    def __init__(self, *, steps=(1.0, 3.0), length=5, image_shape=None, n_jobs=None):
+    _largest = LARGEST_VALUE
+
+    def __init__(self, *, steps=(1.0, 3.0), length=5, n_jobs=None):
         self.steps = steps
         self.length = length
-        self.image_shape = image_shape
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
         """Return `cooccurrence_<channel>_<step>_<along or across>_<run>`.
+
+        The run is the first of its class: signs of its differences.
 
         Parameters
         ----------
@@ -277,46 +219,302 @@ class CooccurrenceTransformer(_FeatureTransformer):
         -------
         feature_names_out : ndarray of str
         """
-        n_channels, _ = self._get_channels()
-        runs = [""]
-        for _ in range(self.length):
-            runs = [run + sign for run in runs for sign in "-0+"]
-        names = [
-            f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
-            for channel in range(n_channels)
-            for step in (self.steps if channel == 0 else self.steps[:1])
-            for direction in ("along", "across")
-            for run in runs
-        ]
+        check_is_fitted(self, "n_channels_")
+        names = _name_runs(self.n_channels_, self.steps, self.length)
         return np.array(names, dtype=object)
 
     def _get_function(self):
-        steps = tuple(np.ravel(self.steps).tolist())
-        if not steps or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps):
-            raise ValueError(f"steps must hold numbers > 0, got {self.steps!r}.")
-        if not isinstance(self.length, Integral) or not 1 <= self.length <= 7:
-            raise ValueError(f"length must be an int in 1..7, got {self.length!r}.")
+        steps = _check_runs(self.steps, self.length)
         return _count_cooccurrences, {"steps": steps, "length": self.length}
 
 
-def _to_luma_chroma(images):
-    """Return float32 luma and chroma of colour images, and grey ones as they are."""
-    images = images.astype(np.float32, copy=False)
-    if images.ndim == 4 and images.shape[3] == 3:
-        return images @ LUMA_CHROMA.T
-    return images
+class AttributionFeatures(StatelessTransformer):
+    """Spectra and co-occurrences of images, as the recommended pipeline takes them.
+
+    Of each image the spectrum of its residual, the spectra of luma and chroma, and the
+    co-occurrences: what :class:`SpectrumTransformer` and
+    :class:`CooccurrenceTransformer` give, from one reading of the image. Large images
+    are read in tiles, so that the workspace does not grow with their size.
+
+    Parameters
+    ----------
+    sigma : float, default=1.0
+        Standard deviation of the noise that the wavelet denoiser takes away, in grey
+        levels.
+    block_size : int, default=32
+        Side of the blocks of the spectra in pixels, at most that of the image.
+    steps : sequence of float, default=(1.0, 3.0)
+        Steps of the co-occurrences, in grey levels.
+    length : int, default=5
+        Number of differences in a run, 1..7.
+    n_jobs : int, default=None
+        Number of threads; -1 for all processors.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+    block_shape_ : tuple of int
+        (height, width) of a block in `fit`: `block_size`, or less in smaller images.
+
+    See Also
+    --------
+    make_attribution_pipeline : These features and a classifier.
+
+    Examples
+    --------
+    >>> from skfingerprint import AttributionFeatures
+    >>> from skfingerprint.datasets import load_generators
+    >>> features = AttributionFeatures()
+    >>> features.fit_transform(load_generators().images[:10]).shape
+    (10, 3824)
+    >>> features.get_feature_names_out()[[0, -1]].tolist()
+    ['residual_spectrum_0_+0.0000_0.0000', 'cooccurrence_2_1_across_00000']
+    """
+
+    _largest = LARGEST_VALUE
+
+    def __init__(
+        self, *, sigma=1.0, block_size=32, steps=(1.0, 3.0), length=5, n_jobs=None
+    ):
+        self.sigma = sigma
+        self.block_size = block_size
+        self.steps = steps
+        self.length = length
+        self.n_jobs = n_jobs
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of both families, and `residual_spectrum_...`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self, "block_shape_")
+        names = _name_spectra(self.block_shape_, self.n_channels_)
+        residual = [f"residual_{name}" for name in names]
+        runs = _name_runs(self.n_channels_, self.steps, self.length)
+        return np.array([*residual, *names, *runs], dtype=object)
+
+    def _get_function(self):
+        check_positive("sigma", self.sigma, unit=", in grey levels")
+        check_int("block_size", self.block_size, 1)
+        steps, length = _check_runs(self.steps, self.length), self.length
+        params = {"sigma": self.sigma, "block_size": self.block_size}
+        return _describe, params | {"steps": steps, "length": length}
+
+    def _validate(self, X, *, reset):
+        X = super()._validate(X, reset=reset)
+        return _remember_blocks(self, X, reset=reset)
+
+
+def _describe(images, sigma, block_size, steps, length):
+    """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
+
+    def denoise(planes):
+        return wavelet_residual(planes, sigma=sigma)
+
+    def collect(planes, tile):
+        of_residual = _sum_powers(planes, tile, block_size, None, denoise)
+        _to_luma_chroma(planes)
+        of_image = _sum_powers(planes, tile, block_size, None)
+        return [of_residual, of_image, _count_runs(planes, tile, steps, length)]
+
+    *spectra, counts = _collect(images, collect, margin=MARGIN)
+    rows = [_to_log_power(part) for part in spectra]
+    return np.concatenate([*rows, _to_roots(counts)], axis=1)
 
 
 def _log_spectrum(images, block_size, hop, radial, to_luma):
     """Return rows of log power, frequencies first, channels last."""
-    images = _to_luma_chroma(images) if to_luma else images.astype(np.float32)
-    power = welch_spectrum(images, block_size=block_size, hop=hop)
+
+    def collect(planes, tile):
+        if to_luma:
+            _to_luma_chroma(planes)
+        return [_sum_powers(planes, tile, block_size, hop)]
+
+    (power,) = _collect(images, collect, tiled=block_size is not None)
     if radial:
-        rings = _find_rings([min(block_size or n, n) for n in images.shape[1:3]])
+        rings = _find_rings(_block_sides(images.shape[1:3], block_size))
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
-        power = members @ power.reshape(len(power), rings.size, -1)
-    return np.log(np.maximum(power, SMALLEST_POWER)).reshape(len(power), -1)
+        power = power.reshape(*power.shape[:2], -1) @ members.T
+    return _to_log_power(power)
+
+
+def _count_cooccurrences(images, steps, length):
+    """Return rows of features: channels, steps, directions, classes of runs."""
+
+    def collect(planes, tile):
+        _to_luma_chroma(planes)
+        return [_count_runs(planes, tile, steps, length)]
+
+    return _to_roots(*_collect(images, collect))
+
+
+def _collect(images, collect, *, margin=0, tiled=True):
+    """Add up what is collected from the tiles of images, a few images at a time.
+
+    `collect` gets planes (n_channels, n, height, width), which it may change, and their
+    tile, and returns a list of arrays (n, ...).
+    """
+    n_values = max(1, math.prod(images.shape[1:]))
+    size = images.shape[1:3]
+    tiles = _find_tiles(size, margin if tiled and math.prod(size) > TILED else None)
+    step, found = max(1, GROUP_VALUES // n_values), []
+    for first in range(0, len(images), step):
+        group, sums = images[first : first + step], None
+        for tile in tiles:
+            part = group[:, tile.rows, tile.columns]
+            part = part.reshape(*part.shape[:3], -1)
+            planes = np.moveaxis(part, -1, 0).astype(np.float32, order="C")
+            parts = collect(planes, tile)
+            sums = parts if sums is None else list(map(np.add, sums, parts))
+        found.append(sums)
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _find_tiles(size, margin):
+    """Return the parts in which images of a size are read; one if margin is None.
+
+    What starts in the core of a tile is counted there; around it is what that needs.
+    """
+    if margin is None:
+        cores = [[(0, n)] for n in size]
+    else:
+        cores = [[(i, min(i + CORE, n)) for i in range(0, n, CORE)] for n in size]
+    reach = max(margin or 0, REACH)
+    return [
+        Bunch(
+            size=size,
+            cores=(rows, columns),
+            rows=_around(rows, margin or 0, reach),
+            columns=_around(columns, margin or 0, reach),
+        )
+        for rows in cores[0]
+        for columns in cores[1]
+    ]
+
+
+def _around(core, before, after):
+    return slice(max(core[0] - before, 0), core[1] + after)
+
+
+def _sum_powers(planes, tile, block_size, hop, prepare=np.asarray):
+    """Return the mean power of the blocks that start in a tile, (n, channels, ...).
+
+    A few planes at a time are prepared and transformed, while they are in the cache.
+    """
+    n_channels, n_samples, height, width = planes.shape
+    sides = _block_sides(tile.size, block_size)
+    starts = [_block_starts(n, block_size, hop) for n in tile.size]
+    own = [
+        [start - part.start for start in along if core[0] <= start < core[1]]
+        for along, core, part in zip(
+            starts, tile.cores, (tile.rows, tile.columns), strict=True
+        )
+    ]
+    power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
+    flat = planes.reshape(-1, height, width)
+    step = max(1, PLANE_VALUES // (height * width))
+    for first in range(0, len(flat) if all(own) else 0, step):
+        part = slice(first, first + step)
+        _add_block_powers(prepare(flat[part]), *own, sides, power[part])
+    power /= np.float32(len(starts[0]) * len(starts[1]))
+    return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
+
+
+def _to_log_power(power):
+    """Return rows of logarithms of (n, channels, ...), channels last."""
+    channels_last = np.moveaxis(power, 1, -1)
+    return np.log(np.maximum(channels_last, SMALLEST_POWER)).reshape(len(power), -1)
+
+
+def _count_runs(planes, tile, steps, length):
+    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** length).
+
+    Chroma, which varies less, has the first step only. The planes are rounded in place.
+    """
+    (top, bottom), (left, right) = tile.cores
+    counts = []
+    for channel, plane in enumerate(planes):
+        plane = plane[:, top - tile.rows.start :, left - tile.columns.start :]
+        np.rint(plane, out=plane)
+        np.clip(plane, -LARGEST_LEVEL, LARGEST_LEVEL, out=plane)
+        levels, size = plane.astype(np.int16), (bottom - top, right - left)
+        own = steps if channel == 0 else steps[:1]
+        counts += [count_runs(levels, step, length, size) for step in own]
+    return np.stack(counts, axis=1)
+
+
+def _to_roots(counts):
+    """Return rows of roots of the shares of the classes of runs."""
+    length = round(math.log(counts.shape[-1], 3))
+    classes, smallest = run_classes(length)
+    members = np.equal.outer(classes, np.arange(len(smallest))).astype(np.float32)
+    totals = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+    shares = counts.astype(np.float32) @ members / totals.astype(np.float32)
+    return np.sqrt(shares).reshape(len(counts), -1)
+
+
+def _to_luma_chroma(planes):
+    """Change colour planes to luma and chroma in place; grey ones stay as they are."""
+    if len(planes) == 3:
+        flat = planes.reshape(3, -1)
+        for first in range(0, flat.shape[1], CHUNK):
+            part = flat[:, first : first + CHUNK]
+            part[:] = LUMA_CHROMA @ part
+
+
+def _name_spectra(sides, n_channels):
+    places = [
+        f"{v:+.4f}_{h:.4f}"
+        for v in fft.fftfreq(sides[0])
+        for h in fft.rfftfreq(sides[1])
+    ]
+    return [f"spectrum_{c}_{place}" for place in places for c in range(n_channels)]
+
+
+def _name_runs(n_channels, steps, length):
+    steps = np.ravel(steps).tolist()
+    runs = ["".join(run) for run in product("-0+", repeat=length)]
+    runs = [runs[smallest] for smallest in run_classes(length)[1]]
+    return [
+        f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
+        for channel in range(n_channels)
+        for step in (steps if channel == 0 else steps[:1])
+        for direction in ("along", "across")
+        for run in runs
+    ]
+
+
+def _check_runs(steps, length):
+    """Return the steps of co-occurrences as a tuple."""
+    steps_ = tuple(np.ravel(steps).tolist())
+    if not steps_ or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps_):
+        raise ValueError(f"steps must hold numbers > 0, got {steps!r}.")
+    check_int("length", length, 1, 7)
+    return steps_
+
+
+def _remember_blocks(transformer, X, *, reset):
+    """Set or compare the shape of the blocks of spectra."""
+    found = _block_sides(as_stack(X).shape[1:3], transformer.block_size)
+    expected = found if reset else getattr(transformer, "block_shape_", found)
+    if found != expected:
+        raise ValueError(
+            f"X has blocks of {found} pixels, but {type(transformer).__name__} was "
+            f"fitted with {expected}, and spectra of other blocks are other features. "
+            "Take images of at least block_size pixels a side, or fit again."
+        )
+    if reset:
+        transformer.block_shape_ = found
+    return X
 
 
 def _find_rings(sides):
@@ -324,47 +522,3 @@ def _find_rings(sides):
     radius = np.hypot(fft.fftfreq(sides[0])[:, None], fft.rfftfreq(sides[1]))
     rings = np.round(radius * max(sides)).astype(int)
     return np.minimum(rings, max(sides) // 2).ravel()
-
-
-def _count_cooccurrences(images, steps, length):
-    """Return rows of features: channels, steps, directions, runs."""
-    planes = _to_luma_chroma(images)
-    planes = planes[..., None] if planes.ndim == 3 else planes
-    luma, *chroma = np.moveaxis(np.rint(planes), 3, 0)
-    rows = [_count_runs(luma, step, length) for step in steps]
-    rows += [_count_runs(plane, steps[0], length) for plane in chroma]
-    return np.concatenate(rows, axis=1)
-
-
-def _count_runs(plane, step, length):
-    """Return the roots of the frequencies of runs along and across, (n, 2 * 3^length).
-
-    Both axes are averaged, and so are each run, its mirror image and its negative.
-    """
-    n_runs = 3**length
-    counts = np.zeros((2, len(plane), n_runs))
-    for axis in (1, 2):
-        signs = np.rint(np.diff(plane, axis=axis) / np.float32(step))
-        signs = signs.clip(-1, 1).astype(np.int16) + 1
-        for across, along_axis in enumerate((axis, 3 - axis)):
-            codes = _encode_runs(signs, length, along_axis)
-            for i, image_codes in enumerate(codes):
-                counts[across, i] += np.bincount(image_codes.ravel(), minlength=n_runs)
-    # The negative of run r is 3^length - 1 - r; the mirror reverses its digits.
-    mirrored = np.arange(n_runs).reshape([3] * length).transpose().ravel()
-    counts += counts[..., ::-1]
-    counts += counts[..., mirrored]
-    totals = counts.sum(axis=2, keepdims=True)
-    roots = np.sqrt(counts / np.maximum(totals, 1))
-    return np.concatenate(list(roots), axis=1).astype(np.float32)
-
-
-def _encode_runs(signs, length, axis):
-    """Return the number in base 3 of each run of `length` signs along an axis."""
-    n = max(signs.shape[axis] - length + 1, 0)
-    codes = 0
-    for k in range(length):
-        part = [slice(None)] * 3
-        part[axis] = slice(k, k + n)
-        codes = 3 * codes + signs[tuple(part)]
-    return codes

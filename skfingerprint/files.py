@@ -6,13 +6,24 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import make_pipeline
 
-from skfingerprint.fingerprint import FingerprintClassifier
+from skfingerprint.fingerprint import FingerprintClassifier, restore_classifier
 from skfingerprint.residual import ResidualExtractor
 
 FORMAT = "skfingerprint fingerprints"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# What NumPy, zipfile and json raise of files that are damaged or foreign.
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save_fingerprints(path, estimator, *, offset=(0, 0)):
@@ -60,16 +71,17 @@ def save_fingerprints(path, estimator, *, offset=(0, 0)):
     >>> loaded[-1].partial_fit(residuals, y[:10]).class_weight_sum_.sum()
     np.float64(130.0)
     """
+    import skfingerprint
+
     extractor, classifier = _split(estimator)
-    names = classifier.classes_
-    if names.dtype.kind == "O":
-        names = names.astype(str)
-    if not np.array_equal(names, classifier.classes_):
+    classes = classifier.classes_
+    names = classes.astype(str) if classes.dtype.kind == "O" else classes
+    if not np.array_equal(names, classes):
         raise ValueError("classes must be text or numbers to be saved.")
     notes = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "package_version": _find_version(),
+        "package_version": skfingerprint.__version__,
         "offset": [int(n) for n in offset],
         "classifier": _plain(classifier.get_params()),
         "extractor": None if extractor is None else _plain(extractor.get_params()),
@@ -117,57 +129,47 @@ def load_fingerprints(path, *, return_notes=False):
     ValueError
         If the file is damaged, foreign, or of a newer version.
     """
-    path = Path(path)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-        notes = json.loads(content["notes"].item())
-        found, version = notes["format"], notes["format_version"]
-    except FileNotFoundError:
-        raise
-    except (
-        AttributeError,
-        EOFError,
-        KeyError,
-        OSError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(_unreadable(path)) from error
-    if found != FORMAT:
-        raise ValueError(_unreadable(path))
-    if version > FORMAT_VERSION:
+    with Path(path).open("rb") as stream:
+        try:
+            content, notes = _read(stream)
+            newer = notes["format_version"] > FORMAT_VERSION
+            estimator = None if newer else _restore(content, notes)
+        except UNREADABLE as error:
+            raise ValueError(
+                f"{path} is damaged, or not a file that save_fingerprints wrote: get a "
+                "fresh copy of it."
+            ) from error
+    if newer:
         raise ValueError(
-            f"{path} is of format version {version}, and this skfingerprint reads up "
-            f"to {FORMAT_VERSION}: install skfingerprint >= {notes['package_version']}."
+            f"{path} is of format version {notes['format_version']}, and this "
+            f"skfingerprint reads up to {FORMAT_VERSION}: install skfingerprint >= "
+            f"{notes['package_version']}."
         )
-    try:
-        estimator = _restore(content, notes)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(_unreadable(path)) from error
     return (estimator, notes) if return_notes else estimator
+
+
+def _read(stream):
+    """Return the arrays of a file, and its notes."""
+    with np.load(stream, allow_pickle=False) as file:
+        content = dict(file)
+    notes = json.loads(content["notes"].item())
+    if notes["format"] != FORMAT:
+        raise ValueError("another format")
+    return content, notes
 
 
 def _restore(content, notes):
     """Return a fitted estimator from what a file holds."""
-    classifier = FingerprintClassifier(**_tuples(notes["classifier"]))
     fingerprints, classes = content["fingerprints"], content["classes"]
-    if not len(fingerprints) == len(classes) == len(content["class_weight_sum"]):
+    weights = content["class_weight_sum"].astype(float)
+    if not len(fingerprints) == len(classes) == len(weights):
         raise ValueError("lengths differ")
-    classifier.classes_ = classes
-    classifier.fingerprints_ = fingerprints
-    classifier.class_weight_sum_ = content["class_weight_sum"].astype(float)
-    rows_shape = classifier.image_shape or fingerprints.shape[1:]
-    classifier.image_shape_ = tuple(int(n) for n in rows_shape)
-    classifier.n_features_in_ = int(np.prod(fingerprints.shape[1:]))
+    params = _read_params(notes["classifier"])
+    classifier = restore_classifier(classes, fingerprints, weights, **params)
     if notes["extractor"] is None:
         return classifier
-    extractor = ResidualExtractor(**_tuples(notes["extractor"]))
-    return Pipeline(
-        [("residualextractor", extractor), ("fingerprintclassifier", classifier)]
-    )
+    extractor = ResidualExtractor(**_read_params(notes["extractor"]))
+    return make_pipeline(extractor, classifier)
 
 
 def _split(estimator):
@@ -190,7 +192,7 @@ def _split(estimator):
 def _plain(params):
     """Return parameters as JSON holds them."""
     try:
-        return json.loads(json.dumps(params, default=_plain_number))
+        return json.loads(json.dumps(params, default=np.generic.item))
     except TypeError as error:
         raise ValueError(
             f"parameters {params} can't be saved: a file can't hold a function. Save "
@@ -198,25 +200,6 @@ def _plain(params):
         ) from error
 
 
-def _plain_number(value):
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} is no plain value")
-
-
-def _find_version():
-    import skfingerprint
-
-    return skfingerprint.__version__
-
-
-def _tuples(params):
-    """Return parameters with tuples for the lists of JSON."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
-
-
-def _unreadable(path):
-    return (
-        f"{path} is damaged, or not a file that save_fingerprints wrote: get a fresh "
-        "copy of it."
-    )
+def _read_params(params):
+    """Return parameters, without `image_shape`, which format version 1 had."""
+    return {name: value for name, value in params.items() if name != "image_shape"}

@@ -1,25 +1,30 @@
 """Attribution of residuals to their sources by their fingerprints."""
 
+import math
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skfingerprint._batches import flatten, fold, score_blocks, sum_weighted
-from skfingerprint._crossfit import correlate_held_out, find_folds
-from skfingerprint._validation import restore_on_error, validate_images
+from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._blocks import as_rows, as_stack, score_blocks, sum_blocks
+from skfingerprint._crossfit import (
+    CrossFittedMixin,
+    average_held_out,
+    correlate_held_out,
+    find_folds,
+)
+from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import (
-    correlate_with,
-    prepare_fingerprints,
+    _correlate_with,
+    _prepare_fingerprints,
     search_shifts,
 )
 
-FLOATS = [np.float32, np.float64]
 
-
-class FingerprintClassifier(ClassifierMixin, BaseEstimator):
+class FingerprintClassifier(ClassifierMixin, Estimator):
     """Attribute a residual to the source whose fingerprint correlates most with it.
 
     The fingerprint of a source is the mean of its images' residuals. `fit` is one
@@ -45,9 +50,6 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         they are correlated. It helps with many sources that share a pattern, and
         takes the meaning of a plain correlation from the scores, above all with two.
         Needs aligned images, `max_shift=0`.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, n_channels) of the residual in each row of a
-        2-D X. Without it, a row is an image one pixel high.
     n_jobs : int, default=None
         Number of threads of the Fourier transforms of "pce" and `max_shift`; -1 for
         all processors.
@@ -117,15 +119,14 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         statistic="correlation",
         max_shift=0,
         subtract_common=False,
-        image_shape=None,
         n_jobs=None,
     ):
         self.statistic = statistic
         self.max_shift = max_shift
         self.subtract_common = subtract_common
-        self.image_shape = image_shape
         self.n_jobs = n_jobs
 
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Average the residuals of each class into its fingerprint.
 
@@ -143,13 +144,11 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         -------
         self : FingerprintClassifier
         """
-        with restore_on_error(self):
-            self._update(X, y, None, sample_weight, reset=True)
-            if not self.class_weight_sum_.all():
-                empty = self.classes_[self.class_weight_sum_ == 0].tolist()
-                raise ValueError(f"sample_weight is 0 in all of class {empty}.")
+        self._update(X, y, None, sample_weight, reset=True)
+        check_weighed(self.class_weight_sum_, self.classes_)
         return self
 
+    @all_or_nothing
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add residuals to the fingerprints.
 
@@ -181,10 +180,10 @@ peak_to_correlation_energy`), which tells how unlikely it is.
                     f"{self.classes_.tolist()}."
                 )
             classes = self.classes_
-        with restore_on_error(self):
-            self._update(X, y, unique_labels(classes), sample_weight, reset=first)
+        self._update(X, y, unique_labels(classes), sample_weight, reset=first)
         return self
 
+    @all_or_nothing
     def merge(self, other):
         """Add the fingerprints of another classifier, fitted elsewhere, to this one.
 
@@ -213,7 +212,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         for part in (self, other):
             at = np.searchsorted(classes, part.classes_)
             weights[at] += part.class_weight_sum_
-            sums[at] += flatten(part.fingerprints_) * part.class_weight_sum_[:, None]
+            sums[at] += as_rows(part.fingerprints_) * part.class_weight_sum_[:, None]
         np.divide(sums, weights[:, None], out=sums, where=weights[:, None] > 0)
         self.fingerprints_ = sums.astype(self.fingerprints_.dtype).reshape(
             -1, *self.image_shape_
@@ -221,6 +220,29 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         self.classes_ = classes
         self.class_weight_sum_ = weights
         return self
+
+    def correlate(self, X):
+        """Score residuals against each fingerprint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes)
+            Correlations, in [-1, 1], or PCEs, by `statistic`: a column for each class,
+            two classes included.
+        """
+        X = self._check_fitted(X)
+        if self._searches():
+            return score_blocks(_find_scores, X, self._get_search())
+        prepared = _prepare_fingerprints(
+            self.fingerprints_, X.dtype, subtract_common=self.subtract_common
+        )
+        return score_blocks(_correlate_with, X, prepared)
 
     def decision_function(self, X):
         """Score residuals against the fingerprints.
@@ -234,10 +256,9 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Correlations, in [-1, 1], or PCEs. For two classes the second's minus the
-            first's.
+            Those of `correlate`. For two classes the second's minus the first's.
         """
-        scores = self._correlate(X)
+        scores = self.correlate(X)
         if len(self.classes_) == 2:
             return scores[:, 1] - scores[:, 0]
         return scores
@@ -256,7 +277,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         y : ndarray of shape (n_samples,)
             The class of the largest score.
         """
-        scores = self._correlate(X)
+        scores = self.correlate(X)
         return self.classes_[scores.argmax(axis=1)]
 
     def find_shifts(self, X):
@@ -274,32 +295,24 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             (down, right): pixel (0, 0) of the residual lies on that pixel of the
             fingerprint.
         """
-        return score_blocks(_find_shifts, self._check_fitted(X), self._get_search())
+        X = self._check_fitted(X, neighbours=True)
+        return score_blocks(_find_shifts, X, self._get_search())
 
-    def _correlate(self, X):
-        """Return the scores of all classes, two included."""
-        X = self._check_fitted(X)
-        if self.statistic == "correlation" and self.max_shift == 0:
-            prepared = prepare_fingerprints(
-                flatten(self.fingerprints_),
-                X.dtype,
-                subtract_common=self.subtract_common,
-            )
-            return score_blocks(_correlate_rows, X, prepared)
-        return score_blocks(_find_scores, X, self._get_search())
+    def _searches(self):
+        """Whether scores need more than one matrix product."""
+        return self.statistic != "correlation" or self.max_shift != 0
 
     def _get_search(self):
         """Return what a search over shifts needs to know."""
         return {
-            "image_shape": self.image_shape,
-            "fingerprints": fold(self.fingerprints_, self.image_shape),
+            "fingerprints": as_stack(self.fingerprints_),
             "subtract_common": self.subtract_common,
             "max_shift": self.max_shift,
             "statistic": self.statistic,
             "n_jobs": self.n_jobs,
         }
 
-    def _check_fitted(self, X):
+    def _check_fitted(self, X, *, neighbours=False):
         check_is_fitted(self)
         self._check_parameters()
         if not self.class_weight_sum_.all():
@@ -307,7 +320,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             raise ValueError(
                 f"classes {empty} have no images yet: call partial_fit with some."
             )
-        return self._validate(X, reset=False)
+        neighbours = neighbours or self._searches()
+        return validate_images(self, X, reset=False, neighbours=neighbours)
 
     def _check_parameters(self):
         if self.statistic not in ("correlation", "pce"):
@@ -326,21 +340,14 @@ peak_to_correlation_energy`), which tells how unlikely it is.
                 "subtract_common=False."
             )
 
-    def _validate(self, X, y="no_validation", *, reset):
-        return validate_images(
-            self, X, y, dtype=FLOATS, reset=reset, image_shape=self.image_shape
-        )
-
     def _update(self, X, y, classes, sample_weight, *, reset):
         """Add residuals to the means; `classes=None` takes the classes of y."""
         self._check_parameters()
-        X, y = self._validate(X, y, reset=reset)
+        X, y = validate_images(self, X, y, reset=reset, neighbours=self._searches())
         check_classification_targets(y)
-        weights = _check_sample_weight(
-            sample_weight, y, dtype=X.dtype, ensure_non_negative=True
-        )
+        weights = _check_weights(y, sample_weight, X.dtype)
         classes = np.unique(y) if classes is None else classes
-        _check_classes(y, classes)
+        check_classes(y, classes)
         if reset:
             self.classes_ = classes
             self.class_weight_sum_ = np.zeros(len(classes))
@@ -348,10 +355,10 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         members = (classes[:, None] == y) * weights
         added = members.sum(axis=1, dtype=np.float64)
         totals = self.class_weight_sum_ + added
-        changes = sum_weighted(X, members)
-        changes -= added.astype(X.dtype)[:, None] * flatten(self.fingerprints_)
+        changes = sum_blocks(X, members)
+        changes -= added.astype(X.dtype)[:, None] * as_rows(self.fingerprints_)
         changes /= np.where(totals > 0, totals, 1).astype(X.dtype)[:, None]
-        # A new array, so that a failure on the way leaves the old fingerprints whole.
+        # A new array: the draft shares the old one with the estimator.
         self.fingerprints_ = self.fingerprints_ + changes.reshape(
             self.fingerprints_.shape
         ).astype(self.fingerprints_.dtype, copy=False)
@@ -365,7 +372,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         return tags
 
 
-class FingerprintTransformer(TransformerMixin, BaseEstimator):
+class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
     """Correlations with the fingerprints as features for another model.
 
     The training images are part of their own class's fingerprint, so that their
@@ -377,8 +384,8 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     cv : int or cross-validation splitter, default=5
-        Number of stratified folds (at most the images of the smallest class), or a
-        splitter. A group-aware one takes `groups` in `fit_transform`.
+        Number of stratified folds (at most the images of the smallest class), of whole
+        groups if `groups` are passed; or a splitter.
     subtract_common : bool, default=False
         As in :class:`FingerprintClassifier`.
 
@@ -418,7 +425,8 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         self.cv = cv
         self.subtract_common = subtract_common
 
-    def fit(self, X, y):
+    @all_or_nothing
+    def fit(self, X, y, groups=None, sample_weight=None):
         """Average the residuals of each class into its fingerprint.
 
         Parameters
@@ -428,18 +436,23 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
             Residuals, in grey levels.
         y : array-like of shape (n_samples,)
             Sources; at least two.
+        groups : array-like of shape (n_samples,), default=None
+            Of no effect here, where nothing is held out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the means, >= 0; not all 0 in any class.
 
         Returns
         -------
         self : FingerprintTransformer
         """
-        with restore_on_error(self):
-            X, y = validate_images(self, X, y, dtype=FLOATS, reset=True)
-            self.classifier_ = self._make_classifier().fit(X, y)
-            self.classes_ = self.classifier_.classes_
+        X, y = validate_images(self, X, y, reset=True)
+        classifier = FingerprintClassifier(subtract_common=self.subtract_common)
+        self.classifier_ = classifier.fit(X, y, sample_weight)
+        self.classes_ = self.classifier_.classes_
         return self
 
-    def fit_transform(self, X, y, groups=None):
+    @all_or_nothing
+    def fit_transform(self, X, y, groups=None, sample_weight=None, **params):
         """Fit, and correlate each residual with fingerprints that it is no part of.
 
         Parameters
@@ -450,23 +463,31 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Sources; at least two, with at least two residuals each.
         groups : array-like of shape (n_samples,), default=None
-            For a group-aware `cv`.
+            What each image shows: images of one group are held out together.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the means, >= 0; not all 0 in any class.
+        **params : dict
+            Metadata that a splitter `cv` requests.
 
         Returns
         -------
         correlations : ndarray of shape (n_samples, n_classes)
             In [-1, 1].
         """
-        self.fit(X, y)
-        X, y = validate_images(self, X, y, dtype=FLOATS, reset=False)
-        members = np.searchsorted(self.classes_, y)
-        correlations = correlate_held_out(
-            X,
-            members,
-            find_folds(self.cv, y, groups),
+        X, y = validate_images(self, X, y, reset=True)
+        members, weights = check_training(self, X, y, sample_weight)
+        check_classes(y, self.classes_)
+        folds = find_folds(self, y, groups, weights, params)
+        whole, held_out, totals = average_held_out(X, members, folds, weights)
+        self.classifier_ = restore_classifier(
+            self.classes_,
+            whole.reshape(-1, *self.image_shape_),
+            totals,
             subtract_common=self.subtract_common,
         )
-        return correlations
+        return correlate_held_out(
+            X, held_out, folds, subtract_common=self.subtract_common
+        )
 
     def transform(self, X):
         """Correlate residuals with the fingerprints.
@@ -483,8 +504,7 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
             In [-1, 1].
         """
         check_is_fitted(self)
-        X = validate_images(self, X, dtype=FLOATS, reset=False)
-        return self.classifier_._correlate(X)
+        return self.classifier_.correlate(validate_images(self, X, reset=False))
 
     def get_feature_names_out(self, input_features=None):
         """Return `correlation_<class>` for each class.
@@ -502,9 +522,6 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         names = [f"correlation_{name}" for name in self.classes_]
         return np.array(names, dtype=object)
 
-    def _make_classifier(self):
-        return FingerprintClassifier(subtract_common=self.subtract_common)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
@@ -512,27 +529,34 @@ class FingerprintTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _correlate_rows(residuals, prepared):
-    return correlate_with(prepared, flatten(residuals))
+def restore_classifier(classes, fingerprints, weights, **params):
+    """Return a classifier that has these fingerprints."""
+    classifier = FingerprintClassifier(**params)
+    classifier.classes_ = classes
+    classifier.fingerprints_ = fingerprints
+    classifier.class_weight_sum_ = weights
+    classifier.image_shape_ = fingerprints.shape[1:]
+    classifier.n_features_in_ = math.prod(fingerprints.shape[1:])
+    return classifier
 
 
-def _find_scores(residuals, search):
-    return _search(residuals, **search).scores
+def check_training(estimator, X, y, sample_weight):
+    """Set the classes; return the class and the weight of each residual."""
+    check_classification_targets(y)
+    estimator.classes_, members = np.unique(y, return_inverse=True)
+    weights = _check_weights(y, sample_weight, X.dtype)
+    check_weighed(np.bincount(members, weights), estimator.classes_)
+    return members, weights
 
 
-def _find_shifts(residuals, search):
-    return _search(residuals, **search).shifts
+def check_weighed(totals, classes):
+    """Refuse classes of which no residual has a weight."""
+    if not totals.all():
+        empty = classes[totals == 0].tolist()
+        raise ValueError(f"sample_weight is 0 in all of class {empty}.")
 
 
-def _search(residuals, fingerprints, image_shape, subtract_common, **options):
-    residuals = fold(residuals, image_shape)
-    if subtract_common:
-        common = fingerprints.mean(axis=0)
-        residuals, fingerprints = residuals - common, fingerprints - common
-    return search_shifts(residuals, fingerprints, **options)
-
-
-def _check_classes(y, classes):
+def check_classes(y, classes):
     """Refuse labels that are not among the classes, and fewer than two classes."""
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
@@ -545,3 +569,23 @@ def _check_classes(y, classes):
             f"attribution needs at least 2 classes, got one class: {classes.tolist()}. "
             "Add images of another source, or real photographs as a class of their own."
         )
+
+
+def _check_weights(y, sample_weight, dtype):
+    return _check_sample_weight(sample_weight, y, dtype=dtype, ensure_non_negative=True)
+
+
+def _find_scores(residuals, search):
+    return _search(residuals, **search).scores
+
+
+def _find_shifts(residuals, search):
+    return _search(residuals, **search).shifts
+
+
+def _search(residuals, fingerprints, subtract_common, **options):
+    residuals = as_stack(residuals)
+    if subtract_common:
+        common = fingerprints.mean(axis=0)
+        residuals, fingerprints = residuals - common, fingerprints - common
+    return search_shifts(residuals, fingerprints, **options)

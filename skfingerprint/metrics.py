@@ -5,17 +5,19 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
+from skfingerprint._checks import check_choice
 
-def average_correlation_matrix(correlations, y, classes):
+
+def average_correlation_matrix(y_true, scores, classes):
     """Mean correlation of each source's residuals with each fingerprint.
 
     Parameters
     ----------
-    correlations : ndarray of shape (n_samples, n_classes)
-        Of test residuals with the fingerprints, as of
-        :func:`skfingerprint.correlation.correlation_matrix`.
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Source of each residual, each of `classes` at least once.
+    scores : array-like of shape (n_samples, n_classes)
+        Correlations of test residuals with the fingerprints, as of
+        :func:`skfingerprint.correlation.correlation_matrix`, or PCEs.
     classes : array-like of shape (n_classes,)
         Source of each fingerprint.
 
@@ -33,25 +35,25 @@ def average_correlation_matrix(correlations, y, classes):
     >>> import numpy as np
     >>> from skfingerprint.metrics import average_correlation_matrix
     >>> correlations = np.array([[0.4, 0.0], [0.2, 0.0], [0.1, 0.5]])
-    >>> average_correlation_matrix(correlations, ["a", "a", "b"], ["a", "b"]).round(2)
+    >>> average_correlation_matrix(["a", "a", "b"], correlations, ["a", "b"]).round(2)
     array([[0.3, 0. ], [0.1, 0.5]])
     """
-    correlations, y, classes = _check_correlations(correlations, y, classes)
-    absent = np.setdiff1d(classes, y)
-    if len(absent):
-        raise ValueError(f"y has no residual of {absent.tolist()}.")
-    return np.stack([correlations[y == name].mean(axis=0) for name in classes])
+    y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
+    if absent := np.setdiff1d(classes, y_true).tolist():
+        raise ValueError(f"y_true has no residual of {absent}.")
+    return np.stack([scores[y_true == name].mean(axis=0) for name in classes])
 
 
-def same_and_cross_correlations(correlations, y, classes, *, source=None):
+def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     """Correlations with the own fingerprint, and with those of the other sources.
 
     Parameters
     ----------
-    correlations : ndarray of shape (n_samples, n_classes)
-        Of test residuals with the fingerprints.
-    y : array-like of shape (n_samples,)
+    y_true : array-like of shape (n_samples,)
         Source of each residual.
+    scores : array-like of shape (n_samples, n_classes)
+        Correlations of test residuals with the fingerprints, or PCEs.
     classes : array-like of shape (n_classes,)
         Source of each fingerprint.
     source : label, default=None
@@ -72,20 +74,21 @@ def same_and_cross_correlations(correlations, y, classes, *, source=None):
     >>> import numpy as np
     >>> from skfingerprint.metrics import same_and_cross_correlations
     >>> correlations = np.array([[0.4, 0.0], [0.2, 0.1], [0.1, 0.5]])
-    >>> samples = same_and_cross_correlations(correlations, ["a", "a", "b"], ["a", "b"])
+    >>> samples = same_and_cross_correlations(["a", "a", "b"], correlations, ["a", "b"])
     >>> samples.same.tolist(), samples.cross.tolist(), samples.auc
     ([0.4, 0.2, 0.5], [0.0, 0.1, 0.1], 1.0)
     """
-    correlations, y, classes = _check_correlations(correlations, y, classes)
+    y_true, scores, classes = _check_scores(y_true, scores, classes)
+    _check_known(y_true, classes)
     if source is not None:
-        if source not in classes or source not in y:
-            raise ValueError(f"source={source!r} is not among y and classes.")
-        correlations, y = correlations[y == source], y[y == source]
-    is_same = y[:, None] == classes
+        if source not in classes or source not in y_true:
+            raise ValueError(f"source={source!r} is not among y_true and classes.")
+        scores, y_true = scores[y_true == source], y_true[y_true == source]
+    is_same = y_true[:, None] == classes
     return Bunch(
-        same=correlations[is_same],
-        cross=correlations[~is_same],
-        auc=float(roc_auc_score(is_same.ravel(), correlations.ravel())),
+        same=scores[is_same],
+        cross=scores[~is_same],
+        auc=float(roc_auc_score(is_same.ravel(), scores.ravel())),
     )
 
 
@@ -183,12 +186,11 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     n_images, energy = np.asarray(n_images, float), np.asarray(energy, float)
     check_consistent_length(n_images, energy)
     laws = {"inverse": lambda n: 1 / n, "exponential": lambda n: 2.0**-n}
-    if law not in laws:
-        raise ValueError(f"law must be one of {list(laws)}, got {law!r}.")
+    check_choice("law", law, laws)
     if len(np.unique(n_images)) < 2:
         raise ValueError("n_images must hold at least two different numbers.")
     design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])
-    (limit, noise), *_ = np.linalg.lstsq(design, energy)
+    (limit, noise), *_ = np.linalg.lstsq(design, energy, rcond=None)
     fitted = design @ (limit, noise)
     return Bunch(
         limit=float(limit),
@@ -272,17 +274,17 @@ def equal_error_rate(y_true, scores):
     return float(np.interp(0, -difference, false_alarms))
 
 
-def true_positive_rate_at(false_positive_rate, y_true, scores):
+def true_positive_rate_at(y_true, scores, *, false_positive_rate):
     """Largest hit rate whose false-alarm rate does not exceed a given one.
 
     Parameters
     ----------
-    false_positive_rate : float
-        In 0..1. Below one over the number of negatives it means no false alarm at all.
     y_true : array-like of shape (n_samples,)
         True (or 1) for the source in question.
     scores : array-like of shape (n_samples,)
         Higher for the source in question.
+    false_positive_rate : float
+        In 0..1. Below one over the number of negatives it means no false alarm at all.
 
     Returns
     -------
@@ -291,8 +293,26 @@ def true_positive_rate_at(false_positive_rate, y_true, scores):
     Examples
     --------
     >>> from skfingerprint.metrics import true_positive_rate_at
-    >>> true_positive_rate_at(0.1, [0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 6, 4, 5, 7, 8])
+    >>> y_true, scores = [0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 6, 4, 5, 7, 8]
+    >>> true_positive_rate_at(y_true, scores, false_positive_rate=0.1)
     0.5
+
+    In a cross-validation, or a search, of one source against the others:
+
+    >>> from sklearn.metrics import make_scorer
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(120, 3, strength=2, random_state=0)
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> scorer = make_scorer(
+    ...     true_positive_rate_at,
+    ...     response_method="decision_function",
+    ...     false_positive_rate=0.01,
+    ... )
+    >>> cross_val_score(
+    ...     FingerprintClassifier(), residuals, y == 0, scoring=scorer, cv=3).round(2)
+    array([0.77, 0.54, 0.79])
     """
     if not 0 <= false_positive_rate <= 1:
         raise ValueError(
@@ -302,15 +322,22 @@ def true_positive_rate_at(false_positive_rate, y_true, scores):
     return float(hits[false_alarms <= false_positive_rate].max())
 
 
-def _check_correlations(correlations, y, classes):
+def _check_scores(y_true, scores, classes):
     """Return arrays whose shapes fit each other."""
-    correlations, y, classes = map(np.asarray, (correlations, y, classes))
-    if correlations.shape != (len(y), len(classes)):
+    y_true, scores, classes = map(np.asarray, (y_true, scores, classes))
+    if y_true.ndim != 1:
         raise ValueError(
-            "correlations must have shape (n_samples, n_classes) = "
-            f"{len(y), len(classes)}, got {correlations.shape}."
+            f"y_true must have shape (n_samples,), got {y_true.shape}: the order of "
+            "arguments is (y_true, scores, classes)."
         )
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(f"y holds {unknown.tolist()}, which are not in classes.")
-    return correlations, y, classes
+    if scores.shape != (len(y_true), len(classes)):
+        raise ValueError(
+            "scores must have shape (n_samples, n_classes) = "
+            f"{len(y_true), len(classes)}, got {scores.shape}."
+        )
+    return y_true, scores, classes
+
+
+def _check_known(y_true, classes):
+    if unknown := np.setdiff1d(y_true, classes).tolist():
+        raise ValueError(f"y_true holds {unknown}, which are not in classes.")

@@ -7,81 +7,30 @@ them with :func:`sklearn.pipeline.make_pipeline`.
 
 import io
 import zlib
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import ndimage
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline, make_pipeline
 
-from skfingerprint._batches import apply_in_batches, flatten, fold
-from skfingerprint._validation import restore_on_error, validate_images
+from skfingerprint._base import ImageOutputMixin, StatelessTransformer
+from skfingerprint._checks import check_choice, check_int, check_positive, needs_extra
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-class _Perturbation(TransformerMixin, BaseEstimator):
-    """Validate, fold rows, round to uint8, and perturb each image by `_perturb`."""
+class _Perturbation(ImageOutputMixin, StatelessTransformer):
+    """Round images to uint8, as in a file, and perturb each by `_perturb`."""
 
-    def fit(self, X, y=None):
-        """Check the parameters and the shape of the images; nothing is learned.
+    _preserved_dtypes = ()
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images in grey levels 0..255.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : transformer
-        """
+    def _get_function(self):
         self._check_parameters()
-        with restore_on_error(self):
-            self._validate(X, reset=True)
-        return self
-
-    def transform(self, X):
-        """Perturb each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images in grey levels 0..255; they are rounded to uint8 first.
-
-        Returns
-        -------
-        perturbed : ndarray, uint8
-            In the layout of X.
-        """
-        self._check_parameters()
-        X = self._validate(X, reset=False)
-        images = fold(X, self.image_shape)
-        perturbed = apply_in_batches(self._perturb_all, images, None)
-        return perturbed if X.ndim > 2 else flatten(perturbed)
+        return self._perturb_all, {}
 
     def _perturb_all(self, images):
         return np.stack([self._perturb(_to_uint8(image)) for image in images])
-
-    def _validate(self, X, *, reset):
-        return validate_images(
-            self,
-            X,
-            dtype="numeric",
-            reset=reset,
-            image_shape=self.image_shape,
-            n_channels=(1, 3),
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = []
-        tags.input_tags.three_d_array = True
-        return tags
 
 
 class JPEGCompression(_Perturbation):
@@ -93,15 +42,11 @@ class JPEGCompression(_Perturbation):
         1..100, on libjpeg's scale.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
         Of the chroma of colour images.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -120,23 +65,56 @@ class JPEGCompression(_Perturbation):
     (10, 64, 64, 3)
     """
 
-    def __init__(self, quality=95, *, subsampling="4:2:0", image_shape=None):
+    def __init__(self, quality=95, *, subsampling="4:2:0"):
         self.quality = quality
         self.subsampling = subsampling
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        if not isinstance(self.quality, Integral) or not 1 <= self.quality <= 100:
-            raise ValueError(f"quality must be an int in 1..100, got {self.quality!r}.")
-        _check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
+        check_int("quality", self.quality, 1, 100)
+        check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
 
     def _perturb(self, image):
-        pillow = _import_pillow()
-        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        picture = _to_picture(image)
         options = {} if picture.mode == "L" else {"subsampling": self.subsampling}
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=int(self.quality), **options)
-        return np.asarray(pillow.open(file)).reshape(image.shape)
+        return np.asarray(_import_pillow().open(file)).reshape(image.shape)
+
+
+class WebPCompression(_Perturbation):
+    """Save images as lossy WebP and read them again (Pillow, extra `images`).
+
+    Parameters
+    ----------
+    quality : int, default=80
+        0..100, on libwebp's scale.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import WebPCompression
+    >>> WebPCompression(70).fit_transform(load_generators().images[:10]).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(self, quality=80):
+        self.quality = quality
+
+    def _check_parameters(self):
+        check_int("quality", self.quality, 0, 100)
+
+    def _perturb(self, image):
+        picture = _to_picture(image)
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=int(self.quality))
+        # WebP has no grey pictures.
+        read = _import_pillow().open(file).convert(picture.mode)
+        return np.asarray(read).reshape(image.shape)
 
 
 class Resize(_Perturbation):
@@ -150,15 +128,11 @@ class Resize(_Perturbation):
         Pillow's filter, both ways.
     restore : bool, default=True
         Whether to resize back to the old size, which keeps a classifier's shape.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -171,28 +145,23 @@ class Resize(_Perturbation):
     (10, 48, 48, 3)
     """
 
-    def __init__(
-        self, scale=0.5, *, resample="lanczos", restore=True, image_shape=None
-    ):
+    def __init__(self, scale=0.5, *, resample="lanczos", restore=True):
         self.scale = scale
         self.resample = resample
         self.restore = restore
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        _check_positive("scale", self.scale)
-        _check_choice("resample", self.resample, RESAMPLES)
+        check_positive("scale", self.scale)
+        check_choice("resample", self.resample, RESAMPLES)
 
     def _perturb(self, image):
-        pillow = _import_pillow()
+        picture = _to_picture(image)
         height, width = image.shape[:2]
         small = tuple(max(1, round(self.scale * n)) for n in (width, height))
         sizes = [small, (width, height)] if self.restore else [small]
-        picture = pillow.fromarray(np.squeeze(image, _grey_axis(image)))
+        resample = _import_pillow().Resampling[self.resample.upper()]
         for size in sizes:
-            picture = picture.resize(
-                size, getattr(pillow.Resampling, self.resample.upper())
-            )
+            picture = picture.resize(size, resample)
         return np.asarray(picture).reshape(*sizes[-1][::-1], *image.shape[2:])
 
 
@@ -203,15 +172,11 @@ class GaussianBlur(_Perturbation):
     ----------
     std : float, default=1.0
         Standard deviation of the kernel, in pixels, > 0.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -221,12 +186,11 @@ class GaussianBlur(_Perturbation):
     (10, 64, 64, 3)
     """
 
-    def __init__(self, std=1.0, *, image_shape=None):
+    def __init__(self, std=1.0):
         self.std = std
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        _check_positive("std", self.std)
+        check_positive("std", self.std)
 
     def _perturb(self, image):
         spread = (self.std, self.std, 0)[: image.ndim]
@@ -246,15 +210,11 @@ class GaussianNoise(_Perturbation):
         Standard deviation, in grey levels, > 0.
     random_state : int, default=0
         Seed, >= 0.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -266,21 +226,16 @@ class GaussianNoise(_Perturbation):
     True
     """
 
-    def __init__(self, std=2.0, *, random_state=0, image_shape=None):
+    def __init__(self, std=2.0, *, random_state=0):
         self.std = std
         self.random_state = random_state
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        _check_positive("std", self.std)
-        if not isinstance(self.random_state, Integral) or self.random_state < 0:
-            raise ValueError(
-                f"random_state must be an int >= 0, got {self.random_state!r}."
-            )
+        check_positive("std", self.std)
+        check_int("random_state", self.random_state, 0)
 
     def _perturb(self, image):
-        seed = [int(self.random_state), zlib.crc32(np.ascontiguousarray(image))]
-        rng = np.random.default_rng(seed)
+        rng = _seed_by_image(self.random_state, image)
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         return _to_uint8(image + np.float32(self.std) * noise)
 
@@ -294,15 +249,11 @@ class Crop(_Perturbation):
         Corner of the part, in pixels, >= 0.
     height, width : int, default=None
         Size of the part; by default all that is there.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -313,22 +264,17 @@ class Crop(_Perturbation):
     (10, 48, 48, 3)
     """
 
-    def __init__(self, top=0, left=0, *, height=None, width=None, image_shape=None):
+    def __init__(self, top=0, left=0, *, height=None, width=None):
         self.top = top
         self.left = left
         self.height = height
         self.width = width
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        for name in ("top", "left"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"{name} must be an int >= 0, got {value!r}.")
-        for name in ("height", "width"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < 1):
-                raise ValueError(f"{name} must be an int >= 1, got {value!r}.")
+        check_int("top", self.top, 0)
+        check_int("left", self.left, 0)
+        check_int("height", self.height, 1, also=(None,))
+        check_int("width", self.width, 1, also=(None,))
 
     def _perturb(self, image):
         height, width = image.shape[:2]
@@ -349,15 +295,11 @@ class Shift(_Perturbation):
     ----------
     down, right : int, default=1
         In pixels; negative values move up and left.
-    image_shape : tuple of int, default=None
-        (height, width[, n_channels]) of the image in each row of a 2-D X.
 
     Attributes
     ----------
-    image_shape_ : tuple of int
-        Shape of one image.
-    n_features_in_ : int
-        Number of values in an image.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
 
     Examples
     --------
@@ -367,16 +309,13 @@ class Shift(_Perturbation):
     array([1, 0, 0, 1, 2, 3, 4, 5], dtype=uint8)
     """
 
-    def __init__(self, down=1, right=1, *, image_shape=None):
+    def __init__(self, down=1, right=1):
         self.down = down
         self.right = right
-        self.image_shape = image_shape
 
     def _check_parameters(self):
-        for name in ("down", "right"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral):
-                raise ValueError(f"{name} must be an int, got {value!r}.")
+        check_int("down", self.down)
+        check_int("right", self.right)
 
     def _perturb(self, image):
         rows, columns = (
@@ -386,6 +325,91 @@ class Shift(_Perturbation):
         return image[rows][:, columns]
 
 
+class RandomPerturbation(_Perturbation):
+    """Perturb each image by a strength of its own.
+
+    What is drawn for an image depends on `random_state` and the image alone, so that it
+    is the same whatever the batch, and the same at each call.
+
+    Parameters
+    ----------
+    perturbation : transformer
+        Such as one of this module, or a pipeline of several.
+    distributions : dict of str to sequence or distribution
+        For each parameter of the perturbation that varies the values to choose from, or
+        an object with `rvs` as those of scipy.stats. Parameters of a pipeline's steps
+        are named `step__parameter`.
+    random_state : int, default=0
+        Seed, >= 0.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import JPEGCompression, RandomPerturbation
+    >>> images = load_generators().images[:10]
+    >>> random = RandomPerturbation(JPEGCompression(), {"quality": range(60, 86)})
+    >>> compressed = random.fit_transform(images)
+    >>> bool((random.fit_transform(images[3:]) == compressed[3:]).all())
+    True
+    """
+
+    def __init__(self, perturbation, distributions, *, random_state=0):
+        self.perturbation = perturbation
+        self.distributions = distributions
+        self.random_state = random_state
+
+    def _check_parameters(self):
+        check_int("random_state", self.random_state, 0)
+        values = self.distributions.values()
+        if not values or not all(hasattr(v, "rvs") or len(v) for v in values):
+            raise ValueError(
+                "distributions must hold a sequence, or an object with `rvs`, for at "
+                f"least one parameter, got {self.distributions!r}."
+            )
+        clone(self.perturbation).set_params(**self._draw(np.random.default_rng(0)))
+
+    def _perturb_all(self, images):
+        changed, found = clone(self.perturbation), []
+        for image in map(_to_uint8, images):
+            changed.set_params(**self._draw(_seed_by_image(self.random_state, image)))
+            found.append(_apply(changed, image))
+        return np.stack(found)
+
+    def _perturb(self, image):
+        return self._perturb_all(image[np.newaxis])[0]
+
+    def _draw(self, rng):
+        return {
+            name: values.rvs(random_state=rng)
+            if hasattr(values, "rvs")
+            else values[rng.integers(len(values))]
+            for name, values in self.distributions.items()
+        }
+
+
+def _apply(perturbation, image):
+    """Perturb one image, without the checks of a stack."""
+    if isinstance(perturbation, Pipeline):
+        for _, step in perturbation.steps:
+            image = _apply(step, image)
+        return image
+    if isinstance(perturbation, _Perturbation):
+        perturbation._check_parameters()
+        return perturbation._perturb(_to_uint8(image))
+    return perturbation.fit_transform(image[np.newaxis])[0]
+
+
+def _seed_by_image(random_state, image):
+    """Return a generator that depends on a seed and on what the image shows."""
+    seed = [int(random_state), zlib.crc32(np.ascontiguousarray(image))]
+    return np.random.default_rng(seed)
+
+
 def _to_uint8(image):
     """Round to grey levels that a file can hold."""
     if image.dtype == np.uint8:
@@ -393,27 +417,45 @@ def _to_uint8(image):
     return np.rint(image).clip(0, 255).astype(np.uint8)
 
 
-def _grey_axis(image):
-    """Return the channel axis of a grey image, which Pillow does not know."""
-    return 2 if image.ndim == 3 and image.shape[2] == 1 else ()
+def _to_picture(image):
+    """Return a picture of Pillow's, which has no axis for a single channel."""
+    grey_axis = 2 if image.ndim == 3 and image.shape[2] == 1 else ()
+    return _import_pillow().fromarray(np.squeeze(image, grey_axis))
 
 
 def _import_pillow():
-    try:
+    with needs_extra("images", "compression and Resize need Pillow"):
         from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "JPEGCompression and Resize need Pillow: pip install "
-            "'skfingerprint[images]'."
-        ) from error
     return Image
 
 
-def _check_positive(name, value):
-    if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be > 0, got {value!r}.")
+def _random(perturbation, **distributions):
+    return RandomPerturbation(perturbation, distributions)
 
 
-def _check_choice(name, value, choices):
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+# What pictures go through on the web, and what `make_attribution_pipeline` trains on:
+# usual strengths, and narrow ranges between them. Chosen on the half of the registry of
+# generators that it was fitted on.
+COMMON_PERTURBATIONS = (
+    *(JPEGCompression(quality) for quality in (95, 90, 85, 75, 50)),
+    *(GaussianBlur(std) for std in (0.5, 1.0, 2.0)),
+    *(GaussianNoise(std) for std in (2.0, 5.0, 10.0)),
+    *(Resize(scale) for scale in (0.9, 0.75, 0.5)),
+    _random(JPEGCompression(), quality=range(60, 86)),
+    _random(JPEGCompression(), quality=range(80, 95)),
+    _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),
+    _random(
+        Pipeline([("first", JPEGCompression()), ("second", JPEGCompression())]),
+        first__quality=range(80, 96),
+        second__quality=range(65, 91),
+    ),
+    _random(WebPCompression(), quality=range(70, 93)),
+    _random(GaussianNoise(), std=np.linspace(1, 4, 31)),
+    _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
+    _random(GaussianBlur(), std=np.linspace(0.3, 1, 36)),
+    _random(
+        make_pipeline(Resize(), JPEGCompression()),
+        resize__scale=np.linspace(0.55, 1, 46),
+        jpegcompression__quality=range(65, 96),
+    ),
+)

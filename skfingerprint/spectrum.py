@@ -5,9 +5,14 @@ Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one a
 """
 
 import numpy as np
-from scipy import fft
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft, ndimage
 from scipy.signal import windows
 from sklearn.utils import Bunch
+
+# Values of blocks that are transformed together: enough that threads seldom wait for
+# the interpreter.
+BLOCK_VALUES = 2**18
 
 
 def power_spectrum(image):
@@ -35,9 +40,8 @@ def power_spectrum(image):
     [[8, 4], [8, 12]]
     """
     image = _check_image(image)
-    transformed = fft.fft2(image, axes=(0, 1))
-    power = np.square(np.abs(transformed)) / (image.shape[0] * image.shape[1])
-    return fft.fftshift(power, axes=(0, 1))
+    transformed = fft.fft2(image, axes=(0, 1), norm="ortho")
+    return fft.fftshift(np.square(np.abs(transformed)), axes=(0, 1))
 
 
 def autocorrelation(image):
@@ -105,16 +109,11 @@ def radial_profile(power):
     x = fft.fftshift(fft.fftfreq(width))
     step = 1 / min(height, width)
     rings = np.round(np.hypot(y, x) / step).astype(int)
-    n_rings = min(height, width) // 2 + 1
-    inside = rings < n_rings
-    values = power[inside].reshape(inside.sum(), -1)
-    sums = np.zeros((n_rings, values.shape[1]))
-    np.add.at(sums, rings[inside], values)
-    means = sums / np.bincount(rings[inside], minlength=n_rings)[:, None]
-    return Bunch(
-        frequency=step * np.arange(n_rings),
-        power=means.reshape(n_rings, *power.shape[2:]),
-    )
+    numbers = np.arange(min(height, width) // 2 + 1)
+    channels = power.reshape(height, width, -1).transpose(2, 0, 1)
+    means = np.transpose([ndimage.mean(c, rings, numbers) for c in channels])
+    shape = (len(numbers), *power.shape[2:])
+    return Bunch(frequency=step * numbers, power=means.reshape(shape))
 
 
 def welch_spectrum(images, *, block_size=32, hop=None):
@@ -157,24 +156,67 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     >>> power.shape, int(power[0, 0].argmax())
     ((1, 16, 9), 4)
     """
-    height, width = images.shape[1:3]
-    rows, columns = (_block_starts(n, block_size, hop) for n in (height, width))
-    sides = tuple(min(block_size or n, n) for n in (height, width))
+    planes = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 0)
+    n_channels, n_samples, height, width = planes.shape
+    sides = _block_sides((height, width), block_size)
+    starts = [_block_starts(n, block_size, hop) for n in (height, width)]
+    power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
+    _add_block_powers(planes.reshape(-1, height, width), *starts, sides, power)
+    power /= np.float32(len(starts[0]) * len(starts[1]))
+    power = power.reshape(n_channels, n_samples, *power.shape[1:])
+    return np.moveaxis(power, 0, -1).reshape(
+        n_samples, *power.shape[2:], *images.shape[3:]
+    )
+
+
+def _add_block_powers(planes, rows, columns, sides, power):
+    """Add the power spectra of windowed blocks of planes to those of earlier ones.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width)
+        In grey levels.
+    rows, columns : sequence of int
+        Where the blocks start, rising.
+    sides : tuple of int
+        (height, width) of a block.
+    power : ndarray of shape (m, sides[0], sides[1] // 2 + 1), float32
+        Changed in place: sums over the blocks.
+    """
     window = np.outer(*(_hann(n) for n in sides))
-    window *= np.sqrt(window.size / np.square(window).sum())
-    window = window.astype(np.float32).reshape(*sides, *[1] * (images.ndim - 3))
-    total = 0
-    for top in rows:
-        for left in columns:
-            block = images[:, top : top + sides[0], left : left + sides[1]]
-            transformed = fft.rfft2(block * window, axes=(1, 2))
-            total += transformed.real**2 + transformed.imag**2
-    return total / np.float32(len(rows) * len(columns) * window.size)
+    window = (window / np.sqrt(np.square(window).sum())).astype(np.float32)
+    step = max(1, BLOCK_VALUES // (window.size * max(1, len(columns))))
+    buffer = np.empty((step, len(columns), *sides), dtype=np.float32)
+    for first in range(0, len(planes), step):
+        group = sliding_window_view(planes[first : first + step], sides, axis=(1, 2))
+        blocks, sums = buffer[: len(group)], np.float32(0)
+        for top in rows:
+            for places, starts in _find_runs(columns):
+                np.multiply(group[:, top, starts], window, out=blocks[:, places])
+            parts = fft.rfft2(blocks).view(np.float32)
+            sums = sums + np.square(parts, out=parts).sum(axis=1)
+        sums = sums.reshape(len(group), *power.shape[1:], 2).sum(axis=-1)
+        power[first : first + step] += sums
+
+
+def _find_runs(starts):
+    """Yield evenly spaced starts as slices: of their places, and of themselves."""
+    n = len(starts)
+    hop = starts[1] - starts[0] if n > 1 else 1
+    if n > 2 and starts[-1] - starts[-2] != hop:
+        n -= 1  # the last block ends at the border
+        yield slice(n, n + 1), slice(starts[n], starts[n] + 1)
+    yield slice(0, n), slice(starts[0], starts[n - 1] + 1, hop)
 
 
 def _hann(n):
     """Return Hann's window, or ones for a side too short for it."""
     return windows.hann(n, sym=False) if n > 2 else np.ones(n)
+
+
+def _block_sides(size, block_size):
+    """Return the sides of a block in images of a size."""
+    return tuple(min(block_size or n, n) for n in size)
 
 
 def _block_starts(length, block_size, hop):

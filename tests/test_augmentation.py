@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
@@ -8,13 +8,23 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skfingerprint import (
+    AttributionFeatures,
     AugmentedClassifier,
+    AugmentedPipeline,
+    CopyDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
     SpectrumTransformer,
 )
-from skfingerprint.augmentation import _split_stateless
-from skfingerprint.perturbation import GaussianBlur, JPEGCompression, Shift
+from skfingerprint._blocks import iterate_blocks
+from skfingerprint.augmentation import _draw_kinds, _split_stateless
+from skfingerprint.perturbation import (
+    Crop,
+    GaussianBlur,
+    JPEGCompression,
+    Resize,
+    Shift,
+)
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -50,7 +60,7 @@ def test_stateless_steps_run_on_one_copy_at_a_time(planted, monkeypatch):
     monkeypatch.setattr(ResidualExtractor, "transform", spy)
     pipeline = make_pipeline(ResidualExtractor(), SpectrumTransformer(), Recorder())
     model = AugmentedClassifier(pipeline, [Shift(1, 0), Shift(2, 0)]).fit(X, y)
-    assert sizes == [12, 12, 12]
+    assert sizes == [1, 12, 12, 12]
     expected = pipeline[:-1].fit_transform(
         np.concatenate([X, Shift(1, 0).transform(X)])
     )
@@ -129,3 +139,100 @@ def test_methods_are_those_of_the_classifier(planted):
     assert dummy.predict_proba(X).shape == (120, 3)
     with pytest.raises(AttributeError, match="decision_function"):
         dummy.decision_function(X)
+
+
+class TakesCopies(Recorder):
+    """Keeps what it is fitted on, block by block, and which copies these are."""
+
+    def fit(self, X, y, copies=None, groups=None, sample_weight=None):
+        self.blocks_ = [block for block, _ in iterate_blocks(X)]
+        self.copies_, self.groups_ = copies, groups
+        return super().fit(np.concatenate(self.blocks_), y)
+
+
+def test_rows_are_streamed_to_what_takes_copies(planted, monkeypatch):
+    X, y = planted[0][:30], planted[1][:30]
+    monkeypatch.setattr("skfingerprint.augmentation.IMAGE_VALUES", 7 * X[0].size)
+    pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
+    model = AugmentedClassifier(pipeline, [Shift(1, 0), GaussianBlur(1)], n_jobs=2)
+    seen = model.fit(X, y).estimator_[-1]
+    assert [len(block) for block in seen.blocks_] == [21, 21, 21, 21, 6]
+    np.testing.assert_array_equal(seen.copies_, np.tile([0, 1, 2], 30))
+    np.testing.assert_array_equal(seen.groups_, np.repeat(np.arange(30), 3))
+    blurred = SpectrumTransformer().transform(GaussianBlur(1).transform(X))
+    np.testing.assert_allclose(seen.X_[2::3], blurred, rtol=1e-5)
+    scenes = np.arange(30) // 6
+    seen = model.fit(X, y, groups=scenes).estimator_[-1]
+    np.testing.assert_array_equal(seen.groups_, np.repeat(scenes, 3))
+
+
+def test_each_lazy_image_is_read_once(planted):
+    da = pytest.importorskip("dask.array")
+    X, y = planted[0][:30], planted[1][:30]
+    read = []
+
+    def note(block):
+        read.append(len(block))
+        return block
+
+    lazy = da.from_array(X, chunks=(8, -1, -1)).map_blocks(
+        note, meta=np.empty((0, 0, 0), np.uint8)
+    )
+    pipeline = make_pipeline(AttributionFeatures(), CopyDiscriminant())
+    model = AugmentedClassifier(pipeline, [Shift(1, 0), GaussianBlur(1)])
+    found = model.fit(lazy, y).predict(X)
+    assert sum(read) == 30
+    np.testing.assert_array_equal(found, model.fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize(("max_copies", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)])
+def test_a_few_copies_are_drawn_for_each_image(planted, max_copies, n):
+    X, y = planted[0][:60], planted[1][:60]
+    changes = [Shift(1, 0), Shift(0, 1), GaussianBlur(1)]
+    pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
+    model = AugmentedClassifier(pipeline, changes, max_copies=max_copies).fit(X, y)
+    copies = model.estimator_[-1].copies_.reshape(60, n)
+    assert (copies[:, 0] == 0).all()
+    assert (np.diff(copies, axis=1) > 0).all()
+    counts = np.bincount(copies[:, 1:].ravel(), minlength=4)[1:]
+    assert counts.min() > 0.5 * counts.mean()
+
+
+def test_copies_get_fewer_with_many_images():
+    for n_images, n in ((10, 24), (4096, 24), (8192, 12), (50_000, 3), (10**6, 3)):
+        assert _draw_kinds(n_images, 23, "auto").shape == (n_images, n)
+    with pytest.raises(ValueError, match="max_copies must be an int >= 1, got 0"):
+        _draw_kinds(10, 3, 0)
+
+
+def test_crops_and_sizes_among_the_copies(planted):
+    X, y = planted[0][:36], planted[1][:36]
+    changes = (c for c in (Crop(2, 4), Resize(1.5, restore=False), None))
+    pipeline = make_pipeline(AttributionFeatures(block_size=16), CopyDiscriminant())
+    model = AugmentedClassifier(pipeline, changes)
+    assert repr(clone(model)) == repr(model)
+    assert model.fit(X, y).predict(X).shape == (36,)
+    assert model.fit(X, y).predict(X[:, :20, :24]).shape == (36,)
+    with pytest.raises(ValueError, match="copies differ in shape"):
+        AugmentedClassifier(FingerprintClassifier(), [Crop(2, 4)]).fit(X, y)
+    for nothing in (None, [], [None]):
+        bare = AugmentedClassifier(FingerprintClassifier(), nothing).fit(X, y)
+        expected = FingerprintClassifier().fit(X, y).decision_function(X)
+        np.testing.assert_array_equal(bare.decision_function(X), expected)
+
+
+def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
+    X, y = planted[0][:60], planted[1][:60]
+    scenes = np.arange(60) // 6
+    steps = [("features", AttributionFeatures()), ("classifier", CopyDiscriminant())]
+    changes = [GaussianBlur(0.5), GaussianBlur(1)]
+    pipeline = AugmentedPipeline(steps, perturbations=changes)
+    inner = make_pipeline(AttributionFeatures(), CopyDiscriminant())
+    expected = AugmentedClassifier(inner, changes).fit(X, y, groups=scenes)
+    for metadata in ({"groups": scenes}, {"classifier__groups": scenes}):
+        found = clone(pipeline).fit(X, y, **metadata)
+        np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+    assert len(found[:-1].get_feature_names_out()) == found[:-1].transform(X).shape[1]
+    grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_copies": [1, 2]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    assert search.best_estimator_["classifier"].shrinkage_ in (0.1, 0.5)

@@ -1,18 +1,14 @@
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GroupKFold
 
 from skfingerprint import (
     FingerprintClassifier,
     FingerprintDetector,
-    RejectingClassifier,
     ResidualExtractor,
 )
 from skfingerprint.correlation import correlation_matrix
 from skfingerprint.datasets import make_fingerprint_images
-from skfingerprint.detection import _find_threshold
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +56,6 @@ def test_lower_rates_have_higher_thresholds(sources):
     assert offsets[2] == pytest.approx(offsets[1], rel=0.01)
 
 
-def test_threshold_of_an_exponential_tail():
-    null = np.random.default_rng(0).exponential(size=200_000) / 100
-    for rate in (0.3, 0.1, 1e-3, 1e-5):
-        expected = -np.log(rate) / 100
-        assert _find_threshold(null, rate) == pytest.approx(expected, rel=0.05)
-    assert _find_threshold(np.full(10, 0.5), 1e-3) == 0.5
-    assert _find_threshold(np.array([0.9, 1.0] * 10), 1e-300) == 1
-
-
 def test_null_scores_are_cross_fitted_and_leave_the_own_source_out():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 8, 8)).astype(np.float32)
@@ -104,50 +91,13 @@ def test_refusals(sources):
             ValueError, match=r"false_alarm_rate must lie in \(0, 0.5\]"
         ):
             FingerprintDetector(false_alarm_rate=rate).fit(X, y)
-    with pytest.raises(ValueError, match="1 of class 8"):
-        FingerprintDetector().fit(X, np.where(np.arange(len(y)) == 0, 8, y))
+    single = np.where(np.arange(len(y)) == 0, 8, y)
+    with pytest.raises(ValueError, match=r"at least 2 groups.*1 of class 8"):
+        FingerprintDetector().fit(X, single, groups=np.arange(len(y)) // 2)
+    with pytest.raises(ValueError, match=r"at least 2 residuals.*1 of class 8"):
+        FingerprintDetector(subtract_common=True).fit(X, single)
+    assert len(FingerprintDetector().fit(X, single).classes_) == 9
     with pytest.raises(ValueError, match="leaves no residual of some source"):
         FingerprintDetector(cv=GroupKFold(2)).fit(X, y, groups=y % 2)
     with pytest.raises(ValueError, match="at least 2 residuals"):
         FingerprintDetector().fit(X[:1])
-
-
-def test_rejection_is_an_answer_for_metrics_and_search(sources):
-    X, y, unseen, labels = sources
-    names = np.array([f"network {k}" for k in range(12)], dtype=object)
-    truth = np.where(labels < 8, names[labels], "unknown")
-    model = RejectingClassifier(
-        FingerprintClassifier(), FingerprintDetector(false_alarm_rate=0.01)
-    ).fit(X, names[y])
-    answers = model.predict(unseen)
-    assert accuracy_score(truth, answers) > 0.85
-    assert set(answers[labels >= 8]) >= {"unknown"}
-    known = answers != "unknown"
-    np.testing.assert_array_equal(
-        answers[known], FingerprintClassifier().fit(X, names[y]).predict(unseen)[known]
-    )
-    assert model.classes_.tolist() == names[:8].tolist()
-    grid = {"detector__false_alarm_rate": [1e-4, 0.1]}
-    search = GridSearchCV(model, grid, scoring=make_scorer(accuracy_score), cv=2)
-    assert search.fit(X, names[y]).best_score_ > 0.8
-
-
-def test_short_names_are_not_cut(sources):
-    X, y, unseen, _ = sources
-    model = RejectingClassifier(FingerprintClassifier(), FingerprintDetector())
-    answers = model.fit(X, np.array(list("abcdefgh"))[y]).predict(unseen)
-    assert "unknown" in answers
-    with pytest.raises(ValueError, match="y holds unknown_label='a'"):
-        model.set_params(unknown_label="a").fit(X, np.array(list("abcdefgh"))[y])
-
-
-def test_parts_may_be_pipelines_of_images():
-    images, y = make_fingerprint_images(200, 5, strength=5, random_state=0)
-    known = y < 4
-    model = RejectingClassifier(
-        make_pipeline(ResidualExtractor(), FingerprintClassifier()),
-        make_pipeline(ResidualExtractor(), FingerprintDetector(false_alarm_rate=0.05)),
-        unknown_label=-1,
-    ).fit(images[:100][known[:100]], y[:100][known[:100]])
-    truth = np.where(known, y, -1)[100:]
-    assert model.score(images[100:], truth) > 0.9

@@ -11,6 +11,7 @@ import skfingerprint
 
 DOCS = Path(__file__).parents[1] / "docs"
 MODULES = [
+    "calibration",
     "correlation",
     "datasets",
     "denoising",
@@ -19,9 +20,21 @@ MODULES = [
     "perturbation",
     "plotting",
     "spectrum",
+    "thresholds",
 ]
 # Their public names are imported from the package itself.
-INNER = {"augmentation", "detection", "features", "fingerprint", "pipeline", "residual"}
+INNER = {
+    "augmentation",
+    "cleaning",
+    "detection",
+    "discriminant",
+    "features",
+    "fingerprint",
+    "pipeline",
+    "rejection",
+    "residual",
+    "unflatten",
+}
 
 
 def read_reference():

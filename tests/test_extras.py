@@ -145,8 +145,7 @@ def test_all_extras_are_known():
     assert asked_for - TOOLS == set(conftest.EXTRAS.values())
 
 
-def test_modules_import_without_extras():
-    """All but those that numba compiles, which are imported where numba is."""
+def test_every_module_but_the_compiled_imports_without_extras():
     package = ROOT / "skfingerprint"
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -44,13 +44,31 @@ def test_what_is_loaded_answers_as_what_was_saved(fitted, planted, tmp_path):
 def test_a_bare_classifier_on_rows(planted, tmp_path):
     images, y = planted
     rows = images.reshape(len(images), -1).astype(np.float32)
-    classifier = FingerprintClassifier(image_shape=(32, 48)).fit(rows, y)
+    classifier = FingerprintClassifier().fit(rows, y)
     save_fingerprints(tmp_path / "f.npz", classifier)
     loaded = load_fingerprints(tmp_path / "f.npz")
     np.testing.assert_array_equal(loaded.predict(rows), classifier.predict(rows))
-    assert loaded.image_shape == (32, 48)
+    assert loaded.image_shape_ == (1536,)
     with pytest.raises(ValueError, match="features"):
         loaded.predict(rows[:, :-1])
+
+
+def test_files_of_version_1_are_read_without_image_shape(fitted, planted, tmp_path):
+    path = tmp_path / "old.npz"
+    save_fingerprints(path, fitted)
+    with np.load(path) as file:
+        notes = json.loads(file["notes"].item())
+    assert notes["format_version"] == 2
+    for step in ("classifier", "extractor"):
+        assert "image_shape" not in notes[step]
+        notes[step]["image_shape"] = [32, 48]
+    tampered(path, **notes | {"format_version": 1, "package_version": "0.1.0"})
+    loaded = load_fingerprints(path)
+    assert loaded[1].get_params() == fitted[1].get_params()
+    images = planted[0][60:]
+    np.testing.assert_array_equal(
+        loaded.decision_function(images), fitted.decision_function(images)
+    )
 
 
 def test_two_laboratories_merge(planted, tmp_path):
@@ -129,7 +147,7 @@ def test_foreign_files_are_refused(tmp_path, write):
 def test_newer_files_name_the_remedy(fitted, tmp_path):
     path = tmp_path / "f.npz"
     save_fingerprints(path, fitted)
-    tampered(path, format_version=2, package_version="9.0")
+    tampered(path, format_version=3, package_version="9.0")
     with pytest.raises(ValueError, match=r"install skfingerprint >= 9\.0"):
         load_fingerprints(path)
 
@@ -149,6 +167,8 @@ def test_contradictory_files_are_refused(fitted, tmp_path):
 def test_missing_files_are_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_fingerprints(tmp_path / "f.npz")
+    with pytest.raises(OSError, match="directory"):
+        load_fingerprints(tmp_path)
 
 
 def test_what_a_file_cant_hold_is_refused_and_nothing_written(planted, tmp_path):

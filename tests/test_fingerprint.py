@@ -14,6 +14,7 @@ from skfingerprint import (
     FingerprintTransformer,
     ResidualExtractor,
     SpectrumTransformer,
+    Unflatten,
 )
 from skfingerprint.correlation import (
     correlation_surfaces,
@@ -291,9 +292,9 @@ def test_a_search_finds_cropped_images(planted):
     assert shifts.shape == (60, 3, 2)
     own = shifts[np.arange(60), y[60:]]
     assert np.mean((own == (3, -4)).all(axis=1)) > 0.7  # of 81 shifts
-    rows = FingerprintClassifier(max_shift=4, image_shape=(32, 48))
+    rows = make_pipeline(Unflatten((32, 48)), clone(search))
     rows.fit(X[:60].reshape(60, -1), y[:60])
-    np.testing.assert_array_equal(rows.find_shifts(moved.reshape(60, -1)), shifts)
+    np.testing.assert_array_equal(rows[-1].find_shifts(moved), shifts)
 
 
 def test_pce_of_the_classifier_is_that_of_the_surfaces(planted):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -12,21 +13,19 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    ChannelDecorrelator,
-    CooccurrenceTransformer,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
-    LinearPatternRemover,
     ResidualExtractor,
-    SpectrumFlattener,
     SpectrumTransformer,
+    Unflatten,
     make_attribution_pipeline,
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
-from skfingerprint.perturbation import Crop, GaussianNoise, JPEGCompression
+from tests.estimators import ESTIMATORS, STATELESS
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 IMAGES, Y = make_fingerprint_images(
     60, 3, image_shape=(32, 40, 3), strength=4, random_state=0
@@ -46,25 +45,12 @@ def split(images, chunks):
 
 
 @CHUNKS
-@pytest.mark.parametrize(
-    "transformer",
-    [
-        ResidualExtractor(),
-        ResidualExtractor("median"),
-        ChannelDecorrelator(),
-        LinearPatternRemover(),
-        SpectrumFlattener(),
-        SpectrumTransformer(),
-        CooccurrenceTransformer(length=3),
-        JPEGCompression(75),
-        GaussianNoise(),
-        Crop(4, 4),
-    ],
-    ids=lambda t: type(t).__name__,
-)
+@pytest.mark.parametrize("transformer", STATELESS, ids=repr)
 def test_transformers_stay_lazy_and_equal(transformer, chunks):
     images = IMAGES
-    if not isinstance(transformer, (ResidualExtractor, JPEGCompression, Crop)):
+    if isinstance(transformer, Unflatten):
+        transformer = Unflatten(IMAGES.shape[1:])
+    elif not hasattr(transformer, "_perturb"):
         images = IMAGES.astype(np.float32)
     expected = clone(transformer).fit_transform(images)
     lazy = clone(transformer).fit(split(images, chunks))
@@ -72,9 +58,68 @@ def test_transformers_stay_lazy_and_equal(transformer, chunks):
     assert isinstance(found, da.Array)
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
-    assert lazy.n_features_in_ == 32 * 40 * 3
-    assert lazy.image_shape_ == (32, 40, 3)
+    assert lazy.n_channels_ == 3
     np.testing.assert_allclose(found.compute(), expected, rtol=1e-5, atol=1e-4)
+
+
+@CHUNKS
+@pytest.mark.parametrize(
+    "estimator", [e for e in ESTIMATORS if e not in STATELESS], ids=repr
+)
+def test_what_learns_equals_the_one_in_memory(estimator, chunks):
+    residuals = ResidualExtractor().transform(IMAGES)
+    lazy = ResidualExtractor().transform(split(IMAGES, chunks))
+    weights = np.random.default_rng(0).uniform(size=len(Y))
+    expected = clone(estimator).fit(residuals, Y, sample_weight=weights)
+    found = clone(estimator).fit(lazy, Y, sample_weight=weights)
+    assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
+    for method in ("decision_function", "predict", "transform"):
+        if hasattr(estimator, method):
+            answers = getattr(found, method)(lazy)
+            assert isinstance(answers, np.ndarray)
+            np.testing.assert_allclose(
+                answers, getattr(expected, method)(residuals), rtol=1e-3, atol=1e-4
+            )
+
+
+class Counted:
+    """A denoiser that counts the images that it sees, and the threads it runs in."""
+
+    def __init__(self):
+        self.n_images = 0
+        self.threads = set()
+        self.lock = threading.Lock()
+
+    def __call__(self, images):
+        if images.any():  # not the probe for the shape
+            with self.lock:
+                self.n_images += len(images)
+                self.threads.add(threading.get_ident())
+            time.sleep(0.01)
+        return np.zeros_like(images)
+
+
+@pytest.mark.parametrize(
+    ("fit", "passes"),
+    [
+        (lambda X: FingerprintClassifier().fit(X, Y), 1),
+        (lambda X: FingerprintTransformer().fit(X, Y), 1),
+        (lambda X: FingerprintTransformer().fit_transform(X, Y), 2),
+        (lambda X: FingerprintDetector().fit(X, Y), 2),
+        (lambda X: FingerprintDetector().fit(X, Y, groups=np.arange(60) // 6), 2),
+        (lambda X: FingerprintDetector(subtract_common=True).fit(X, Y), 2),
+        (lambda X: FingerprintDetector().fit(X), 2),
+    ],
+)
+def test_passes_over_lazy_blocks(fit, passes):
+    denoiser = Counted()
+    blocks = ResidualExtractor(denoiser).transform(split(IMAGES, 5))
+    assert blocks.numblocks[0] == 12
+    with dask.config.set(scheduler="threads", num_workers=4):
+        fit(blocks)
+    assert denoiser.n_images == passes * len(IMAGES)
+    assert threading.get_ident() not in denoiser.threads
+    assert len(denoiser.threads) > 1
 
 
 def test_nothing_is_computed_before_it_is_needed():
@@ -166,8 +211,8 @@ def test_model_selection_on_lazy_images():
 
 def test_recommended_pipeline_on_lazy_images():
     X = split(IMAGES, 16)
-    expected = make_attribution_pipeline().fit(IMAGES, Y)
-    found = make_attribution_pipeline().fit(X, Y)
+    expected = make_attribution_pipeline(perturbations=()).fit(IMAGES, Y)
+    found = make_attribution_pipeline(perturbations=()).fit(X, Y)
     np.testing.assert_allclose(
         found.predict_proba(X), expected.predict_proba(IMAGES), atol=1e-3
     )
@@ -175,12 +220,13 @@ def test_recommended_pipeline_on_lazy_images():
 
 def test_rows_fold_lazily():
     rows = da.from_array(IMAGES.reshape(60, -1), chunks=(13, 500))
-    extractor = ResidualExtractor(image_shape=(32, 40, 3))
-    found = extractor.fit_transform(rows)
-    expected = ResidualExtractor().fit_transform(IMAGES).reshape(60, -1)
+    pipeline = make_pipeline(Unflatten((32, 40, 3)), ResidualExtractor())
+    found = pipeline.fit_transform(rows)
+    assert isinstance(found, da.Array)
+    expected = ResidualExtractor().fit_transform(IMAGES)
     np.testing.assert_allclose(found.compute(), expected, atol=1e-5)
-    classifier = FingerprintClassifier().fit(found, Y)
-    assert classifier.image_shape_ == (32 * 40 * 3,)
+    with pytest.raises(ValueError, match=r"rows of 3840 numbers.*Unflatten"):
+        ResidualExtractor().fit(rows)
 
 
 def test_bad_lazy_input_ends_well():
@@ -194,7 +240,9 @@ def test_bad_lazy_input_ends_well():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         FingerprintClassifier().fit(X, Y[:-1])
     with pytest.raises(ValueError, match=r"shape \(16, 40, 3\)"):
-        ResidualExtractor().fit(X).transform(X[:, :16])
+        FingerprintClassifier().fit(X, Y).predict(X[:, :16])
+    with pytest.raises(ValueError, match="too large for float32"):
+        SpectrumTransformer().transform(1e20 * X).compute()
     holed = IMAGES.astype(np.float32)
     holed[40, 3, 3] = np.nan
     lazy = split(holed, 16)
@@ -252,8 +300,6 @@ def test_a_killed_worker_changes_nothing(client, tmp_path):
                 return
             time.sleep(0.02)
 
-    import threading
-
     killer = threading.Thread(target=kill_one)
     killer.start()
     found = FingerprintClassifier().fit(ResidualExtractor().transform(X), Y)
@@ -282,7 +328,6 @@ def test_a_cluster_gives_the_same(client):
 
 
 def test_progress_is_dasks_and_silent_unless_asked_for(capsys):
-    import dask
     from dask.diagnostics import ProgressBar
 
     lazy = ResidualExtractor().transform(split(IMAGES, 20))

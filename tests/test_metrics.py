@@ -1,6 +1,11 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
+from sklearn.metrics import make_scorer, roc_curve
+from sklearn.model_selection import (
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
@@ -22,12 +27,12 @@ def scores():
     images, y = make_fingerprint_images(90, 3, strength=2, random_state=0)
     residuals = ResidualExtractor().transform(images)
     model = FingerprintClassifier().fit(residuals[:45], y[:45])
-    return model.decision_function(residuals[45:]), y[45:], model.classes_
+    return y[45:], model.decision_function(residuals[45:]), model.classes_
 
 
 def test_average_correlations_are_rows_of_residuals(scores):
-    correlations, y, classes = scores
-    means = average_correlation_matrix(correlations, y, classes)
+    y, correlations, classes = scores
+    means = average_correlation_matrix(y, correlations, classes)
     for a in range(3):
         for b in range(3):
             expected = np.mean([correlations[i, b] for i in np.flatnonzero(y == a)])
@@ -36,13 +41,13 @@ def test_average_correlations_are_rows_of_residuals(scores):
 
 
 def test_same_and_cross_samples(scores):
-    correlations, y, classes = scores
-    samples = same_and_cross_correlations(correlations, y, classes)
+    y, correlations, classes = scores
+    samples = same_and_cross_correlations(y, correlations, classes)
     assert len(samples.same) == len(y)
     assert len(samples.cross) == 2 * len(y)
     wins = samples.same[:, None] > samples.cross
     np.testing.assert_allclose(samples.auc, wins.mean())
-    one = same_and_cross_correlations(correlations, y, classes, source=1)
+    one = same_and_cross_correlations(y, correlations, classes, source=1)
     np.testing.assert_array_equal(one.same, correlations[y == 1, 1])
     np.testing.assert_array_equal(one.cross, correlations[y == 1][:, [0, 2]].ravel())
 
@@ -50,14 +55,27 @@ def test_same_and_cross_samples(scores):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c, y, k: (c[:, :2], y, k), r"= \(45, 3\), got \(45, 2\)"),
-        (lambda c, y, k: (c, y + 1, k), r"y holds \[3\], which are not in classes"),
-        (lambda c, y, k: (c[y < 2], y[y < 2], k), r"y has no residual of \[2\]"),
+        (lambda y, c, k: (y, c[:, :2], k), r"= \(45, 3\), got \(45, 2\)"),
+        (
+            lambda y, c, k: (y + 1, c, k),
+            r"y_true holds \[3\], which are not in classes",
+        ),
+        (lambda y, c, k: (y[y < 2], c[y < 2], k), r"y_true has no residual of \[2\]"),
     ],
 )
 def test_shapes_and_labels_are_checked(scores, change, message):
     with pytest.raises(ValueError, match=message):
         average_correlation_matrix(*change(*scores))
+
+
+@pytest.mark.parametrize(
+    "metric", [average_correlation_matrix, same_and_cross_correlations]
+)
+def test_scores_before_labels_are_refused(scores, metric):
+    y, correlations, classes = scores
+    order = r"got \(45, 3\): the order of arguments is \(y_true, scores, classes\)"
+    with pytest.raises(ValueError, match=order):
+        metric(correlations, y, classes)
 
 
 def test_unknown_source_is_refused(scores):
@@ -124,21 +142,42 @@ def test_error_rates_of_two_normal_distributions():
     scores = rng.normal(2 * y)
     # Two standard deviations apart: Phi(-1) at the middle, Phi(2 - 1.2816) at 10 %.
     np.testing.assert_allclose(equal_error_rate(y, scores), 0.1587, atol=0.003)
-    np.testing.assert_allclose(
-        true_positive_rate_at(0.1, y, scores), 0.7638, atol=0.005
-    )
+    found = true_positive_rate_at(y, scores, false_positive_rate=0.1)
+    np.testing.assert_allclose(found, 0.7638, atol=0.005)
 
 
 def test_extreme_rates():
     y, scores = [0, 0, 1, 1], [1, 2, 3, 4]
     assert equal_error_rate(y, scores) == 0
     assert equal_error_rate(y, scores[::-1]) == 1
-    assert true_positive_rate_at(0, y, scores) == 1
-    assert true_positive_rate_at(1, y, scores[::-1]) == 1
-    assert true_positive_rate_at(0.4, y, scores[::-1]) == 0
+    assert true_positive_rate_at(y, scores, false_positive_rate=0) == 1
+    assert true_positive_rate_at(y, scores[::-1], false_positive_rate=1) == 1
+    assert true_positive_rate_at(y, scores[::-1], false_positive_rate=0.4) == 0
     for rate in (-0.1, 1.1):
         with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
-            true_positive_rate_at(rate, y, scores)
+            true_positive_rate_at(y, scores, false_positive_rate=rate)
+
+
+def test_the_rate_is_a_scorer_of_one_source_against_the_rest():
+    images, y = make_fingerprint_images(120, 3, strength=2, random_state=0)
+    is_first = y == 0
+    pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    scorer = make_scorer(
+        true_positive_rate_at,
+        response_method="decision_function",
+        false_positive_rate=0.05,
+    )
+    folds = StratifiedKFold(3)
+    values = cross_val_score(pipeline, images, is_first, scoring=scorer, cv=folds)
+    scores = cross_val_predict(
+        pipeline, images, is_first, cv=folds, method="decision_function"
+    )
+    expected = [
+        true_positive_rate_at(is_first[test], scores[test], false_positive_rate=0.05)
+        for _, test in folds.split(images, is_first)
+    ]
+    assert values.tolist() == expected
+    assert 0.3 < values.min() < values.max() < 1
 
 
 def test_the_equal_error_rate_lies_on_the_curve():

@@ -3,16 +3,23 @@ import io
 
 import numpy as np
 import pytest
+from scipy import stats
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
+    COMMON_PERTURBATIONS,
     Crop,
     GaussianBlur,
     GaussianNoise,
     JPEGCompression,
+    RandomPerturbation,
     Resize,
     Shift,
+    WebPCompression,
+    _seed_by_image,
 )
 
 ALL = [
@@ -22,6 +29,8 @@ ALL = [
     GaussianNoise(5),
     Crop(3, 5, height=40, width=32),
     Shift(3, -2),
+    WebPCompression(60),
+    RandomPerturbation(JPEGCompression(), {"quality": range(50, 90)}),
 ]
 EACH = pytest.mark.parametrize("perturbation", ALL, ids=repr)
 
@@ -166,3 +175,74 @@ def test_without_pillow_the_remedy_is_named(monkeypatch, images):
     for perturbation in (JPEGCompression(), Resize()):
         with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[images\]'"):
             perturbation.fit_transform(images)
+
+
+@pytest.mark.parametrize("shape", [(40, 48, 3), (40, 48), (40, 48, 1)])
+def test_webp_loses_more_at_lower_quality(shape):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (4, *shape)).astype(np.uint8)
+    losses = []
+    for quality in (95, 60, 10):
+        found = WebPCompression(quality).fit_transform(X)
+        assert found.shape == X.shape
+        losses.append(np.square(found.astype(float) - X).mean())
+    assert losses == sorted(losses)
+    with pytest.raises(ValueError, match=r"quality must be an int in 0\.\.100"):
+        WebPCompression(101).fit(X)
+
+
+def test_random_strengths_are_those_of_the_image_and_vary():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (40, 24, 24, 3)).astype(np.uint8)
+    random = RandomPerturbation(GaussianBlur(), {"std": [0.5, 2.0]})
+    found = random.fit_transform(X)
+    order = rng.permutation(40)
+    np.testing.assert_array_equal(random.fit_transform(X[order]), found[order])
+    weak, strong = (GaussianBlur(std).fit_transform(X) for std in (0.5, 2.0))
+    is_weak = (found == weak).all(axis=(1, 2, 3))
+    is_strong = (found == strong).all(axis=(1, 2, 3))
+    assert (is_weak ^ is_strong).all()
+    assert 10 < is_weak.sum() < 30
+    other = RandomPerturbation(GaussianBlur(), {"std": [0.5, 2.0]}, random_state=1)
+    assert (other.fit_transform(X) != found).any()
+
+
+def test_random_chains_and_distributions():
+    X = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.uint8)
+    chain = make_pipeline(Resize(), JPEGCompression(), FunctionTransformer(np.flip))
+    random = RandomPerturbation(
+        chain,
+        {"resize__scale": stats.uniform(0.5, 0.4), "jpegcompression__quality": [70]},
+    )
+    found = random.fit_transform(X)
+    assert found.shape == X.shape
+    scales = [
+        stats.uniform(0.5, 0.4).rvs(random_state=_seed_by_image(0, image))
+        for image in X
+    ]
+    assert len(set(scales)) == 9
+    expected = make_pipeline(Resize(scales[3]), JPEGCompression(70)).fit_transform(X)
+    np.testing.assert_array_equal(found[3], np.flip(expected[3]))
+
+
+@pytest.mark.parametrize(
+    ("distributions", "message"),
+    [
+        ({}, "distributions must hold a sequence"),
+        ({"std": []}, "distributions must hold a sequence"),
+        ({"strength": [1]}, "Invalid parameter 'strength'"),
+        ({"std": [-1]}, "std must be > 0"),
+    ],
+)
+def test_random_parameters_are_checked(distributions, message):
+    X = np.zeros((2, 16, 16), np.uint8)
+    with pytest.raises(ValueError, match=message):
+        RandomPerturbation(GaussianBlur(), distributions).fit_transform(X)
+
+
+def test_common_perturbations_keep_the_size_and_differ():
+    X = np.random.default_rng(0).integers(0, 256, (3, 40, 36, 3)).astype(np.uint8)
+    found = [change.fit_transform(X) for change in COMMON_PERTURBATIONS]
+    assert {part.shape for part in found} == {X.shape}
+    assert len({part.tobytes() for part in found}) == len(COMMON_PERTURBATIONS)
+    assert all(repr(clone(c)) == repr(c) for c in COMMON_PERTURBATIONS)

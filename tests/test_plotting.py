@@ -9,11 +9,23 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Bunch
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor, plotting
-from skfingerprint.metrics import average_correlation_matrix, robustness_curve
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    ResidualExtractor,
+    plotting,
+)
+from skfingerprint.metrics import (
+    average_correlation_matrix,
+    fit_energy_curve,
+    robustness_curve,
+)
 from skfingerprint.perturbation import GaussianBlur
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
@@ -69,6 +81,12 @@ def test_growing_fingerprints(residuals):
         plotting.FingerprintDisplay.from_residuals(X, y, n_images=(2, 100))
 
 
+def test_an_incomplete_row_of_pictures_has_no_empty_axes():
+    rng = np.random.default_rng(0)
+    display = plotting.FingerprintDisplay(rng.normal(size=(3, 8, 8)), "abc")
+    assert len(display.plot(n_columns=2).figure_.axes) == 3
+
+
 def test_a_zero_fingerprint_is_grey():
     display = plotting.FingerprintDisplay(np.zeros((1, 8, 8)), ["none"]).plot()
     assert (display.image_[0].get_array() == 0.5).all()
@@ -120,6 +138,17 @@ def test_energy_curves(residuals):
     np.testing.assert_array_equal(single.curves[0].energy, display.curves[0].energy)
 
 
+def test_many_energy_curves_are_told_apart():
+    curve = Bunch(n_images=np.array([2, 4]), energy=np.array([3.0, 2.0]))
+    fit = fit_energy_curve(curve.n_images, curve.energy)
+    display = plotting.EnergyCurveDisplay([curve] * 20, [fit] * 20, range(20)).plot()
+    looks = {(line.get_color(), line.get_marker()) for line in display.line_}
+    assert len(looks) == 20
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.x0 > display.ax_.get_window_extent().x1  # covers no curve
+
+
 def test_histograms_hold_all_correlations(fitted, planted):
     images, y = planted
     names = np.array(["a", "b", "c"])[y[60:]]
@@ -148,8 +177,46 @@ def test_two_classes_show_both_correlations(residuals):
         classifier, X[two], y[two]
     )
     assert display.correlations.shape == (2, 2)
+    means = average_correlation_matrix(y[two], classifier.correlate(X[two]), ["a", "b"])
+    np.testing.assert_allclose(display.correlations, means)
     roc = plotting.OneVsRestRocDisplay.from_estimator(classifier, X[two], y[two])
     assert roc.areas.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda classifier: classifier,
+        make_pipeline,
+        lambda classifier: make_pipeline("passthrough", classifier),
+        lambda classifier: GridSearchCV(
+            make_pipeline("passthrough", classifier), {"passthrough": [None]}, cv=2
+        ),
+    ],
+)
+def test_roc_of_two_classes_takes_a_correlation_each(residuals, wrap):
+    X, y = residuals
+    X, y = X[y != "c"], y[y != "c"]
+    X = X + np.random.default_rng(0).normal(0, 30, size=X.shape)
+    classifier = FingerprintClassifier().fit(X[::2], y[::2])
+    scores, truth = classifier.correlate(X[1::2]), y[1::2] == "a"
+    expected = [roc_auc_score(truth, scores[:, 0]), roc_auc_score(~truth, scores[:, 1])]
+    estimator = wrap(FingerprintClassifier()).fit(X[::2], y[::2])
+    display = plotting.OneVsRestRocDisplay.from_estimator(estimator, X[1::2], y[1::2])
+    np.testing.assert_allclose(display.areas, expected)
+    assert display.areas[0] != display.areas[1]  # a difference has but one area
+
+
+def test_roc_draws_beside_what_is_there(fitted, planted):
+    images, y = planted
+    _, ax = plt.subplots()
+    ax.plot([0, 1], [0, 1], label="mine")
+    names = np.array(["a", "b", "c"])[y[60:]]
+    display = plotting.OneVsRestRocDisplay.from_estimator(
+        fitted, images[60:], names, ax=ax
+    )
+    assert display.ax_ is ax
+    assert len(ax.get_legend().get_texts()) == 3
 
 
 def test_correlation_matrix(fitted, planted):
@@ -159,13 +226,71 @@ def test_correlation_matrix(fitted, planted):
         fitted, images[60:], names
     )
     scores = fitted.decision_function(images[60:])
-    expected = average_correlation_matrix(scores, names, ["a", "b", "c"])
+    expected = average_correlation_matrix(names, scores, ["a", "b", "c"])
     np.testing.assert_allclose(display.correlations, expected, atol=1e-6)
     assert display.text_[0, 0].get_text() == f"{100 * expected[0, 0]:.0f}"
     assert [t.get_text() for t in display.ax_.get_yticklabels()] == ["a", "b", "c"]
     assert display.ax_.get_ylabel() == "Residuals of"
     bare = plotting.CorrelationMatrixDisplay(expected, "abc").plot(include_values=False)
     assert bare.text_ is None
+
+
+@pytest.mark.parametrize(
+    "display",
+    [plotting.CorrelationHistogramDisplay, plotting.CorrelationMatrixDisplay],
+)
+def test_scores_before_labels_are_refused(display):
+    with pytest.raises(ValueError, match=r"order of arguments is \(y_true, scores"):
+        display.from_predictions(np.eye(2), ["a", "b"], ["a", "b"])
+
+
+@pytest.fixture(scope="module")
+def pces(residuals):
+    """Classifier by peak-to-correlation energy, and its test residuals."""
+    X, y = residuals
+    return FingerprintClassifier(statistic="pce").fit(X[:60], y[:60]), X[60:], y[60:]
+
+
+def test_histogram_of_pces_says_so(pces):
+    classifier, X, y = pces
+    display = plotting.CorrelationHistogramDisplay.from_estimator(classifier, X, y)
+    assert display.statistic == "pce"
+    assert display.ax_.get_xlabel() == "PCE"
+    assert np.mean(display.same) > 10  # no correlation is
+    scores = classifier.correlate(X)
+    plain = plotting.CorrelationHistogramDisplay.from_predictions(
+        y, scores, classifier.classes_
+    )
+    assert plain.ax_.get_xlabel() == "Correlation"
+    np.testing.assert_array_equal(plain.same, display.same)
+
+
+def test_matrix_of_pces_is_written_as_it_is(pces):
+    classifier, X, y = pces
+    display = plotting.CorrelationMatrixDisplay.from_estimator(classifier, X, y)
+    expected = average_correlation_matrix(y, classifier.correlate(X), ["a", "b", "c"])
+    np.testing.assert_allclose(display.correlations, expected)
+    written = [float(text.get_text()) for text in display.text_.flat]
+    np.testing.assert_array_equal(written, expected.ravel().round())
+    assert display.ax_.get_title() == "Mean PCE (peak-to-correlation energy)"
+    assert display.image_.colorbar.ax.get_ylabel() == "Mean PCE"
+
+
+def test_matrix_of_correlations_is_written_in_hundredths():
+    means = [[0.496, -0.004], [0.0, 1.0]]
+    display = plotting.CorrelationMatrixDisplay(means, ["a", "b"]).plot()
+    assert [t.get_text() for t in display.text_.flat] == ["50", "0", "0", "100"]
+    assert display.ax_.get_title() == "Mean correlation, in hundredths"
+    assert display.image_.colorbar.ax.get_ylabel() == "Mean correlation"
+
+
+def test_unknown_statistics_are_refused():
+    for display in (
+        plotting.CorrelationHistogramDisplay([0.1], [0.2], statistic="snr"),
+        plotting.CorrelationMatrixDisplay(np.eye(2), "ab", statistic="snr"),
+    ):
+        with pytest.raises(ValueError, match=r"statistic must be .* got 'snr'"):
+            display.plot()
 
 
 def test_roc_names_the_worst_of_many():
@@ -192,8 +317,28 @@ def test_roc_of_probabilities(residuals):
     assert display.areas.min() > 0.9
 
 
+def test_roc_of_margins(residuals):
+    X, y = residuals
+    rows, y = X.reshape(len(X), -1)[y != "c"], y[y != "c"]
+    model = LogisticRegression().fit(rows[::2], y[::2])
+    display = plotting.OneVsRestRocDisplay.from_estimator(model, rows[1::2], y[1::2])
+    margins = model.decision_function(rows[1::2])
+    area = roc_auc_score(y[1::2] == "b", margins)
+    np.testing.assert_allclose(display.areas, area)  # the same, from both sides
+
+
+def test_roc_names_a_single_other():
+    scores = np.random.default_rng(0).normal(size=(16, 4))
+    y = np.arange(16) % 4
+    display = plotting.OneVsRestRocDisplay.from_predictions(
+        y, scores, np.arange(4), n_named=3
+    )
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert sorted(name[:2] for name in legend) == ["0:", "1:", "2:", "3:"]
+
+
 def test_roc_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), a column for each class"):
+    with pytest.raises(ValueError, match=r"n_classes\) = \(2, 2\), got \(2,\)"):
         plotting.OneVsRestRocDisplay.from_predictions([0, 1], [0.1, 0.2], [0, 1])
     with pytest.raises(ValueError, match="no image of \\[1\\]"):
         plotting.OneVsRestRocDisplay.from_predictions([0, 0], np.eye(2), [0, 1])
@@ -235,6 +380,19 @@ def test_a_search_is_its_best_pipeline(residuals):
 def test_what_has_no_fingerprints_is_refused(estimator):
     with pytest.raises(ValueError, match="must be a fitted FingerprintClassifier"):
         plotting.FingerprintDisplay.from_estimator(estimator)
+
+
+@pytest.mark.parametrize("estimator", [FingerprintDetector(), LogisticRegression()])
+def test_what_does_not_correlate_is_refused(residuals, estimator):
+    X, y = residuals
+    rows = X.reshape(len(X), -1)
+    pipeline = make_pipeline(StandardScaler(), estimator).fit(rows, y)
+    for display in (
+        plotting.CorrelationMatrixDisplay,
+        plotting.CorrelationHistogramDisplay,
+    ):
+        with pytest.raises(ValueError, match=f"got {type(estimator).__name__}"):
+            display.from_estimator(pipeline, rows, y)
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch):

@@ -61,7 +61,7 @@ for label, stack in residuals.items():
 # family showed, the two squares that join `srgan-gan` and `srgan-pre` would stand out.
 
 label = "sigma=1, cycle_spins=4"
-_ = CorrelationMatrixDisplay.from_predictions(correlations[label], y, names)
+_ = CorrelationMatrixDisplay.from_predictions(y, correlations[label], names)
 
 # %%
 # The pair alone
@@ -75,8 +75,8 @@ columns = np.searchsorted(names, pair)
 fig, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True, layout="constrained")
 for ax, source in zip(axes, pair, strict=True):
     CorrelationHistogramDisplay.from_predictions(
-        correlations[label][in_pair][:, columns],
         y[in_pair],
+        correlations[label][in_pair][:, columns],
         pair,
         source=source,
         ax=ax,

@@ -43,7 +43,7 @@ models = {
     "correlations, logistic regression": make_pipeline(
         ResidualExtractor(), FingerprintTransformer(), LogisticRegression(C=100)
     ),
-    "recommended pipeline": make_attribution_pipeline(),
+    "recommended, without copies": make_attribution_pipeline(perturbations=()),
 }
 
 # %%
@@ -71,6 +71,7 @@ plt.show()
 
 # %%
 # A point below the line is an overconfident statement. Bins in the middle hold few
-# statements of the recommended pipeline, which is sure of nearly all of them. And all
-# this holds for images like the training images: after compression, or for an image of
-# a ninth network, no probability here means anything.
+# statements of the recommended pipeline, which is sure of nearly all of them, though
+# never certain. And all this holds for images like the training images: after
+# compression, unless copies are trained on, or for an image of a ninth network, no
+# probability here means anything.

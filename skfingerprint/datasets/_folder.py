@@ -2,11 +2,12 @@
 
 import warnings
 from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from skfingerprint._checks import check_choice, check_int, needs_extra
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 GRID = 16
@@ -137,31 +138,25 @@ def load_image_files(
 def _load(files, target, names, image_shape, on_error, lazy, chunk_size):
     """Read files, or make ready to; report those that can't be."""
     _check_packages(lazy)
-    if on_error not in ("raise", "warn"):
-        raise ValueError(f'on_error must be "raise" or "warn", got {on_error!r}.')
+    check_choice("on_error", on_error, ("raise", "warn"))
     shape = _check_image_shape(image_shape)
-    look = _read_size if lazy else _read_part
-    found, kept, problems = None, [], []
+    read = _read_header if lazy else _read
+    images, kept, problems = None, [], []
     for index, file in enumerate(files):
         try:
-            image = look(file, shape)
-            size = image if lazy else image.shape
-            if found is not None and size != found.shape[1:]:
-                raise ValueError(
-                    "{}x{} pixels, but the first image has {}x{}; pass image_shape= to "
-                    "cut a common part".format(*size[:2], *found.shape[1:3])
-                )
+            with _naming(file):
+                part = _crop(read(file), shape)
+                if images is None:
+                    n = 0 if lazy else len(files)
+                    images = np.empty((n, *part.shape), dtype=np.uint8)
+                _check_size(part, images.shape[1:])
         except ValueError as error:
-            problem = str(error) if str(file) in str(error) else f"{file}: {error}"
             if on_error == "raise":
-                raise ValueError(problem) from error
-            problems.append(problem)
+                raise
+            problems.append(str(error))
             continue
-        if found is None:
-            n = 0 if lazy else len(files)
-            found = np.empty((n, *size), dtype=np.uint8)
         if not lazy:
-            found[len(kept)] = image
+            images[len(kept)] = part
         kept.append(index)
     target = target[kept]
     _check_classes_filled(names, target, problems)
@@ -174,36 +169,26 @@ def _load(files, target, names, image_shape, on_error, lazy, chunk_size):
         )
     filenames = np.array([str(files[index]) for index in kept])
     if lazy:
-        images = _read_later(filenames, found.shape[1:], shape, chunk_size)
+        images = _read_later(filenames, images.shape[1:], shape, chunk_size)
     else:
-        images = found[: len(kept)]
+        images = images[: len(kept)]
     return Bunch(images=images, target=target, target_names=names, filenames=filenames)
 
 
 def _check_packages(lazy):
     """Name the extra that is missing."""
-    try:
+    with needs_extra("images", "reading images needs Pillow"):
         import PIL  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "reading images needs Pillow: pip install 'skfingerprint[images]'."
-        ) from error
-    if not lazy:
-        return
-    try:
-        import dask.array  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "lazy=True needs dask: pip install 'skfingerprint[dask]'."
-        ) from error
+    if lazy:
+        with needs_extra("dask", "lazy=True needs dask"):
+            import dask.array  # noqa: F401
 
 
 def _read_later(filenames, size, shape, chunk_size):
     """Return a dask array whose tasks read the files."""
     import dask.array as da
 
-    if not isinstance(chunk_size, Integral) or chunk_size < 1:
-        raise ValueError(f"chunk_size must be an int >= 1, got {chunk_size!r}.")
+    check_int("chunk_size", chunk_size, 1)
     names = da.from_array(filenames, chunks=int(chunk_size))
     return names.map_blocks(
         _read_block,
@@ -220,26 +205,20 @@ def _read_block(filenames, size, shape):
     """Read the files of one task."""
     images = np.empty((len(filenames), *size), dtype=np.uint8)
     for image, name in zip(images, filenames, strict=True):
-        pixels = _read_part(Path(name), shape)
-        if pixels.shape != size:
-            raise ValueError(f"{name}: its size has changed since it was listed.")
-        image[...] = pixels
+        with _naming(name):
+            part = _crop(_read(name), shape)
+            if part.shape != size:
+                raise ValueError("its size has changed since it was listed")
+            image[...] = part
     return images
 
 
-def _read_part(file, shape):
-    """Read a file and cut out its part; name the file if that fails."""
-    with _naming(file):
-        return _crop(_read(file), shape)
-
-
-def _read_size(file, shape):
-    """Return the shape that `_read_part` would, from the file's header."""
-    from PIL import Image
-
-    with _naming(file), Image.open(file) as image:
-        whole = np.broadcast_to(np.uint8(0), (image.height, image.width, 3))
-        return _crop(whole, shape).shape
+def _check_size(part, size):
+    if part.shape != size:
+        raise ValueError(
+            "{}x{} pixels, but the first image has {}x{}; pass image_shape= to cut a "
+            "common part".format(*part.shape[:2], *size[:2])
+        )
 
 
 @contextmanager
@@ -263,26 +242,22 @@ def _list_files(path):
             f"{path} holds no folder: put the images of each source into a folder of "
             "its own, path/<class>/*.png."
         )
-    files, target = [], []
-    for label, folder in enumerate(folders):
-        images = sorted(
-            p
-            for p in folder.iterdir()
-            if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file()
-        )
-        files += images
-        target += [label] * len(images)
     names = np.array([folder.name for folder in folders])
-    target = np.array(target, dtype=np.intp)
+    parts = [sorted(filter(_is_image, folder.iterdir())) for folder in folders]
+    files = [file for part in parts for file in part]
+    target = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     _check_classes_filled(names, target, [])
     return names, files, target
 
 
+def _is_image(path):
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
+
+
 def _check_classes_filled(names, target, problems):
-    empty = np.setdiff1d(np.arange(len(names)), target)
-    if len(empty):
+    if empty := names[np.setdiff1d(np.arange(len(names)), target)].tolist():
         raise ValueError(
-            f"classes {names[empty].tolist()} have no readable image "
+            f"classes {empty} have no readable image "
             f"({', '.join(SUFFIXES)})." + "".join(f"\n{p}" for p in problems)
         )
 
@@ -296,6 +271,14 @@ def _check_image_shape(image_shape):
             f"image_shape must be (height, width) or (height, width, 3), got {shape}."
         )
     return shape[:2]
+
+
+def _read_header(file):
+    """Return what has the shape of the file's pixels, from its header."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return np.broadcast_to(np.uint8(0), (image.height, image.width, 3))
 
 
 def _read(file):
@@ -313,13 +296,12 @@ def _read(file):
 
 def _crop(pixels, shape):
     """Cut out the most central part whose corner lies on the grid."""
-    if shape is None or pixels.shape[:2] == shape:
+    whole = pixels.shape[:2]
+    if shape is None or whole == shape:
         return pixels
     height, width = shape
-    if pixels.shape[0] < height or pixels.shape[1] < width:
-        raise ValueError(
-            f"{pixels.shape[0]}x{pixels.shape[1]} pixels, smaller than {height}x{width}"
-        )
-    top = (pixels.shape[0] - height) // 2 // GRID * GRID
-    left = (pixels.shape[1] - width) // 2 // GRID * GRID
+    if whole[0] < height or whole[1] < width:
+        raise ValueError("{}x{} pixels, smaller than {}x{}".format(*whole, *shape))
+    top = (whole[0] - height) // 2 // GRID * GRID
+    left = (whole[1] - width) // 2 // GRID * GRID
     return pixels[top : top + height, left : left + width]

@@ -1,10 +1,10 @@
 """Synthetic images with planted fingerprints."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy import fft
 from sklearn.utils import check_random_state
+
+from skfingerprint._checks import check_int, check_positive
 
 
 def make_fingerprint_images(
@@ -53,11 +53,9 @@ def make_fingerprint_images(
     >>> images.shape, images.dtype, y
     ((6, 32, 48), dtype('uint8'), array([2, 1, 0, 1, 2, 0]))
     """
-    for name, value in [("n_samples", n_samples), ("n_classes", n_classes)]:
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be an int >= 1, got {value!r}.")
-    if not isinstance(strength, Real) or strength < 0:
-        raise ValueError(f"strength must be >= 0, in grey levels, got {strength!r}.")
+    check_int("n_samples", n_samples, 1)
+    check_int("n_classes", n_classes, 1)
+    check_positive("strength", strength, or_zero=True, unit=", in grey levels")
     if len(image_shape) not in (2, 3) or min(image_shape) < 1:
         raise ValueError(
             "image_shape must be (height, width) or (height, width, n_channels), got "

@@ -1,0 +1,240 @@
+"""What the estimators share: all-or-nothing fits, stateless transformers, routing."""
+
+import copy
+import functools
+import sys
+from importlib.metadata import PackageNotFoundError, metadata
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skfingerprint._blocks import as_rows, as_stack, map_blocks
+from skfingerprint._layouts import REMEMBERED, known_range, validate_images
+
+
+def all_or_nothing(method):
+    """Let a method work on a shallow copy of the estimator, and commit it at the end.
+
+    An error or an interrupt leaves the estimator as it was.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        draft = copy.copy(self)
+        result = method(draft, *args, **kwargs)
+        self.__dict__ = vars(draft)
+        return self if result is draft else result
+
+    return run
+
+
+class Estimator(BaseEstimator):
+    """Base of all estimators: links their HTML representation to the documentation.
+
+    The address is that of the package's metadata, `Documentation` among its URLs;
+    without one there is no link.
+    """
+
+    _doc_link_module = "skfingerprint"
+
+    @property
+    def _doc_link_template(self):
+        address = _find_documentation()
+        return address and address.rstrip("/") + "/api/generated/{name}.html"
+
+    def _doc_link_url_param_generator(self):
+        name = type(self).__name__
+        package = sys.modules["skfingerprint"]
+        at_top = getattr(package, name, None) is type(self)
+        return {"name": f"{'skfingerprint' if at_top else self.__module__}.{name}"}
+
+
+class StatelessTransformer(TransformerMixin, Estimator):
+    """Transform each image by itself, in batches: the same whatever the batch.
+
+    A subclass says how in `_get_function`. Nothing is learned, but `fit` remembers the
+    number of channels, and the length of rows.
+    """
+
+    n_jobs = None
+    _accepted_dtype = "numeric"
+    _accepted_channels = (1, 3)
+    _preserved_dtypes = ("float32",)
+    _largest = float(np.finfo(np.float32).max)
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Check the parameters and the images; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            Images or residuals, in grey levels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        self._get_function()
+        _check_range(known_range(self._validate(X, reset=True)), self._largest)
+        return self
+
+    def transform(self, X):
+        """Transform each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            Images or residuals, in grey levels, of any real dtype. Sizes need not be
+            those of `fit`, channels must.
+
+        Returns
+        -------
+        transformed : ndarray, or dask array if X is one
+            Images, or rows of features.
+        """
+        function, params = self._get_function()
+        X = self._validate(X, reset=False)
+        found = map_blocks(
+            _run_checked,
+            as_stack(X),
+            self.n_jobs,
+            run=function,
+            params=params,
+            largest=self._largest,
+        )
+        return found if X.ndim > 2 else as_rows(found)
+
+    def _get_function(self):
+        """Check the parameters; return a function of a stack and its arguments."""
+        raise NotImplementedError
+
+    def _validate(self, X, *, reset):
+        return validate_images(
+            self,
+            X,
+            reset=reset,
+            dtype=self._accepted_dtype,
+            aligned=False,
+            neighbours=True,
+            n_channels=self._accepted_channels,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = list(self._preserved_dtypes)
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class ImageOutputMixin(OneToOneFeatureMixin):
+    """What gives images: no data frame holds them, and names pass through."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+
+    def set_output(self, *, transform=None):
+        """Do nothing: images are arrays, whatever the output of columns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        return self
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names that come in; images have none of their own.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of rows.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str, or None
+        """
+        check_is_fitted(self, "n_channels_")
+        if hasattr(self, "n_features_in_"):
+            return super().get_feature_names_out(input_features)
+        return input_features
+
+
+def copy_shape(estimator, *parts):
+    """Take over what the first of the parts that knows remembers of X."""
+    for name in REMEMBERED:
+        vars(estimator).pop(name, None)
+        for part in parts:
+            if hasattr(part, name):
+                setattr(estimator, name, getattr(part, name))
+                break
+
+
+def share_metadata(owner, parts, **metadata):
+    """Return what the `fit` of each part takes of the metadata, by name of the part.
+
+    With metadata routing their requests decide, without it their signatures, those of a
+    pipeline's steps included. What nobody takes is refused.
+    """
+    given = {name: value for name, value in metadata.items() if value is not None}
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(owner, "fit", **given)
+        return {name: routed[name].fit for name in parts}
+    taken = {name: _find_taken(part, given) for name, part in parts.items()}
+    used = {key.rpartition("__")[2] for params in taken.values() for key in params}
+    if lost := sorted(set(given) - used):
+        raise ValueError(
+            f"{type(owner).__name__} got {lost}, and none of {sorted(parts)} takes "
+            "that in fit. Leave it out, or enable metadata routing and request it."
+        )
+    return taken
+
+
+def _find_taken(part, given):
+    """Return the keywords with which `part.fit` takes metadata, without routing."""
+    if isinstance(part, Pipeline):
+        return {
+            f"{name}__{key}": value
+            for name, step in part.steps
+            for key, value in _find_taken(step, given).items()
+        }
+    if not hasattr(part, "fit"):
+        return {}
+    return {key: given[key] for key in given if has_fit_parameter(part, key)}
+
+
+def _run_checked(images, run, params, largest):
+    """Run a function on a batch whose values it can take."""
+    if images.dtype.kind == "f":
+        _check_range(known_range(images), largest)
+    return run(images, **params)
+
+
+def _check_range(limits, largest):
+    if limits is not None and max(-float(limits[0]), float(limits[1])) > largest:
+        raise ValueError(
+            f"X lies in {limits[0]:.3g}..{limits[1]:.3g}, too large for float32. "
+            "Images are in grey levels 0..255."
+        )
+
+
+def _find_documentation():
+    """Return the address of the documentation, or nothing."""
+    try:
+        urls = metadata("skfingerprint").get_all("Project-URL", [])
+    except PackageNotFoundError:
+        return ""
+    named = dict(url.split(", ", 1) for url in urls)
+    return named.get("Documentation", "")

@@ -1,0 +1,198 @@
+"""Work on images block by block: by threads, or by dask where X is a dask array.
+
+A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
+"""
+
+import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
+
+# Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
+BATCH_VALUES = 2**21
+
+
+def is_lazy(X):
+    """Whether X is yet to be computed: a dask array, or a source of blocks."""
+    return isinstance(X, BlockSource) or (
+        hasattr(X, "map_blocks") and hasattr(X, "dask")
+    )
+
+
+def as_stack(X):
+    """View rows as a stack of images one pixel high."""
+    return X if X.ndim > 2 else X.reshape(len(X), 1, X.shape[1])
+
+
+def as_rows(X):
+    """View a stack as rows."""
+    return X.reshape(len(X), -1)
+
+
+def map_blocks(function, X, n_jobs=None, **params):
+    """Return `function(X)`, computed in batches by `n_jobs` threads.
+
+    Of a dask array it is a dask array, of which each block is computed in batches.
+    """
+    if is_lazy(X):
+        return _map_lazily(function, X, params)
+    size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
+    batches = [slice(i, i + size) for i in range(0, len(X), size)]
+    if len(batches) == 1:
+        return function(X, **params)
+    parallel = Parallel(
+        n_jobs=n_jobs, prefer="threads", return_as="generator", batch_size=1
+    )
+    parts = parallel(delayed(function)(X[batch], **params) for batch in batches)
+    result = None
+    for batch, part in zip(batches, parts, strict=True):
+        if result is None:
+            result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+        result[batch] = part
+    return result
+
+
+def sum_blocks(X, weights):
+    """Return `weights @ rows of X`: weighted sums of images, (n_sums, n_features).
+
+    Of a dask array, each block is summed where it lies, and sums are added in pairs:
+    only they travel.
+    """
+    if not is_lazy(X):
+        return weights.astype(X.dtype) @ as_rows(X)
+    import dask
+
+    add = dask.delayed(np.add)
+    sums = _delay(_sum_block, X, None, weights.T)
+    while len(sums) > 1:
+        sums = [
+            add(*sums[i : i + 2]) if i + 1 < len(sums) else sums[i]
+            for i in range(0, len(sums), 2)
+        ]
+    return sums[0].compute()
+
+
+def score_blocks(function, X, state, *labels):
+    """Return `function(X, state, *labels)`; of a dask array block by block.
+
+    Labels hold a value for each image, and each block gets its own. The state, such as
+    the fingerprints, goes to each worker once and not with every block. Only what the
+    function returns travels back.
+    """
+    if not is_lazy(X):
+        return function(X, state, *labels)
+    import dask
+
+    return np.concatenate(dask.compute(*_delay(function, X, state, *labels)))
+
+
+class BlockSource:
+    """Rows that are computed a block at a time, when they are read.
+
+    Parameters
+    ----------
+    read : callable
+        `read(k)` returns the k-th block, an array.
+    sizes : sequence of int
+        Number of rows in each block.
+    """
+
+    def __init__(self, read, sizes):
+        self.read, self.sizes = read, sizes
+        self.first = read(0)  # kept, so that each block is computed once
+        self.shape = (sum(sizes), *self.first.shape[1:])
+        self.ndim, self.dtype = len(self.shape), self.first.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+
+def read_blocks(source):
+    """Return all blocks of a source in one array."""
+    found = np.empty(source.shape, dtype=source.dtype)
+    for block, part in iterate_blocks(source):
+        found[part] = block
+    return found
+
+
+def iterate_blocks(X):
+    """Yield the blocks of X, in memory and one after the other, and where they lie."""
+    start = 0
+    for k, size in enumerate(block_sizes(X)):
+        part = slice(start, start + size)
+        if not isinstance(X, BlockSource):
+            block = np.asarray(X[part])
+        elif k == 0 and X.first is not None:
+            block, X.first = X.first, None
+        else:
+            block = X.read(k)
+        _check_finite(block)
+        yield block, part
+        start += size
+
+
+def block_sizes(X, n_values=None):
+    """Return the lengths of the blocks in which X is read, of so many values each."""
+    if isinstance(X, BlockSource):
+        return X.sizes
+    if is_lazy(X):
+        return X.chunks[0]
+    size = max(1, (n_values or BATCH_VALUES) // max(1, np.size(X[0])))
+    return [min(size, len(X) - start) for start in range(0, len(X), size)]
+
+
+def _delay(function, X, state, *labels):
+    """Return the delayed `function(block, state, *labels)` of each block."""
+    import dask
+
+    X = _in_whole_images(X)
+    shared = dask.delayed(state)
+    ends = np.cumsum(X.chunks[0])[:-1]
+    parts = [np.split(label, ends) for label in labels]
+    call = dask.delayed(_call_on_block)
+    blocks = zip(X.to_delayed().ravel(), *parts, strict=True)
+    return [call(function, block, shared, *own) for block, *own in blocks]
+
+
+def _call_on_block(function, block, state, *labels):
+    _check_finite(block)
+    return function(block, state, *labels)
+
+
+def _sum_block(block, _, weights):
+    rows = as_rows(block)
+    if rows.dtype.kind != "f":
+        rows = rows.astype(np.float32)
+    return weights.T.astype(rows.dtype) @ rows
+
+
+def _map_lazily(function, images, params):
+    """Return a dask array of the results of each block."""
+    images = _in_whole_images(images)
+    probe = function(np.zeros((1, *images.shape[1:]), dtype=images.dtype), **params)
+    n_axes = probe.ndim
+    return images.map_blocks(
+        _apply_to_block,
+        function,
+        params,
+        dtype=probe.dtype,
+        chunks=(images.chunks[0], *probe.shape[1:]),
+        drop_axis=list(range(n_axes, images.ndim)) or None,
+        new_axis=list(range(images.ndim, n_axes)) or None,
+        meta=np.empty((0,) * n_axes, dtype=probe.dtype),
+    )
+
+
+def _apply_to_block(block, function, params):
+    _check_finite(block)
+    return map_blocks(function, block, **params)
+
+
+def _in_whole_images(X):
+    """Chunk a dask array along its first axis only."""
+    if any(len(chunks) > 1 for chunks in X.chunks[1:]):
+        X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
+    return X
+
+
+def _check_finite(block):
+    if block.dtype.kind == "f" and not np.isfinite(block).all():
+        raise ValueError("X contains NaN or infinity.")

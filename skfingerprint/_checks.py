@@ -1,0 +1,39 @@
+"""Checks of single parameters, and of packages that only some parts need."""
+
+from contextlib import contextmanager
+from math import inf
+from numbers import Integral, Real
+
+
+def check_int(name, value, low=-inf, high=inf, *, also=()):
+    """Refuse what is neither an integer in low..high nor one of `also`."""
+    if value in also or (isinstance(value, Integral) and low <= value <= high):
+        return
+    bounds = f" in {low}..{high}"
+    if high == inf:
+        bounds = "" if low == -inf else f" >= {low}"
+    others = "".join(f" or {other!r}" for other in also)
+    raise ValueError(f"{name} must be an int{bounds}{others}, got {value!r}.")
+
+
+def check_positive(name, value, *, or_zero=False, unit=""):
+    """Refuse what is no finite number > 0, or >= 0 with `or_zero`."""
+    if isinstance(value, Real) and (0 < value < inf or (or_zero and value == 0)):
+        return
+    sign = ">=" if or_zero else ">"
+    raise ValueError(f"{name} must be {sign} 0{unit}, got {value!r}.")
+
+
+def check_choice(name, value, choices):
+    """Refuse what is not among the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+
+
+@contextmanager
+def needs_extra(extra, what):
+    """Name the extra of this package that is missing if an import inside fails."""
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{what}: pip install 'skfingerprint[{extra}]'.") from error

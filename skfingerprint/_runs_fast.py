@@ -1,0 +1,12 @@
+"""Count codes of runs, compiled by numba: the same function as in `_runs.py`."""
+
+from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def count(codes, counts):
+    """Add how often each code occurs in each plane."""
+    for i in range(codes.shape[0]):
+        for y in range(codes.shape[1]):
+            for x in range(codes.shape[2]):
+                counts[i, codes[i, y, x]] += 1

@@ -1,0 +1,32 @@
+"""Pictures of fingerprints and of attributions, after scikit-learn's Display classes.
+
+A Display holds the numbers; `plot` draws them, and only that imports matplotlib (extra
+`plot`). Displays of one picture for each source draw into an array of axes.
+"""
+
+from skfingerprint.plotting._attribution import (
+    OneVsRestRocDisplay,
+    SourceConfusionDisplay,
+)
+from skfingerprint.plotting._correlations import (
+    CorrelationHistogramDisplay,
+    CorrelationMatrixDisplay,
+)
+from skfingerprint.plotting._curves import EnergyCurveDisplay, RobustnessDisplay
+from skfingerprint.plotting._fingerprints import (
+    AutocorrelationDisplay,
+    FingerprintDisplay,
+    SpectrumDisplay,
+)
+
+__all__ = [
+    "AutocorrelationDisplay",
+    "CorrelationHistogramDisplay",
+    "CorrelationMatrixDisplay",
+    "EnergyCurveDisplay",
+    "FingerprintDisplay",
+    "OneVsRestRocDisplay",
+    "RobustnessDisplay",
+    "SourceConfusionDisplay",
+    "SpectrumDisplay",
+]

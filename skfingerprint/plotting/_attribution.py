@@ -1,0 +1,281 @@
+"""How well sources are told apart: one against all others, and who for whom."""
+
+import numpy as np
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    confusion_matrix,
+    roc_auc_score,
+    roc_curve,
+)
+from sklearn.utils.multiclass import unique_labels
+
+from skfingerprint.metrics import _check_scores
+from skfingerprint.plotting._axes import BESIDE, make_axes, style
+from skfingerprint.plotting._estimators import correlate, split
+
+
+class OneVsRestRocDisplay:
+    """ROC curve of each source against all others, readable with many sources.
+
+    The curves with the smallest areas have colours, names and areas; the rest, which
+    crowd in the corner, are grey. The false positive rate is logarithmic, so that the
+    corner is seen.
+
+    Parameters
+    ----------
+    curves : list of (false_positive_rate, true_positive_rate) of ndarray
+        One for each source.
+    areas : array-like of shape (n_classes,)
+        Areas under the curves.
+    labels : array-like of shape (n_classes,)
+        Names of the sources.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    line_ : list of Line2D
+        In the order of the sources.
+
+    Examples
+    --------
+    >>> from skfingerprint.plotting import OneVsRestRocDisplay
+    >>> scores = [[0.4, 0.0, 0.1], [0.2, 0.1, 0.0], [0.1, 0.5, 0.0], [0.0, 0.3, 0.4]]
+    >>> display = OneVsRestRocDisplay.from_predictions(
+    ...     ["a", "a", "b", "c"], scores, ["a", "b", "c"])
+    >>> display.areas.tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, curves, areas, labels):
+        self.curves = curves
+        self.areas = areas
+        self.labels = labels
+
+    def plot(self, ax=None, *, n_named=7):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            By default a new figure is made.
+        n_named : int, default=7
+            Number of curves in colour, those with the smallest areas.
+
+        Returns
+        -------
+        display : OneVsRestRocDisplay
+        """
+        self.figure_, self.ax_ = make_axes(ax, size=6)
+        areas = np.asarray(self.areas)
+        if len(areas) == n_named + 1:
+            n_named += 1  # a single other has a name
+        order = np.argsort(areas, kind="stable")
+        ranks = np.argsort(order, kind="stable")
+        # A curve starts at 0, which a logarithm can't show.
+        left = min(np.min(rate[rate > 0], initial=1) / 2 for rate, _ in self.curves)
+        self.line_ = []
+        rows = zip(self.curves, ranks, areas, self.labels, strict=True)
+        for (rate, hits), rank, area, label in rows:
+            look = {"color": "0.7", "linewidth": 1, "zorder": 1}
+            if rank < n_named:
+                look = style(rank) | {"label": f"{label}: {area:.3f}", "zorder": 2}
+            look["marker"] = ""
+            self.line_ += self.ax_.plot(np.maximum(rate, left), hits, **look)
+        named, others = np.split(order, [n_named])
+        if len(others):
+            mean = areas[others].mean()
+            self.line_[others[0]].set_label(f"{len(others)} others: mean {mean:.3f}")
+        self._finish(left, [*named, *others[:1]])
+        return self
+
+    def _finish(self, left, in_legend):
+        """Draw chance, axes and legend."""
+        chance = np.geomspace(left, 1, 100)
+        self.ax_.plot(chance, chance, ":", color="0.4", linewidth=1)
+        self.ax_.set(
+            xscale="log",
+            xlabel="False positive rate",
+            ylabel="True positive rate",
+            xlim=(left, 1),
+            ylim=(0, 1.02),
+            title=f"One source against all others: mean AUC {np.mean(self.areas):.3f}",
+        )
+        handles = [self.line_[i] for i in in_legend]
+        self.ax_.legend(handles=handles, title="Area under the curve", **BESIDE)
+
+    @classmethod
+    def from_predictions(cls, y_true, scores, classes, *, ax=None, **kwargs):
+        """Draw the curves of scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Source of each image.
+        scores : array-like of shape (n_samples, n_classes)
+            Higher for the source in question: correlations or probabilities.
+        classes : array-like of shape (n_classes,)
+            Source of each column.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : OneVsRestRocDisplay
+        """
+        y_true, scores, classes = _check_scores(y_true, scores, classes)
+        if absent := np.setdiff1d(classes, y_true).tolist():
+            raise ValueError(f"y_true has no image of {absent}.")
+        truths = [y_true == name for name in classes]
+        columns = list(zip(truths, scores.T, strict=True))
+        curves = [roc_curve(*c, drop_intermediate=False)[:2] for c in columns]
+        areas = np.array([roc_auc_score(*column) for column in columns])
+        return cls(curves, areas, classes).plot(ax, **kwargs)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+        """Score test images and draw the curves.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted; its `decision_function` or `predict_proba` gives the scores. Of a
+            FingerprintClassifier, alone or at the end of a pipeline or search,
+            `correlate` does, so that two classes have a score each.
+        X : array-like
+            What `estimator` takes.
+        y : array-like of shape (n_samples,)
+            Source of each.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : OneVsRestRocDisplay
+        """
+        if hasattr(split(estimator)[1], "correlate"):
+            scores = correlate(estimator, X)[0]
+        elif hasattr(estimator, "decision_function"):
+            scores = estimator.decision_function(X)
+        else:
+            scores = estimator.predict_proba(X)
+        if scores.ndim == 1:
+            scores = np.column_stack([-scores, scores])
+        return cls.from_predictions(y, scores, estimator.classes_, ax=ax, **kwargs)
+
+
+class SourceConfusionDisplay(ConfusionMatrixDisplay):
+    """scikit-learn's confusion matrix in percent of each row, small entries left out.
+
+    Parameters
+    ----------
+    confusion_matrix : ndarray of shape (n_classes, n_classes)
+        Counts, or shares of each row.
+    display_labels : array-like of shape (n_classes,), default=None
+        Names of the sources.
+
+    Attributes
+    ----------
+    ax_ : Axes
+    figure_ : Figure
+    im_ : AxesImage
+    text_ : ndarray of Text of shape (n_classes, n_classes)
+
+    Examples
+    --------
+    >>> from skfingerprint.plotting import SourceConfusionDisplay
+    >>> y_true, y_pred = ["a", "a", "b", "b"], ["a", "a", "a", "b"]
+    >>> display = SourceConfusionDisplay.from_predictions(y_true, y_pred)
+    >>> [text.get_text() for text in display.text_.ravel()]
+    ['100', '', '50', '50']
+    """
+
+    def plot(self, ax=None, *, threshold=1.0, **kwargs):
+        """Draw the matrix.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            By default a new figure is made.
+        threshold : float, default=1.0
+            Entries below it, in percent, are left out.
+        **kwargs
+            As in :meth:`sklearn.metrics.ConfusionMatrixDisplay.plot`.
+
+        Returns
+        -------
+        display : SourceConfusionDisplay
+        """
+        counts = self.confusion_matrix
+        ax = make_axes(ax, size=max(5, 3 + 0.32 * len(counts)))[1]
+        sums = counts.sum(axis=1, keepdims=True)
+        options = {
+            "values_format": ".0f",
+            "xticks_rotation": "vertical",
+            "cmap": "cividis",
+            "colorbar": False,
+        }
+        shares = 100 * counts / np.where(sums > 0, sums, 1)
+        drawn = ConfusionMatrixDisplay(shares, display_labels=self.display_labels)
+        drawn.plot(ax=ax, **options | kwargs)
+        vars(self).update(vars(drawn), confusion_matrix=counts)
+        for text, share in zip(np.ravel(self.text_), shares.flat, strict=True):
+            text.set_fontsize("small" if len(counts) < 12 else "x-small")
+            if share < threshold:
+                text.set_text("")
+        self.ax_.set(xlabel="Attributed to", ylabel="Made by")
+        self.ax_.set_title(f"Percent of each source; below {threshold:g} left out")
+        return self
+
+    @classmethod
+    def from_predictions(cls, y_true, y_pred, *, labels=None, ax=None, **kwargs):
+        """Count attributions and draw them.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like of shape (n_samples,)
+            True and attributed sources.
+        labels : array-like of shape (n_classes,), default=None
+            Order of the sources. By default all that occur, sorted.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : SourceConfusionDisplay
+        """
+        labels = unique_labels(y_true, y_pred) if labels is None else labels
+        counts = confusion_matrix(y_true, y_pred, labels=labels)
+        return cls(counts, display_labels=labels).plot(ax, **kwargs)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, labels=None, ax=None, **kwargs):
+        """Attribute images and draw the confusions.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted on other images.
+        X : array-like
+            What `estimator` takes.
+        y : array-like of shape (n_samples,)
+            Source of each.
+        labels : array-like of shape (n_classes,), default=None
+            Order of the sources. By default all that occur, sorted.
+        ax : Axes, default=None
+            By default a new figure is made.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : SourceConfusionDisplay
+        """
+        y_pred = estimator.predict(X)
+        return cls.from_predictions(y, y_pred, labels=labels, ax=ax, **kwargs)

@@ -1,0 +1,295 @@
+"""Pictures of fingerprints, of their autocorrelations and of their spectra."""
+
+import numpy as np
+
+from skfingerprint.plotting._axes import make_picture_axes
+from skfingerprint.plotting._estimators import check_has, split
+from skfingerprint.spectrum import autocorrelation, power_spectrum
+
+PIXELS = {"interpolation": "nearest"}
+# Of a spectrum: left, right, bottom and top, in cycles per pixel.
+CYCLES = (-0.5, 0.5, 0.5, -0.5)
+
+
+class _PicturesDisplay:
+    """One picture for each fingerprint; `_draw` draws one."""
+
+    def __init__(self, fingerprints, labels):
+        self.fingerprints = fingerprints
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+        """Draw a picture for each fingerprint of a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : FingerprintClassifier, Pipeline or search
+            Fitted on images; a pipeline ends with a classifier.
+        ax : array-like of Axes, default=None
+            One for each class.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : Display
+        """
+        classifier = split(estimator)[1]
+        check_has(classifier, "fingerprints_")
+        return cls(classifier.fingerprints_, classifier.classes_).plot(ax, **kwargs)
+
+    def _plot_each(self, ax, n_columns, **options):
+        fingerprints = _images(self.fingerprints)
+        self.figure_, self.ax_ = make_picture_axes(ax, len(fingerprints), n_columns)
+        self.image_ = []
+        pictures = zip(self.ax_, fingerprints, self.labels, strict=True)
+        for axes, fingerprint, label in pictures:
+            axes.set_title(label, fontsize="small")
+            self.image_.append(self._draw(axes, fingerprint, **options))
+        return self
+
+
+class FingerprintDisplay(_PicturesDisplay):
+    """Fingerprints as amplified pictures: grey is 0.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
+        In grey levels.
+    labels : array-like of shape (n_pictures,)
+        Title of each picture.
+
+    Attributes
+    ----------
+    ax_ : ndarray of Axes of shape (n_pictures,)
+        Where `plot` drew.
+    figure_ : Figure
+    image_ : list of AxesImage
+    amplification_ : list of float
+        Factors by which the grey levels were multiplied.
+
+    Examples
+    --------
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.plotting import FingerprintDisplay
+    >>> data = load_generators()
+    >>> residuals = ResidualExtractor().transform(data.images)
+    >>> classifier = FingerprintClassifier().fit(residuals, data.target)
+    >>> FingerprintDisplay.from_estimator(classifier).ax_.shape
+    (8,)
+    """
+
+    def plot(self, ax=None, *, amplification=None, size=None, n_columns=4):
+        """Draw the fingerprints.
+
+        Parameters
+        ----------
+        ax : array-like of Axes, default=None
+            One for each fingerprint. By default a new figure is made.
+        amplification : float, default=None
+            Factor for all pictures. By default each has its own, which lets three
+            standard deviations of the fingerprint fill the range; titles state it.
+        size : int, default=None
+            Side in pixels of the middle part to show. By default all is shown.
+        n_columns : int, default=4
+            Pictures beside each other in a new figure.
+
+        Returns
+        -------
+        display : FingerprintDisplay
+        """
+        self.amplification_ = []
+        return self._plot_each(ax, n_columns, amplification=amplification, size=size)
+
+    def _draw(self, axes, fingerprint, *, amplification, size):
+        picture = np.squeeze(_middle(fingerprint, size))
+        if amplification is None:
+            amplification = 127.5 / (3 * (picture.std() or 1))
+        self.amplification_.append(float(amplification))
+        title = f"{axes.get_title()}\n\u00d7{amplification:.3g}"
+        axes.set_title(title, fontsize="small")
+        axes.set_axis_off()
+        grey = 0.5 + amplification / 255 * picture
+        return axes.imshow(grey.clip(0, 1), "gray", vmin=0, vmax=1, **PIXELS)
+
+    @classmethod
+    def from_residuals(
+        cls, residuals, y, *, n_images=(2, 8, 32, 128, 512), ax=None, **kwargs
+    ):
+        """Draw fingerprints of more and more images: a row for each source.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n_samples, height, width[, n_channels])
+            In grey levels.
+        y : array-like of shape (n_samples,)
+            Source of each.
+        n_images : sequence of int, default=(2, 8, 32, 128, 512)
+            Numbers of images; each source must have as many. The first ones are taken.
+        ax : array-like of Axes, default=None
+            One for each source and number.
+        **kwargs
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : FingerprintDisplay
+        """
+        y = np.asarray(y)
+        pictures, labels = [], []
+        for name in np.unique(y):
+            own = np.flatnonzero(y == name)
+            if len(own) < max(n_images):
+                raise ValueError(
+                    f"{name} has {len(own)} residuals, and n_images asks for "
+                    f"{max(n_images)}."
+                )
+            for n in n_images:
+                pictures.append(residuals[own[:n]].mean(axis=0))
+                labels.append(f"{name}, n = {n}")
+        display = cls(np.stack(pictures), labels)
+        return display.plot(ax, **{"n_columns": len(n_images)} | kwargs)
+
+
+class AutocorrelationDisplay(_PicturesDisplay):
+    """Autocorrelation of fingerprints around shift 0, the mean of the channels.
+
+    Shift 0, where it is 1, is left out of the colours' range.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
+        In grey levels.
+    labels : array-like of shape (n_pictures,)
+        Title of each picture.
+
+    Attributes
+    ----------
+    ax_ : ndarray of Axes of shape (n_pictures,)
+        Where `plot` drew.
+    figure_ : Figure
+    image_ : list of AxesImage
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.plotting import AutocorrelationDisplay
+    >>> fingerprints = np.random.default_rng(0).normal(size=(2, 32, 32, 3))
+    >>> AutocorrelationDisplay(fingerprints, ["a", "b"]).plot().ax_.shape
+    (2,)
+    """
+
+    def plot(self, ax=None, *, size=33, n_columns=4):
+        """Draw the autocorrelations.
+
+        Parameters
+        ----------
+        ax : array-like of Axes, default=None
+            One for each fingerprint. By default a new figure is made.
+        size : int, default=33
+            Number of shifts to show along each axis, around 0.
+        n_columns : int, default=4
+            Pictures beside each other in a new figure.
+
+        Returns
+        -------
+        display : AutocorrelationDisplay
+        """
+        return self._plot_each(ax, n_columns, size=size)
+
+    def _draw(self, axes, fingerprint, *, size):
+        surface = _plane(autocorrelation(fingerprint))
+        height, width = (min(size // 2, n // 2 - 1) for n in surface.shape)
+        y, x = (n // 2 for n in surface.shape)
+        part = surface[y - height : y + height + 1, x - width : x + width + 1]
+        largest = max(np.sort(np.abs(part).ravel())[:-1].max(initial=0), 1e-6)
+        limits = (-width - 0.5, width + 0.5, height + 0.5, -height - 0.5)
+        image = axes.imshow(part, "PuOr", extent=limits, **PIXELS)
+        image.set_clim(-largest, largest)
+        axes.figure.colorbar(image, ax=axes, shrink=0.8, extend="max")
+        axes.set(xlabel="Shift (px)", ylabel="Shift (px)")
+        return image
+
+
+class SpectrumDisplay(_PicturesDisplay):
+    """Power spectra of fingerprints in decibels, the mean of the channels.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
+        In grey levels.
+    labels : array-like of shape (n_pictures,)
+        Title of each picture.
+
+    Attributes
+    ----------
+    ax_ : ndarray of Axes of shape (n_pictures,)
+        Where `plot` drew.
+    figure_ : Figure
+    image_ : list of AxesImage
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.plotting import SpectrumDisplay
+    >>> fingerprints = np.random.default_rng(0).normal(size=(2, 32, 32, 3))
+    >>> SpectrumDisplay(fingerprints, ["a", "b"]).plot().ax_.shape
+    (2,)
+    """
+
+    def plot(self, ax=None, *, n_columns=4):
+        """Draw the spectra.
+
+        The colours of each span its 1st to its 99.9th percentile.
+
+        Parameters
+        ----------
+        ax : array-like of Axes, default=None
+            One for each fingerprint. By default a new figure is made.
+        n_columns : int, default=4
+            Pictures beside each other in a new figure.
+
+        Returns
+        -------
+        display : SpectrumDisplay
+        """
+        return self._plot_each(ax, n_columns)
+
+    def _draw(self, axes, fingerprint):
+        power = _plane(power_spectrum(fingerprint))
+        floor = max(power.max() * 1e-12, np.finfo(float).tiny)
+        decibels = 10 * np.log10(np.maximum(power, floor))
+        image = axes.imshow(decibels, "cividis", extent=CYCLES, **PIXELS)
+        image.set_clim(*np.percentile(decibels, [1, 99.9]))
+        bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, extend="both")
+        bar.set_label("dB re 1 grey level\u00b2", fontsize="small")
+        ticks = (-0.5, 0, 0.5)
+        axes.set(xlabel="Cycles per px", ylabel="Cycles per px")
+        axes.set(xticks=ticks, yticks=ticks)
+        return image
+
+
+def _images(stack):
+    """Refuse flat rows, which have no picture."""
+    stack = np.asarray(stack)
+    if stack.ndim not in (3, 4):
+        raise ValueError(
+            "pictures need fingerprints of shape (n, height, width[, n_channels]), got "
+            f"{stack.shape}: fit on stacks, or reshape the rows."
+        )
+    return stack
+
+
+def _middle(image, size):
+    """Cut the middle out of an image."""
+    if size is None:
+        return image
+    top, left = ((n - min(n, size)) // 2 for n in image.shape[:2])
+    return image[top : top + size, left : left + size]
+
+
+def _plane(image):
+    """Mean of the channels."""
+    return image if image.ndim == 2 else image.mean(axis=2)

@@ -1,0 +1,71 @@
+"""Every exported estimator, in the settings that matter, for the common checks."""
+
+from skfingerprint import (
+    AttributionFeatures,
+    AugmentedClassifier,
+    ChannelDecorrelator,
+    CooccurrenceTransformer,
+    CopyDiscriminant,
+    FingerprintClassifier,
+    FingerprintDetector,
+    FingerprintTransformer,
+    LinearPatternRemover,
+    RejectingClassifier,
+    ResidualExtractor,
+    SpectrumFlattener,
+    SpectrumTransformer,
+    Unflatten,
+)
+from skfingerprint.perturbation import (
+    Crop,
+    GaussianBlur,
+    GaussianNoise,
+    JPEGCompression,
+    RandomPerturbation,
+    Resize,
+    Shift,
+    WebPCompression,
+)
+
+ESTIMATORS = [
+    ResidualExtractor(),
+    ResidualExtractor("gaussian"),
+    ResidualExtractor("median"),
+    ResidualExtractor("wavelet_shrink"),
+    ResidualExtractor("wiener"),
+    ResidualExtractor(cycle_spins=4),
+    FingerprintClassifier(),
+    FingerprintClassifier(subtract_common=True),
+    FingerprintClassifier(statistic="pce"),
+    FingerprintClassifier(max_shift=2),
+    FingerprintTransformer(),
+    FingerprintDetector(),
+    FingerprintDetector(false_alarm_rate=0.2, subtract_common=True),
+    RejectingClassifier(
+        FingerprintClassifier(), FingerprintDetector(), unknown_label=-7
+    ),
+    SpectrumTransformer(),
+    SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
+    CooccurrenceTransformer(),
+    AttributionFeatures(),
+    CopyDiscriminant(),
+    ChannelDecorrelator(),
+    LinearPatternRemover(),
+    SpectrumFlattener(),
+    AugmentedClassifier(FingerprintClassifier(), []),
+    Unflatten((20, -1)),
+    JPEGCompression(),
+    Resize(),
+    GaussianBlur(),
+    GaussianNoise(),
+    Crop(),
+    Shift(),
+    WebPCompression(),
+    RandomPerturbation(GaussianBlur(), {"std": [0.5, 1.0, 2.0]}),
+]
+TRANSFORMERS = [
+    estimator
+    for estimator in ESTIMATORS
+    if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
+]
+STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]

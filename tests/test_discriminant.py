@@ -1,0 +1,209 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skfingerprint import CopyDiscriminant
+from skfingerprint._blocks import BlockSource
+from skfingerprint.discriminant import FEWEST
+
+
+def draw(n_images, n_classes=3, n_copies=1, d=12, spread=1.0, seed=0):
+    """Rows of sources whose copies are moved by more than the sources differ."""
+    rng = np.random.default_rng(seed)
+    sources = np.random.default_rng(7).normal(size=(n_classes, d))
+    moves = 3 * np.random.default_rng(8).normal(size=(n_classes, n_copies, d))
+    y = np.repeat(np.arange(n_images) % n_classes, n_copies)
+    copies = np.tile(np.arange(n_copies), n_images)
+    noise = rng.normal(size=(len(y), d)) * np.linspace(0.3, 2, d)
+    return sources[y] + spread * moves[y, copies] + noise, y, copies
+
+
+def literal(rows, y, copies, shrinkage):
+    """Scores of both discriminants, solved from the rows themselves."""
+    scaled = rows / rows.std(axis=0)
+    total = 0
+    for names in (y, y * 1000 + copies):
+        classes = np.unique(names)
+        means = np.stack([scaled[names == name].mean(axis=0) for name in classes])
+        centred = scaled - means[np.searchsorted(classes, names)]
+        within = centred.T @ centred / (len(rows) - len(classes))
+        level = np.trace(within) / len(within)
+        shrunk = (1 - shrinkage) * within + shrinkage * level * np.eye(len(within))
+        coef = np.linalg.solve(shrunk, means.T)
+        scores = scaled @ coef - 0.5 * np.einsum("kd,dk->k", means, coef)
+        owners = classes // 1000 if names is not y else classes
+        total = total + np.stack(
+            [
+                logsumexp(scores[:, owners == k], axis=1) - np.log((owners == k).sum())
+                for k in np.unique(y)
+            ],
+            axis=1,
+        )
+    return total
+
+
+@pytest.mark.parametrize(("n_images", "d"), [(60, 12), (40, 200)])
+def test_scores_are_those_of_both_discriminants(n_images, d):
+    rows, y, copies = draw(n_images, n_copies=3, d=d)
+    model = CopyDiscriminant(shrinkages=[0.3]).fit(rows, y, copies=copies)
+    expected = model.inverse_temperature_ * literal(rows, y, copies, 0.3)
+    expected -= logsumexp(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(model.decision_function(rows), expected, atol=1e-5)
+
+
+def test_one_kind_of_copy_is_shrinkage_lda():
+    rows, y, _ = draw(90)
+    found = CopyDiscriminant(shrinkages=[0.1]).fit(rows, y)
+    assert len(found.discriminants_) == 1
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
+    expected = make_pipeline(StandardScaler(), lda).fit(rows, y)
+    unseen, *_ = draw(900, seed=1)
+    assert np.mean(found.predict(unseen) == expected.predict(unseen)) > 0.99
+
+
+def test_copies_help_where_they_move_more_than_sources():
+    rows, y, copies = draw(300, n_copies=4)
+    unseen, truth, _ = draw(300, n_copies=4, seed=1)
+    with_copies = CopyDiscriminant().fit(rows, y, copies=copies)
+    without = CopyDiscriminant().fit(rows, y)
+    assert with_copies.score(unseen, truth) > without.score(unseen, truth) + 0.02
+
+
+def test_few_images_of_a_pair_are_merged_into_the_source():
+    rows, y, copies = draw(3 * (FEWEST - 1), n_copies=3)
+    assert len(CopyDiscriminant().fit(rows, y, copies=copies).discriminants_) == 1
+    rows, y, copies = draw(3 * FEWEST, n_copies=3)
+    found = CopyDiscriminant().fit(rows, y, copies=copies)
+    assert len(found.discriminants_[1][2]) == 9
+    # One source with few of the second and third copy.
+    kept = (y != 1) | (copies == 0) | (np.arange(len(y)) < 20)
+    found = CopyDiscriminant().fit(rows[kept], y[kept], copies=copies[kept])
+    assert np.bincount(found.discriminants_[1][2]).tolist() == [3, 2, 3]
+
+
+def test_the_shrinkage_follows_the_number_of_images():
+    chosen = [
+        CopyDiscriminant().fit(*draw(n, d=200, seed=3)[:2]).shrinkage_
+        for n in (9, 2000)
+    ]
+    assert chosen[0] > chosen[1]
+
+
+def test_blocks_dtypes_and_order_change_little(monkeypatch):
+    rows, y, copies = draw(200, n_copies=2)
+    whole = CopyDiscriminant(cv=GroupKFold(3))
+    groups = np.repeat(np.arange(200) // 10, 2)
+    whole.fit(rows, y, copies=copies, groups=groups)
+    expected = whole.predict_proba(rows)
+    monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 31 * 12)
+    for X in (rows, rows.astype(np.float32)):
+        found = CopyDiscriminant(cv=GroupKFold(3))
+        found.fit(X, y, copies=copies, groups=groups)
+        np.testing.assert_allclose(found.predict_proba(rows), expected, atol=1e-3)
+    order = np.random.default_rng(0).permutation(len(rows))
+    found = CopyDiscriminant(cv=GroupKFold(3))
+    found.fit(rows[order], y[order], copies=copies[order], groups=groups[order])
+    np.testing.assert_allclose(found.predict_proba(rows), expected, atol=0.15)
+    np.testing.assert_array_equal(found.predict(rows), whole.predict(rows))
+
+
+def test_folds_keep_groups_together_and_are_shuffled_without():
+    """Scenes that are known from other folds must not make the temperature sharp."""
+    rng = np.random.default_rng(0)
+    scenes = np.arange(180) // 12
+    y = scenes % 3
+    rows = rng.normal(size=(180, 8)) + 3 * rng.normal(size=(15, 8))[scenes]
+    without = CopyDiscriminant().fit(rows, y)
+    with_groups = CopyDiscriminant().fit(rows, y, groups=scenes)
+    assert with_groups.inverse_temperature_ < without.inverse_temperature_ / 2
+    splitter = StratifiedGroupKFold(3, shuffle=True, random_state=0)
+    same = CopyDiscriminant(cv=splitter).fit(rows, y, groups=scenes)
+    assert same.inverse_temperature_ == with_groups.inverse_temperature_
+
+
+def test_probabilities_are_calibrated_and_never_certain():
+    rows, y, _ = draw(600, spread=0)
+    unseen, truth, _ = draw(5000, spread=0, seed=1)
+    model = CopyDiscriminant().fit(rows, y)
+    found = model.predict_proba(unseen)
+    assert found.max() < 1
+    sure = found.max(axis=1)
+    right = model.classes_[found.argmax(axis=1)] == truth
+    for low, high in ((0.4, 0.6), (0.6, 0.8), (0.8, 0.95)):
+        inside = (sure > low) & (sure < high)
+        assert right[inside].mean() == pytest.approx(sure[inside].mean(), abs=0.1)
+    far = model.predict_proba(1e3 * unseen[:50])
+    assert far.max() <= 1 - 2 / 3 / 601 + 1e-9
+    assert CopyDiscriminant().fit(50 * rows, y).predict_proba(50 * rows).max() < 1
+
+
+def test_scores_of_images_of_one_source_add_up():
+    rows, y, _ = draw(60, spread=0)
+    unseen, truth, _ = draw(3000, spread=0, seed=1)
+    model = CopyDiscriminant().fit(rows, y)
+    alone = model.score(unseen, truth)
+    order = np.argsort(truth, kind="stable").reshape(-1, 4)
+    together = model.decision_function(unseen)[order].sum(axis=1).argmax(axis=1)
+    assert np.mean(together == truth[order[:, 0]]) > alone + 0.03
+
+
+def test_memory_does_not_grow_with_the_number_of_rows():
+    d, size, peaks = 100, 500, []
+    for n_rows in (2_000, 20_000):
+
+        def read(k):
+            return np.random.default_rng(k).normal(size=(size, d))
+
+        X = BlockSource(read, [size] * (n_rows // size))
+        y = np.arange(n_rows) % 3
+        tracemalloc.start()
+        CopyDiscriminant(cv=2).fit(X, y)
+        peaks.append(tracemalloc.get_traced_memory()[1] - n_rows * 200)
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 4096 * d * 8 * 2
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0] * 6, r"at least 2 classes, got one class: \[0\]"),
+        ([0, 0, 0, 0, 0, 1], "1 of class 1"),
+    ],
+)
+def test_too_few_are_refused_by_name(y, message):
+    rows = np.random.default_rng(0).normal(size=(6, 4))
+    with pytest.raises(ValueError, match=message):
+        CopyDiscriminant().fit(rows, y)
+
+
+@pytest.mark.parametrize("shrinkages", [(), [0], [1.5], ["a"], [0.1, -1]])
+def test_shrinkages_are_checked(shrinkages):
+    with pytest.raises(ValueError, match=r"shrinkages must hold numbers in \(0, 1\]"):
+        CopyDiscriminant(shrinkages=shrinkages).fit(*draw(30)[:2])
+
+
+def test_a_fold_without_a_source_left_is_refused():
+    rows, y, _ = draw(30)
+    with pytest.raises(ValueError, match="leaves no image of some source"):
+        CopyDiscriminant(cv=GroupKFold(3)).fit(rows, y, groups=y)
+
+
+def test_labels_of_copies_must_fit():
+    rows, y, copies = draw(30)
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        CopyDiscriminant().fit(rows, y, copies=copies[:-1])
+    names = np.array(["clean", "JPEG"])[copies]
+    assert CopyDiscriminant().fit(rows, y, copies=names).score(rows, y) > 0.5
+
+
+def test_constant_and_dependent_columns_do_no_harm():
+    rows, y, _ = draw(60, spread=0)
+    wide = np.column_stack([rows, np.ones(60), rows[:, 0], rows.sum(axis=1)])
+    for X in (wide, np.tile(wide, (1, 10))):
+        assert cross_val_score(CopyDiscriminant(), X, y, cv=3).mean() > 0.6

@@ -1,0 +1,122 @@
+"""An interrupt at any line of a fit leaves the old state, or the new one."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+import skfingerprint
+from skfingerprint import (
+    AugmentedClassifier,
+    FingerprintClassifier,
+    FingerprintTransformer,
+    ResidualExtractor,
+    SpectrumTransformer,
+    Unflatten,
+)
+from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.perturbation import Shift
+from tests.estimators import ESTIMATORS
+
+FOLDER = str(Path(skfingerprint.__file__).parent)
+OLD = make_fingerprint_images(8, 2, image_shape=(16, 20, 3), random_state=0)
+NEW = make_fingerprint_images(12, 3, image_shape=(20, 16, 3), random_state=1)
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt at the n-th line of the package that runs."""
+
+    def __init__(self, at=None):
+        self.at = at
+        self.n_lines = 0
+
+    def __call__(self, frame, event, argument):
+        return self.local if frame.f_code.co_filename.startswith(FOLDER) else None
+
+    def local(self, frame, event, argument):
+        if event == "line":
+            self.n_lines += 1
+            if self.n_lines == self.at:
+                raise KeyboardInterrupt
+        return self.local
+
+    def run(self, call):
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            call()
+        finally:
+            sys.settrace(before)
+
+
+def freeze(value):
+    """What can be compared of a state, nested estimators included."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if hasattr(value, "get_params"):
+        return type(value).__name__, freeze(vars(value))
+    if isinstance(value, dict):
+        return tuple((key, freeze(part)) for key, part in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(part) for part in value)
+    return repr(value)
+
+
+def count_torn_states(estimator, call):
+    """Interrupt `call(estimator)` at each line; count lines, and states between."""
+    start = vars(estimator).copy()
+    old = freeze(start)
+    lines = Interrupter()
+    lines.run(lambda: call(estimator))
+    new = freeze(vars(estimator))
+    assert old != new
+    torn, seen = 0, set()
+    for at in range(1, lines.n_lines + 1):
+        estimator.__dict__ = start.copy()
+        with pytest.raises(KeyboardInterrupt):
+            Interrupter(at).run(lambda: call(estimator))
+        state = freeze(vars(estimator))
+        torn += state not in (old, new)
+        seen.add(state)
+    assert seen == {old, new}  # the last lines come after the commit
+    return lines.n_lines, torn
+
+
+CASES = [(e, "fit") for e in ESTIMATORS]
+CASES += [
+    (FingerprintTransformer(), "fit_transform"),
+    (FingerprintClassifier(), "partial_fit"),
+    (FingerprintClassifier(), "merge"),
+    (
+        AugmentedClassifier(
+            make_pipeline(
+                ResidualExtractor(), SpectrumTransformer(), FingerprintClassifier()
+            ),
+            [Shift(1, 0)],
+        ),
+        "fit",
+    ),
+]
+
+
+@pytest.mark.parametrize(("estimator", "method"), CASES, ids=str)
+def test_an_interrupt_leaves_the_old_state_or_the_new(estimator, method):
+    (X_old, y_old), (X, y) = OLD, NEW
+    estimator = clone(estimator)
+    if isinstance(estimator, Unflatten):
+        X_old, X = X_old.reshape(8, -1), np.concatenate([X.reshape(12, -1)] * 2, axis=1)
+    elif estimator.__sklearn_tags__().requires_fit is False:
+        X_old = X_old[..., 0]
+    estimator.fit(X_old, y_old)
+    calls = {
+        "fit": lambda e: e.fit(X, y),
+        "fit_transform": lambda e: e.fit_transform(X, y),
+        "partial_fit": lambda e: e.partial_fit(X_old[::-1], y_old),
+        "merge": lambda e: e.merge(FingerprintClassifier().fit(X_old, y_old + 1)),
+    }
+    n_lines, torn = count_torn_states(estimator, calls[method])
+    assert n_lines > 10
+    assert torn == 0
