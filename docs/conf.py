@@ -73,11 +73,14 @@ GENERATED_PAGES = {
 def link_elsewhere(app, env, node, contnode):
     """Link names of other packages to their sites, without inventories: offline."""
     target = node.get("reftarget", "")
+    from docutils import nodes
+
+    if target == "metadata_routing":  # in docstrings that a Pipeline inherits
+        uri = "https://scikit-learn.org/stable/metadata_routing.html"
+        return nodes.reference("", "", contnode, internal=False, refuri=uri)
     address = GENERATED_PAGES.get(target.partition(".")[0])
     if address is None:
         return None
-    from docutils import nodes
-
     page = target.rpartition(".")[0] if node.get("reftype") == "meth" else target
     uri = f"{address}{page}.html"
     return nodes.reference("", "", contnode, internal=False, refuri=uri)

@@ -55,7 +55,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     n_images_ : float
         Number of training images, copies not counted, or the sum of their weights.
     image_shape_ : tuple of int
-        Shape of one row: (n_features_in_,).
+        Shape of one row: (n_features,).
     n_features_in_ : int
         Number of features.
 

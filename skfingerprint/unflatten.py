@@ -31,7 +31,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         1 for rows.
     n_features_in_ : int
         Length of the rows.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, when X was a data frame.
 
     Examples
