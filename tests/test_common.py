@@ -356,7 +356,7 @@ def test_the_documentation_is_linked_where_the_package_names_it(estimator, monke
     assert estimator._get_doc_link() == (
         f"https://docs.example/api/generated/skfingerprint{module}.{name}.html"
     )
-    assert "https://docs.example/" in estimator._repr_html_()
+    assert "https://docs.example/" in ResidualExtractor()._repr_html_()
 
 
 @ALL
