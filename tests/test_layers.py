@@ -67,7 +67,6 @@ def test_seams():
         assert "dask" not in imported or module in ("_blocks", "datasets")
         assert "is_lazy" not in text or module in ("_blocks", "_layouts")
         assert "validate_data" not in text or module == "_layouts"
-        assert "restore_on_error" not in text
         tops = {name.split(".")[0] for name, top in find_imports(path) if top}
         assert not tops & {"matplotlib", "PIL", "dask", "skimage"}
         assert "numba" not in tops or module.endswith("_fast")
