@@ -14,6 +14,7 @@ from skfingerprint.features import (
     SpectrumTransformer,
 )
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
+from skfingerprint.open_set import CopyDetector, SourceDetector
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
 from skfingerprint.residual import ResidualExtractor
@@ -27,6 +28,7 @@ __all__ = [
     "AugmentedPipeline",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
+    "CopyDetector",
     "CopyDiscriminant",
     "FingerprintClassifier",
     "FingerprintDetector",
@@ -34,6 +36,7 @@ __all__ = [
     "LinearPatternRemover",
     "RejectingClassifier",
     "ResidualExtractor",
+    "SourceDetector",
     "SpectrumFlattener",
     "SpectrumTransformer",
     "Unflatten",

@@ -129,6 +129,17 @@ def iterate_blocks(X):
         start += size
 
 
+def take_rows(X, places):
+    """Return the rows of X at sorted places; of what is lazy it reads every block."""
+    if not is_lazy(X):
+        return as_rows(X)[places]
+    found = []
+    for block, part in iterate_blocks(X):
+        inside = (places >= part.start) & (places < part.stop)
+        found.append(as_rows(block)[places[inside] - part.start])
+    return np.concatenate(found)
+
+
 def block_sizes(X, n_values=None):
     """Return the lengths of the blocks in which X is read, of so many values each."""
     if isinstance(X, BlockSource):

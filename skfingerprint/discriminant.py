@@ -15,12 +15,18 @@ from skfingerprint._blocks import as_rows, iterate_blocks, score_blocks
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint.calibration import fit_temperature, temper
-from skfingerprint.fingerprint import check_classes, check_training
+from skfingerprint.fingerprint import (
+    check_classes,
+    check_training,
+    find_background,
+)
 
 # Images of a (source, copy) pair from which on it is a class of its own.
 FEWEST = 8
-# Held-out rows that shrinkage and temperature are learned from, at most.
+# Held-out rows that shrinkage and temperatures are learned from, at most.
 MAX_KEPT = 4096
+# Of them: those of a kind of copy from which on it has a temperature of its own.
+FEWEST_KEPT = 50
 
 
 class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
@@ -41,17 +47,23 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         In (0, 1]: candidates for the weight of a multiple of the identity in the
         covariance. The one with the least held-out log loss is taken.
     cv : int or cross-validation splitter, default=3
-        Folds that shrinkage and temperature are learned from. A number means stratified
-        folds: of whole groups, and shuffled ones without groups.
+        Folds that shrinkage and temperatures are learned from. A number means
+        stratified folds: of whole groups, and shuffled ones without groups.
+    background : label, default=None
+        Label in y of rows of no source, such as photographs: never an answer. They are
+        left out here; a detector learns from them.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The sources.
+        The sources, without the background.
+    copies_ : ndarray of shape (n_copies,)
+        The kinds of copies.
     shrinkage_ : float
         The one that was chosen.
-    inverse_temperature_ : float
-        What scores are multiplied by.
+    inverse_temperatures_ : ndarray of shape (n_copies,)
+        What the scores of rows of each kind are multiplied by: a name is surer of an
+        unchanged image than of a changed one.
     n_images_ : float
         Number of training images, copies not counted, or the sum of their weights.
     image_shape_ : tuple of int
@@ -95,9 +107,10 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
 
     __metadata_request__fit = {"copies": True}  # noqa: RUF012
 
-    def __init__(self, *, shrinkages=(0.02, 0.1, 0.3, 0.6), cv=3):
+    def __init__(self, *, shrinkages=(0.02, 0.1, 0.3, 0.6), cv=3, background=None):
         self.shrinkages = shrinkages
         self.cv = cv
+        self.background = background
 
     @all_or_nothing
     def fit(self, X, y, copies=None, groups=None, sample_weight=None, **params):
@@ -125,18 +138,23 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         """
         candidates = self._check_shrinkages()
         X, y = validate_images(self, X, y, reset=True)
+        is_background = find_background(y, self.background)
+        # Without a weight they are in no sum.
+        y = np.where(is_background, y[~is_background][:1], y)
         members, weights = check_training(self, X, y, sample_weight)
+        weights[is_background] = 0
+        check_weighed(np.bincount(members, weights), self.classes_)
         check_classes(y, self.classes_)
         copies = np.zeros(len(y)) if copies is None else column_or_1d(copies)
         check_consistent_length(y, copies)
-        _, copies = np.unique(copies, return_inverse=True)
+        self.copies_, copies = np.unique(copies, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         self.n_images_ = float(np.bincount(copies, weights).max())
-        owners, cells = _find_cells(members, copies, weights)
-        kept = _draw_kept(weights, np.bincount(copies).max())
-        moments = _read_moments(X, cells, owners, folds, weights, kept)
+        cells = _find_cells(members, copies, weights)
+        kept = _draw_kept(weights)
+        moments = _read_moments(X, cells, folds, weights, kept)
         truth = members[kept], folds[kept], weights[kept]
-        self.shrinkage_, self.inverse_temperature_ = _choose(
+        self.shrinkage_, self.inverse_temperatures_ = _choose(
             moments, *truth, candidates
         )
         solved = _solve(moments, self.shrinkage_)

@@ -549,6 +549,19 @@ def check_training(estimator, X, y, sample_weight):
     return members, weights
 
 
+def find_background(y, background):
+    """Return which labels are those of no source."""
+    if background is None:
+        return np.zeros(len(y), dtype=bool)
+    found = y == background
+    if not found.any() or found.all():
+        raise ValueError(
+            f"background={background!r} must be the label of some images, and not of "
+            f"all; y holds {np.unique(y).tolist()[:20]}."
+        )
+    return found
+
+
 def check_weighed(totals, classes):
     """Refuse classes of which no residual has a weight."""
     if not totals.all():

@@ -8,12 +8,16 @@ speak for themselves; beyond it their tail is taken as exponential.
 from numbers import Real
 
 import numpy as np
+from scipy.optimize import brentq
+from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
+# Null scores of a group from which on it has a tail of its own.
+FEWEST = 20
 
 
-def tail_threshold(null_scores, rate, *, sample_weight=None):
+def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
     """Return the score that a share `rate` of others exceeds.
 
     Parameters
@@ -25,6 +29,10 @@ def tail_threshold(null_scores, rate, *, sample_weight=None):
         scores it is extrapolated.
     sample_weight : array-like of shape (n_scores,), default=None
         Weights >= 0. A weight of 2 counts as the same score twice, 0 as none.
+    groups : array-like of shape (n_scores,), default=None
+        Which of the others each score is of, such as its source: the rate is then the
+        mean of the groups' rates. One tail for all would be that of the worst group
+        alone, and run on where none of them has scores.
 
     Returns
     -------
@@ -47,6 +55,9 @@ def tail_threshold(null_scores, rate, *, sample_weight=None):
     the threshold is ``q + e log(0.1 / rate)`` for rates below 0.1, which is the
     exponential tail by the method of moments [1]_, and their quantile otherwise.
 
+    With groups of at least 20 scores each has its own q, and e is the mean excess of
+    all groups' scores above it. Smaller groups are taken as one.
+
     References
     ----------
     .. [1] J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals
@@ -62,14 +73,20 @@ def tail_threshold(null_scores, rate, *, sample_weight=None):
     """
     if not isinstance(rate, Real) or not 0 < rate < 1:
         raise ValueError(f"rate must lie in (0, 1), got {rate!r}.")
-    scores, sums = _sort_null(null_scores, sample_weight)
-    if rate >= TAIL:
+    tails = _fit_tails(null_scores, sample_weight, groups)
+    scores, sums, start = tails.parts[0]
+    if len(tails.parts) == 1 and rate >= TAIL:
         return float(_quantile(scores, sums, 1 - rate))
-    start, excess = _fit_tail(scores, sums)
-    return float(start + excess * np.log(TAIL / rate))
+    if len(tails.parts) == 1 or tails.excess == 0:
+        start = max(start for *_, start in tails.parts)
+        return float(start + tails.excess * np.log(max(TAIL / rate, 1)))
+    low = min(scores[0] for scores, *_ in tails.parts)
+    # Further up no group reaches a score as often.
+    high = max(start for *_, start in tails.parts) + tails.excess * np.log(1 / rate)
+    return brentq(lambda score: _mean_share(tails, score) - rate, low, high)
 
 
-def tail_probability(null_scores, scores, *, sample_weight=None):
+def tail_probability(null_scores, scores, *, sample_weight=None, groups=None):
     """Return the share of others that reach each score.
 
     Parameters
@@ -80,6 +97,8 @@ def tail_probability(null_scores, scores, *, sample_weight=None):
         The scores in question, in the same unit.
     sample_weight : array-like of shape (n_scores,), default=None
         Weights of the null scores, as in :func:`tail_threshold`.
+    groups : array-like of shape (n_scores,), default=None
+        Which of the others each null score is of, as in :func:`tail_threshold`.
 
     Returns
     -------
@@ -96,9 +115,10 @@ def tail_probability(null_scores, scores, *, sample_weight=None):
     Notes
     -----
     Beyond the 0.9 quantile q, ``0.1 exp(-(score - q) / e)`` with the mean excess e, see
-    :func:`tail_threshold`; up to it the share of null scores that are as high. Where
-    the upper tenth is a single value nothing is known of a tail, and higher scores have
-    the probability 1 / (n + 1) of n null scores.
+    :func:`tail_threshold`; up to it the share of null scores that are as high. With
+    groups it is the mean over them. Where the upper tenth is a single value nothing is
+    known of a tail, and higher scores have the probability 1 / (n + 1) of n null
+    scores.
 
     Examples
     --------
@@ -108,17 +128,51 @@ def tail_probability(null_scores, scores, *, sample_weight=None):
     >>> tail_probability(null, [0.7, tail_threshold(null, 0.001)]).round(3)
     array([0.491, 0.001])
     """
-    null, sums = _sort_null(null_scores, sample_weight)
-    scores = np.asarray(scores, dtype=float)
-    start, excess = _fit_tail(null, sums)
-    below = np.append(0, sums)[np.searchsorted(null, scores)] / sums[-1]
-    beyond = np.maximum(scores - start, 0)
-    tail = TAIL * np.exp(-beyond / excess) if excess else 1 / (len(null) + 1)
-    return np.where(scores > start, tail, 1 - below)
+    tails = _fit_tails(null_scores, sample_weight, groups)
+    return _mean_share(tails, np.asarray(scores, dtype=float))
 
 
-def _sort_null(null_scores, sample_weight):
-    """Return the sorted scores that have a weight, and the weights' sums so far."""
+def _fit_tails(null_scores, sample_weight, groups):
+    """Sort the scores of each group; return them, where tails start, and their scale.
+
+    The scale is the mean excess of all scores that lie in the tail of their group.
+    """
+    scores, weights = _check_null(null_scores, sample_weight)
+    members = np.zeros(len(scores), dtype=int)
+    if groups is not None:
+        check_consistent_length(scores, groups)
+        members = np.unique(column_or_1d(groups), return_inverse=True)[1]
+        counts = np.bincount(members, weights)
+        if counts[counts > 0].min() < FEWEST:
+            members[:] = 0
+    parts, total, weight = [], 0.0, 0.0
+    for group in np.unique(members[weights > 0]):
+        own = members == group
+        part, sums = _sort(scores[own], weights[own])
+        start = _quantile(part, sums, 1 - TAIL)
+        # What differs by rounding is one score.
+        inside = part - start > 1e-9 * (part[-1] - part[0])
+        beyond = np.diff(sums, prepend=0) * inside
+        total, weight = total + beyond @ (part - start), weight + beyond.sum()
+        parts.append((part, sums, start))
+    return Bunch(parts=parts, excess=total / weight if weight else 0.0)
+
+
+def _mean_share(tails, scores):
+    """Return the share of the null scores that reach each score, mean of the groups."""
+    shares = 0.0
+    for part, sums, start in tails.parts:
+        below = np.append(0, sums)[np.searchsorted(part, scores)] / sums[-1]
+        beyond = np.maximum(scores - start, 0)
+        tail = 1 / (len(part) + 1)
+        if tails.excess:
+            tail = TAIL * np.exp(-beyond / tails.excess)
+        shares = shares + np.where(scores > start, tail, 1 - below)
+    return shares / len(tails.parts)
+
+
+def _check_null(null_scores, sample_weight):
+    """Return scores and their weights as arrays."""
     scores = np.asarray(null_scores, dtype=float)
     weights = np.ones(scores.shape) if sample_weight is None else sample_weight
     weights = np.asarray(weights, dtype=float)
@@ -128,24 +182,19 @@ def _sort_null(null_scores, sample_weight):
         raise ValueError("sample_weight must hold a number >= 0 for each null score.")
     if not 0 < weights.sum() < np.inf:
         raise ValueError("null_scores must hold a score of some finite weight.")
+    return scores, weights
+
+
+def _sort(scores, weights):
+    """Return the sorted scores that have a weight, and the weights' sums so far."""
     order = np.argsort(scores, kind="stable")
     order = order[weights[order] > 0]
     return scores[order], np.cumsum(weights[order])
 
 
-def _fit_tail(scores, sums):
-    """Return where the tail starts, and the mean excess of the scores in it."""
-    start = _quantile(scores, sums, 1 - TAIL)
-    inside = scores > start
-    if not inside.any():
-        return start, 0.0
-    weights = np.diff(sums, prepend=0)[inside]
-    return start, np.average(scores[inside] - start, weights=weights)
-
-
 def _weighted_quantile(values, share, sample_weight):
     """Return the smallest value that a share of the weight does not exceed."""
-    return _quantile(*_sort_null(values, sample_weight), share)
+    return _quantile(*_sort(*_check_null(values, sample_weight)), share)
 
 
 def _quantile(scores, sums, share):

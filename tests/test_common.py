@@ -140,7 +140,7 @@ def test_dtypes_agree(estimator):
     expected = answer(fit(estimator, X, y), X)
     for dtype in (np.float32, np.float64, np.int16, ">f4"):
         found = answer(fit(estimator, X.astype(dtype), y), X.astype(dtype))
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @ALL

@@ -1,0 +1,789 @@
+"""Known source or not, by feature rows: at a stated rate, of changed images too."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import linalg
+from sklearn.base import OutlierMixin
+from sklearn.utils import Bunch, check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._blocks import as_rows, score_blocks, take_rows
+from skfingerprint._checks import check_positive
+from skfingerprint._crossfit import CrossFittedMixin, find_folds
+from skfingerprint._layouts import validate_images
+from skfingerprint._ridge import fit_ridge, predict_without
+from skfingerprint.discriminant import (
+    _find_cells,
+    _find_scale,
+    _read_moments,
+    _restore,
+    _score,
+    _score_rows,
+    _solve,
+)
+from skfingerprint.fingerprint import check_training, find_background
+from skfingerprint.thresholds import (
+    _weighted_quantile,
+    tail_probability,
+    tail_threshold,
+)
+
+# The rates unless others are asked for.
+FALSE_ALARM_RATE = 0.01
+MISS_RATE = 0.05
+# Sources from which on strangers can be learned from by leaving one out.
+FEWEST_SOURCES = 3
+# Rows of one kind of copy that are learned from: of a source, of all, of no source.
+ROWS_A_SOURCE = 100
+MAX_ROWS = 1600
+MAX_BACKGROUND = 400
+# Weight of the identity in the covariance of one or two sources.
+SHRINKAGE = 0.1
+# Of the rows of a kind of copy: rows of other kinds that are added, as of no source.
+OTHER_KINDS = 12
+# A kind of copy has a detector of its own if it draws less than this share of the
+# unchanged images, and this share of its own images is recognised.
+MOST_DRAWN = 0.05
+FEWEST_RECOGNISED = 1 / 3
+GATE_SHRINKAGE = 0.02
+# Held-out rows by which the kinds are chosen, at most.
+MAX_KEPT = 2048
+SMALLEST = 1e-12
+USED = ("rows", "members", "weights", "folds")
+
+
+class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
+    """Decisions on scores, and what the detectors of feature rows check alike."""
+
+    def __init__(
+        self,
+        alpha=100.0,
+        *,
+        false_alarm_rate=None,
+        cv=5,
+        background=None,
+        miss_rate=None,
+    ):
+        self.alpha = alpha
+        self.false_alarm_rate = false_alarm_rate
+        self.cv = cv
+        self.background = background
+        self.miss_rate = miss_rate
+
+    def score_samples(self, X):
+        """Return the score of the best source of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        return self.score_sources(X).max(axis=1)
+
+    def decision_function(self, X):
+        """Return the score minus the threshold: not negative for known sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Return 1 for rows of known sources and -1 for all others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        known : ndarray of shape (n_samples,), int
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _read_training(self, X, y, copies, groups, sample_weight, params):
+        """Check what is fitted on; return rows of it, and what is known of them."""
+        self._check_parameters()
+        X, y = _validate_training(self, X, y)
+        if len(X) < 2:
+            raise ValueError(f"the threshold needs at least 2 rows, got {len(X)} sample.")
+        is_background = find_background(y, self.background)
+        labels = y.copy()
+        labels[is_background] = y[~is_background][0]
+        members, weights = check_training(self, X, labels, sample_weight)
+        self._check_rates()
+        members[is_background] = -1
+        if copies is None:
+            copies = np.zeros(len(y), dtype=int)
+        copies = column_or_1d(copies)
+        check_consistent_length(y, copies)
+        names, kinds = np.unique(copies, return_inverse=True)
+        taken = draw_rows(members, kinds, weights)
+        if isinstance(self.cv, Integral):
+            groups = None if groups is None else column_or_1d(groups)[taken]
+            given = (y[taken], groups, weights[taken], params)
+            folds = find_folds(self, *given, shuffle=True)
+        else:
+            folds = find_folds(self, y, groups, weights, params)[taken]
+        return Bunch(
+            rows=take_rows(X, taken),
+            members=members[taken],
+            kinds=kinds[taken],
+            weights=weights[taken],
+            folds=folds,
+            names=names,
+        )
+
+    def _check_parameters(self):
+        check_positive("alpha", self.alpha)
+        for name in ("false_alarm_rate", "miss_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not (isinstance(rate, Real) and 0 < rate <= 0.5):
+                raise ValueError(f"{name} must lie in (0, 0.5], got {rate!r}.")
+
+    def _check_rates(self):
+        n_sources = len(self.classes_)
+        if self.false_alarm_rate is not None and n_sources < FEWEST_SOURCES:
+            raise ValueError(
+                f"false_alarm_rate={self.false_alarm_rate} cannot be learned from "
+                f"{n_sources} source(s): strangers are learned from by leaving out one "
+                "source of at least 3. Leave false_alarm_rate at None, and say by "
+                "miss_rate what share of the known may be missed."
+            )
+
+    def _set_threshold(self, null, known):
+        """Choose the threshold: by strangers' scores, or by those of the known."""
+        self.null_scores_, self.null_sources_ = null.scores, null.sources
+        self.null_weights_ = null.weights
+        rate, miss = self.false_alarm_rate, self.miss_rate
+        if len(null.scores) and (rate or not miss):
+            self.offset_ = self._find_offset(rate or FALSE_ALARM_RATE)
+        else:
+            share = miss or MISS_RATE
+            self.offset_ = _weighted_quantile(known.scores, share, known.weights)
+        self.found_ = _find_share(known, self.offset_)
+
+
+class SourceDetector(_Detector):
+    """Tell feature rows of known sources from all others, at a stated rate.
+
+    A ridge regression of one-hot targets puts the images of each known source near a
+    corner of a simplex, and those of others between the corners. The score of a row is
+    the larger the nearer it lies to a corner. What others reach is learned in `fit`:
+    each source in turn is taken for one that is not known, together with each fold of
+    scenes. The threshold is the quantile of these scores that leaves
+    `false_alarm_rate` above it.
+
+    The rate is that of sources as different from the known ones as these are from each
+    other, on average over sources. A close relative of a known source (another training
+    of one network) can be taken for it at any rate.
+
+    With one or two sources there is none to leave out. The score is then a distance
+    to the nearest source by the spread of its own images, and the threshold the
+    quantile of held-out scores of these that leaves `miss_rate` below it. How many
+    others it lets in is not known.
+
+    Parameters
+    ----------
+    alpha : float, default=100
+        Penalty of the ridge regression of standardised features, > 0.
+    false_alarm_rate : float, default=None
+        In (0, 0.5]: share of rows of other sources that may be taken for known. By
+        default 0.01. Of fewer than three sources it can't be learned, and raises.
+    cv : int or cross-validation splitter, default=5
+        Folds that are held out. A number means stratified folds: of whole groups, and
+        shuffled ones without groups.
+    background : label, default=None
+        Label in y of rows of no source, such as photographs: never an answer, and kept
+        away from the sources.
+    miss_rate : float, default=None
+        In (0, 0.5]: share of rows of known sources that may be missed, if no
+        `false_alarm_rate` is given. By default 0.05 of one or two sources.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The known sources, without the background; `[0]` without y.
+    null_scores_ : ndarray of shape (n_scores,)
+        Scores of rows while their source was left out; none of one or two sources.
+    null_sources_ : ndarray of shape (n_scores,), int
+        Which of `classes_` was left out.
+    null_weights_ : ndarray of shape (n_scores,)
+        Weights of these rows.
+    offset_ : float
+        The threshold.
+    found_ : float
+        Share of held-out rows of known sources that reach it.
+    resolution_ : float
+        One over the number of null scores: lower rates are extrapolated. NaN of one or
+        two sources.
+    image_shape_ : tuple of int
+        Shape of one row: (n_features,).
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    CopyDetector : The same for changed images, with a detector for each kind of change.
+    RejectingClassifier : Names the source, or answers "unknown".
+    FingerprintDetector : For residuals, by their correlation with fingerprints.
+
+    Notes
+    -----
+    The score of source c is ``-log |f(x) - e_c|``, with the ridge regression f and the
+    vertex e_c. No fit is repeated: what f would predict for rows that are left out
+    follows from the block of its hat matrix (PRESS). At most 100 rows of a source, and
+    1,600 in all, are learned from. The threshold is
+    :func:`~skfingerprint.thresholds.tail_threshold` with the sources as groups.
+
+    Of one or two sources the score is ``-log(d_c / sqrt(n_features))``, with the
+    Mahalanobis distance d_c to the mean of source c by the pooled covariance within
+    sources, a tenth of which is shrunk to a multiple of the identity.
+
+    Examples
+    --------
+    >>> from skfingerprint import AttributionFeatures, SourceDetector
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(300, 6, strength=8, random_state=0)
+    >>> X = AttributionFeatures().fit_transform(images)
+    >>> known = y < 5
+    >>> detector = SourceDetector(false_alarm_rate=0.1)
+    >>> detector = detector.fit(X[:150][known[:150]], y[:150][known[:150]])
+    >>> answers = detector.predict(X[150:]) == 1
+    >>> print(f"known {answers[known[150:]].mean():.2f}, "
+    ...       f"of the sixth source {answers[~known[150:]].mean():.2f}")
+    known 1.00, of the sixth source 0.03
+    """
+
+    @all_or_nothing
+    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
+        """Learn where the sources lie, and what others score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,), default=None
+            Sources, and the background if there is one. Without it, all rows are of
+            one source.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows: rows of one group are held out together.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; not all 0 in any class.
+        **params : dict
+            Metadata that a splitter `cv` requests.
+
+        Returns
+        -------
+        self : SourceDetector
+        """
+        data = self._read_training(X, y, None, groups, sample_weight, params)
+        self.space_, null, known = _fit_space(data, len(self.classes_), self.alpha)
+        self._set_threshold(null, known)
+        self.resolution_ = _find_resolution(null)
+        return self
+
+    def score_sources(self, X):
+        """Score rows for each source.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes)
+            The larger, the nearer to the source.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return score_blocks(_score_space, X, self.space_)
+
+    def false_alarm_probability(self, X):
+        """Return the share of images of other sources that score as high.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+            See :func:`~skfingerprint.thresholds.tail_probability`. NaN of one or two
+            sources, where nothing is known of others.
+        """
+        null = self.null_scores_, self.null_sources_, self.null_weights_
+        return _find_tail(self.score_samples(X), *null)
+
+    def _find_offset(self, rate):
+        null = {"sample_weight": self.null_weights_, "groups": self.null_sources_}
+        return tail_threshold(self.null_scores_, rate, **null)
+
+
+class CopyDetector(_Detector):
+    """Tell known sources from others by images that may have been changed.
+
+    Compression, noise and resizing move the features of an image by more than its
+    source does. So each kind of copy that was trained on has a :class:`SourceDetector`
+    of its own, with its own threshold, and a discriminant of the kinds picks the
+    one that an image is asked. What a strong change has erased is not found, but
+    it is not named wrongly either.
+
+    Kinds that can't be told from others, and those that would draw unchanged images to
+    themselves, have no detector. In each detector, rows of other kinds count as of no
+    source.
+
+    Of one or two sources the unchanged images alone are known: their copies
+    stand in for strangers, as classes of their own.
+
+    Parameters
+    ----------
+    alpha, false_alarm_rate, cv, background, miss_rate
+        As in :class:`SourceDetector`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The known sources, without the background; `[0]` without y.
+    copies_ : ndarray of shape (n_detectors,)
+        The kinds of copies that have a detector of their own.
+    null_scores_ : ndarray of shape (n_scores,)
+        Scores of rows while their source was left out, of all kinds.
+    null_sources_ : ndarray of shape (n_scores,), int
+        Which of `classes_` was left out.
+    null_weights_ : ndarray of shape (n_scores,)
+        Weights of these rows.
+    offset_ : float
+        The threshold.
+    found_ : float
+        Share of held-out unchanged rows of known sources that reach it.
+    found_by_copy_ : ndarray of shape (n_detectors,)
+        The same for each kind.
+    resolution_ : float
+        One over the number of null scores of unchanged rows.
+    image_shape_ : tuple of int
+        Shape of one row: (n_features,).
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    AugmentedClassifier : Makes the copies, and says which a row is.
+
+    Notes
+    -----
+    The scores of one detector are not those of another. So they are given as
+    ``-log p``, with the share p of images of other sources that score as high
+    (:func:`~skfingerprint.thresholds.tail_probability`), and the threshold is
+    ``-log(false_alarm_rate)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint import CopyDetector
+    >>> rng = np.random.default_rng(0)
+    >>> y, copies = np.repeat(np.arange(6), 80), np.tile([0, 1], 240)
+    >>> X = rng.normal(size=(480, 20))
+    >>> X[np.arange(480), y] += 9
+    >>> X[:, 10] += 8 * copies
+    >>> known = y < 5
+    >>> detector = CopyDetector(alpha=1).fit(X[known], y[known], copies=copies[known])
+    >>> answers = detector.predict(X) == 1
+    >>> print(f"known {answers[known].mean():.2f}, others {answers[~known].mean():.2f}")
+    known 1.00, others 0.04
+    """
+
+    __metadata_request__fit = {"copies": True}  # noqa: RUF012
+
+    @all_or_nothing
+    def fit(self, X, y=None, copies=None, groups=None, sample_weight=None, **params):
+        """Fit the detectors, and the discriminant that picks one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,), default=None
+            Sources, and the background if there is one. Without it, all rows are of
+            one source.
+        copies : array-like of shape (n_samples,), default=None
+            Which kind of copy each row is of; the least is that of unchanged images. By
+            default all are unchanged.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows: rows of one group, copies of one image above all, are
+            held out together.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; not all 0 in any class.
+        **params : dict
+            Metadata that a splitter `cv` requests.
+
+        Returns
+        -------
+        self : CopyDetector
+        """
+        data = self._read_training(X, y, copies, groups, sample_weight, params)
+        n_sources = len(self.classes_)
+        if n_sources < FEWEST_SOURCES:
+            self.gate_, strata = None, [0]
+            parts = [_separate_copies(data, n_sources)]
+        else:
+            self.gate_, strata = _find_strata(data, n_sources)
+            parts = [_select_kind(data, kind) for kind in strata]
+        self.copies_ = data.names[strata]
+        fits = [_fit_space(part, n_sources, self.alpha) for part in parts]
+        self.strata_ = [(space, null) for space, null, _ in fits]
+        nulls = [_level_scores(null, null) for _, null, _ in fits]
+        knowns = [_level_scores(known, null) for _, null, known in fits]
+        self._set_threshold(_join(nulls), knowns[0])
+        self.resolution_ = _find_resolution(nulls[0])
+        self.found_by_copy_ = np.array([_find_share(k, self.offset_) for k in knowns])
+        return self
+
+    def score_sources(self, X):
+        """Score rows for each source.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes)
+            ``-log p``: see the notes. Of one or two sources as
+            :meth:`SourceDetector.score_sources`.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return score_blocks(_score_strata, X, (self.gate_, self.strata_))
+
+    def predict_copies(self, X):
+        """Return which kind of copy each row is taken for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        copies : ndarray of shape (n_samples,)
+            Of `copies_`.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return self.copies_[score_blocks(_pick_stratum, X, self.gate_)]
+
+    def false_alarm_probability(self, X):
+        """Return the share of images of other sources that score as high.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+            Among images that were changed alike. NaN of one or two sources, where
+            nothing is known of others.
+        """
+        scores = self.score_samples(X)
+        if not len(self.null_scores_):
+            return np.full(len(scores), np.nan)
+        return np.exp(-scores)
+
+    def _find_offset(self, rate):
+        return -np.log(rate)
+
+
+def draw_rows(members, kinds, weights):
+    """Return the rows that a detector learns from: some of each source and kind.
+
+    Drawn from what was drawn, they are the same.
+    """
+    n_sources = members.max() + 1
+    limits = np.full(n_sources + 1, min(ROWS_A_SOURCE, max(MAX_ROWS // n_sources, 8)))
+    limits[n_sources] = MAX_BACKGROUND  # of no source: the last, by its index of -1
+    order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
+    cells = kinds[order] * (n_sources + 1) + members[order] + 1
+    order = order[np.argsort(cells, kind="stable")]
+    cells.sort()
+    ranks = np.arange(len(cells)) - np.searchsorted(cells, cells)
+    return np.sort(order[ranks < limits[members[order]]])
+
+
+def _validate_training(estimator, X, y):
+    """Return X and labels; one label for all if there is no y."""
+    if y is not None:
+        return validate_images(estimator, X, y, reset=True)
+    X = validate_images(estimator, X, reset=True)
+    return X, np.zeros(len(X), dtype=int)
+
+
+def _find_strata(data, n_sources):
+    """Return a discriminant of kinds of copies, and the kinds that it tells apart."""
+    kinds = _find_usable(data, n_sources)
+    if len(kinds) == 1:
+        return None, kinds
+    used = np.isin(data.kinds, kinds)
+    rows, weights, truth = data.rows[used], data.weights[used], data.kinds[used]
+    truth = np.searchsorted(kinds, truth)
+    owners, cells = _find_cells(truth, data.members[used] + 1, weights)
+    asked = (data.folds[used] == 0).astype(int)
+    kept = np.flatnonzero(asked)
+    kept = np.sort(np.random.default_rng(0).permutation(kept)[:MAX_KEPT])
+    moments = _read_moments(rows, cells, owners, asked, weights, kept)
+    held_out = _score(moments.kept, _solve(moments, GATE_SHRINKAGE, without=1))
+    counts = np.zeros((len(kinds), len(kinds)))
+    np.add.at(counts, (truth[kept], held_out.argmax(axis=1)), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    good = (shares[0] < MOST_DRAWN) & (shares.diagonal() >= FEWEST_RECOGNISED)
+    good[0] = True
+    strata = np.flatnonzero(good)
+    center, parts = _restore(moments, _solve(moments, GATE_SHRINKAGE))
+    parts = [
+        (coef[own], intercept[own], np.searchsorted(strata, owners[own]))
+        for coef, intercept, owners in parts
+        for own in [np.isin(owners, strata)]
+    ]
+    return (center, parts), kinds[strata]
+
+
+def _find_usable(data, n_sources):
+    """Return the kinds of which each source has rows in two folds, and the first."""
+    known = data.members >= 0
+    shape = len(data.names), n_sources, data.folds.max() + 1
+    found = np.zeros(shape, dtype=bool)
+    found[data.kinds[known], data.members[known], data.folds[known]] = True
+    usable = (found.sum(axis=2) > 1).all(axis=1)
+    usable[0] = True
+    return np.flatnonzero(usable)
+
+
+def _select_kind(data, kind):
+    """Return the rows of a kind, and some of other kinds as of no source."""
+    own = np.flatnonzero(data.kinds == kind)
+    others = np.flatnonzero((data.kinds != kind) & (data.members >= 0))
+    others = np.random.default_rng(kind).permutation(others)[: len(own) // OTHER_KINDS]
+    taken = np.concatenate([own, others])
+    members = data.members[taken]
+    members[len(own) :] = -1
+    return Bunch(
+        rows=data.rows[taken],
+        members=members,
+        weights=data.weights[taken],
+        folds=data.folds[taken],
+    )
+
+
+def _separate_copies(data, n_sources):
+    """Return the data with the background and each kind of copy as further classes."""
+    changed = data.kinds > 0
+    members = np.where(changed, n_sources + data.kinds, data.members)
+    if changed.any():
+        members[members < 0] = n_sources
+    return Bunch(**(data | {"members": members}))
+
+
+def _fit_space(data, n_sources, alpha):
+    """Fit the space in which rows are scored; return it, and held-out scores.
+
+    Parameters
+    ----------
+    data : Bunch
+        `rows`, their `weights` and `folds`, and `members`: the source of each, more
+        than the sources for further classes, which are never an answer, and -1 for
+        none.
+    n_sources : int
+        Number of sources.
+    alpha : float
+        Penalty of the ridge regression.
+
+    Returns
+    -------
+    space : Bunch
+        For :func:`_score_space`.
+    null, known : Bunch
+        `scores`, `sources` and `weights` of rows while their source is left out, and of
+        rows while their fold is.
+    """
+    if n_sources < FEWEST_SOURCES and data.members.max() < n_sources:
+        return _fit_ellipsoids(data, n_sources)
+    center, scale = _find_units(data.rows, data.weights)
+    rows = (data.rows - center) / scale
+    targets = np.equal.outer(data.members, np.arange(data.members.max() + 1))
+    ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
+    held_out = np.empty((len(rows), n_sources))
+    for fold in np.unique(data.folds):
+        own = np.flatnonzero(data.folds == fold)
+        held_out[own] = _score_vertices(predict_without(ridge, own), n_sources)
+    known = _take(data, held_out.max(axis=1), data.members >= 0, n_sources)
+    strangers = np.full(len(rows), np.nan)
+    for source in range(n_sources if n_sources >= FEWEST_SOURCES else 0):
+        own = data.members == source
+        for fold in np.unique(data.folds[own]):
+            inside = data.folds == fold
+            left_out = np.flatnonzero(own | inside)
+            asked = (own & inside)[left_out]
+            outputs = predict_without(ridge, left_out)[asked]
+            scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
+            strangers[left_out[asked]] = scores.max(axis=1)
+    null = _take(data, strangers, np.isfinite(strangers), n_sources)
+    coef = ridge.coef.astype(rows.dtype) / scale[:, np.newaxis]
+    space = Bunch(center=center, coef=coef, shift=ridge.intercept, n_sources=n_sources)
+    return space, null, known
+
+
+def _take(data, scores, where, n_sources):
+    """Return scores of rows of sources, with these and their weights."""
+    where = where & (data.members < n_sources)
+    return Bunch(
+        scores=scores[where], sources=data.members[where], weights=data.weights[where]
+    )
+
+
+def _score_space(rows, space):
+    """Score rows for each source by the distance to its vertex, or its mean."""
+    rows = as_rows(rows) - space.center
+    if "inverse" in space:
+        return _score_ellipsoids(rows / space.scale, space)
+    return _score_vertices(rows @ space.coef + space.shift, space.n_sources)
+
+
+def _score_vertices(outputs, n_sources):
+    """Return the negative logarithm of the distance to each source's vertex."""
+    lengths = np.square(outputs).sum(axis=1, keepdims=True)
+    squares = lengths + 1 - 2 * outputs[:, :n_sources]
+    return -0.5 * np.log(np.maximum(squares, SMALLEST))
+
+
+def _fit_ellipsoids(data, n_sources):
+    """As :func:`_fit_space`, by distances to one or two means."""
+    data = Bunch(**{name: data[name][data.members >= 0] for name in USED})
+    scores = np.empty((len(data.rows), n_sources))
+    for fold in np.unique(data.folds):
+        own = data.folds == fold
+        space = _fit_ellipsoid(data, ~own, n_sources)
+        scores[own] = _score_space(data.rows[own], space)
+    everything = np.ones(len(data.rows), dtype=bool)
+    known = _take(data, scores.max(axis=1), everything, n_sources)
+    null = _take(data, scores.max(axis=1), ~everything, n_sources)
+    return _fit_ellipsoid(data, everything, n_sources), null, known
+
+
+def _fit_ellipsoid(data, used, n_sources):
+    """Shrink the covariance of the rows about their sources' means."""
+    rows, members = data.rows[used], data.members[used]
+    weights = data.weights[used] / data.weights[used].sum()
+    means = np.stack(
+        [
+            np.average(rows[members == k], axis=0, weights=weights[members == k])
+            for k in range(n_sources)
+        ]
+    ).astype(rows.dtype)
+    center, scale = _find_units(rows - means[members], weights)
+    rows = (rows - means[members] - center) / scale
+    rows *= np.sqrt(weights)[:, np.newaxis].astype(rows.dtype)
+    gram = rows.astype(np.float64) @ rows.T
+    level = SHRINKAGE * (gram.trace() / rows.shape[1] or 1)
+    gram.flat[:: len(gram) + 1] += level / (1 - SHRINKAGE)
+    return Bunch(
+        center=means[0] + center,
+        scale=scale,
+        means=(means - means[0]) / scale,
+        n_sources=n_sources,
+        rows=rows,
+        inverse=linalg.inv(gram),
+        level=level,
+    )
+
+
+def _score_ellipsoids(rows, space):
+    """Return the negative logarithm of the root mean square distance to each mean."""
+    scores = []
+    for mean in space.means:
+        away = (rows - mean).astype(np.float64)
+        inside = away @ space.rows.T
+        squares = np.square(away).sum(axis=1)
+        squares -= ((inside @ space.inverse) * inside).sum(axis=1)
+        squares /= space.level * rows.shape[1]
+        scores.append(-0.5 * np.log(np.maximum(squares, SMALLEST)))
+    return np.stack(scores, axis=1)
+
+
+def _find_units(rows, weights):
+    """Return the mean and the standard deviation of each column."""
+    center = np.average(rows, axis=0, weights=weights)
+    variances = np.average(np.square(rows - center), axis=0, weights=weights)
+    return center.astype(rows.dtype), _find_scale(variances).astype(rows.dtype)
+
+
+def _pick_stratum(rows, gate):
+    """Return which of the detectors each row is asked."""
+    if gate is None:
+        return np.zeros(len(rows), dtype=int)
+    return _score_rows(rows, gate).argmax(axis=1)
+
+
+def _score_strata(rows, state):
+    gate, strata = state
+    picked = _pick_stratum(rows, gate)
+    scores = np.empty((len(rows), strata[0][0].n_sources))
+    for number in np.unique(picked):
+        space, null = strata[number]
+        own = picked == number
+        scores[own] = _level(_score_space(rows[own], space), null)
+    return scores
+
+
+def _level(scores, null):
+    """Return `-log p` of scores, where p is the share of strangers that reach them."""
+    if not len(null.scores):
+        return scores
+    return -np.log(_find_tail(scores, null.scores, null.sources, null.weights))
+
+
+def _level_scores(values, null):
+    return Bunch(**(values | {"scores": _level(values.scores, null)}))
+
+
+def _join(parts):
+    return Bunch(**{k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
+
+
+def _find_tail(scores, null_scores, null_sources, null_weights):
+    if not len(null_scores):
+        return np.full(scores.shape, np.nan)
+    return tail_probability(
+        null_scores, scores, sample_weight=null_weights, groups=null_sources
+    )
+
+
+def _find_share(known, offset):
+    """Return the share of the weight of known rows that reach the threshold."""
+    return float(np.average(known.scores >= offset, weights=known.weights))
+
+
+def _find_resolution(null):
+    return 1 / len(null.scores) if len(null.scores) else np.nan
