@@ -140,6 +140,23 @@ def take_rows(X, places):
     return np.concatenate(found)
 
 
+def keep_rows(source, places):
+    """Return a source of the same blocks, and its rows at sorted places.
+
+    These are filled as the source is read.
+    """
+    kept = np.empty((len(places), *source.shape[1:]), dtype=source.dtype)
+    starts = np.cumsum([0, *source.sizes])
+
+    def read(k):
+        block = source.first if k == 0 else source.read(k)
+        inside = (places >= starts[k]) & (places < starts[k + 1])
+        kept[inside] = block[places[inside] - starts[k]]
+        return block
+
+    return BlockSource(read, source.sizes), kept
+
+
 def block_sizes(X, n_values=None):
     """Return the lengths of the blocks in which X is read, of so many values each."""
     if isinstance(X, BlockSource):

@@ -36,6 +36,10 @@ def _has(method):
     return check
 
 
+def _last_has(method):
+    return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
+
+
 class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     """Train a classifier on images and on perturbed copies of them.
 
@@ -317,6 +321,23 @@ class AugmentedPipeline(Pipeline):
         ).fit(X, y, **metadata)
         self.steps = model.estimator_.steps
         return self
+
+    @available_if(_last_has("assess"))
+    def assess(self, X):
+        """Say of each image what is known, if the last step does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            Images in grey levels 0..255.
+
+        Returns
+        -------
+        answers : Bunch
+            See :meth:`RejectingClassifier.assess`.
+        """
+        check_is_fitted(self)
+        return self.steps[-1][1].assess(self[:-1].transform(X))
 
 
 def _split_stateless(estimator):

@@ -18,6 +18,7 @@ from skfingerprint.calibration import fit_temperature, temper
 from skfingerprint.fingerprint import (
     check_classes,
     check_training,
+    check_weighed,
     find_background,
 )
 
@@ -46,7 +47,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     shrinkages : sequence of float, default=(0.02, 0.1, 0.3, 0.6)
         In (0, 1]: candidates for the weight of a multiple of the identity in the
         covariance. The one with the least held-out log loss is taken.
-    cv : int or cross-validation splitter, default=3
+    cv : int or cross-validation splitter, default=5
         Folds that shrinkage and temperatures are learned from. A number means
         stratified folds: of whole groups, and shuffled ones without groups.
     background : label, default=None
@@ -107,7 +108,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
 
     __metadata_request__fit = {"copies": True}  # noqa: RUF012
 
-    def __init__(self, *, shrinkages=(0.02, 0.1, 0.3, 0.6), cv=3, background=None):
+    def __init__(self, *, shrinkages=(0.02, 0.1, 0.3, 0.6), cv=5, background=None):
         self.shrinkages = shrinkages
         self.cv = cv
         self.background = background
@@ -142,7 +143,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         # Without a weight they are in no sum.
         y = np.where(is_background, y[~is_background][:1], y)
         members, weights = check_training(self, X, y, sample_weight)
-        weights[is_background] = 0
+        weights = np.where(is_background, 0, weights)
         check_weighed(np.bincount(members, weights), self.classes_)
         check_classes(y, self.classes_)
         copies = np.zeros(len(y)) if copies is None else column_or_1d(copies)
@@ -151,12 +152,12 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         self.n_images_ = float(np.bincount(copies, weights).max())
         cells = _find_cells(members, copies, weights)
-        kept = _draw_kept(weights)
+        kept = _draw_kept(weights, copies)
         moments = _read_moments(X, cells, folds, weights, kept)
-        truth = members[kept], folds[kept], weights[kept]
-        self.shrinkage_, self.inverse_temperatures_ = _choose(
-            moments, *truth, candidates
-        )
+        shares = np.bincount(copies, weights) / np.bincount(copies[kept], weights[kept])
+        truth = members[kept], folds[kept], weights[kept], shares[copies[kept]]
+        self.shrinkage_, inverse = _choose(moments, *truth, candidates)
+        self.inverse_temperatures_ = inverse
         solved = _solve(moments, self.shrinkage_)
         self.center_, self.discriminants_ = _restore(moments, solved)
         return self
@@ -209,11 +210,31 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         scores = self._score(X)
         return self.classes_[scores.argmax(axis=1)]
 
+    def predict_copies(self, X):
+        """Name the kind of copy that each row is likest to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        copies : ndarray of shape (n_samples,)
+            Of `copies_`, as passed to `fit`.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return self.copies_[score_blocks(_pick_copies, X, self._get_state())]
+
     def _score(self, X):
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        scores = score_blocks(_score_rows, X, (self.center_, self.discriminants_))
-        return log_softmax(self.inverse_temperature_ * scores, axis=1)
+        state = self._get_state(), self.inverse_temperatures_
+        return log_softmax(score_blocks(_temper_rows, X, state), axis=1)
+
+    def _get_state(self):
+        return self.center_, self.discriminants_
 
     def _check_shrinkages(self):
         values = np.ravel(self.shrinkages).tolist()
@@ -230,25 +251,34 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
 
 
 def _find_cells(members, copies, weights):
-    """Return the source of each (source, copy) class, and the class of each row.
+    """Return what class of its own each (source, copy) pair is.
 
     Pairs of few images are one class together with the source's other such pairs.
     """
     n_copies = copies.max() + 1
     pairs = members * n_copies + copies
-    few = np.bincount(pairs, weights) < FEWEST
-    pairs = members * (n_copies + 1) + np.where(few[pairs], n_copies, copies)
-    names, cells = np.unique(pairs, return_inverse=True)
-    return names // (n_copies + 1), cells
+    few = (np.bincount(pairs, weights) < FEWEST)[pairs]
+    _, first, cells = np.unique(
+        members * (n_copies + 1) + np.where(few, n_copies, copies),
+        return_index=True,
+        return_inverse=True,
+    )
+    copies = np.where(few, 0, copies)  # what is of several kinds counts as unchanged
+    return Bunch(
+        cells=cells, owners=members[first], copies=np.where(few, 0, copies)[first]
+    )
 
 
-def _draw_kept(weights, n_images):
-    """Return rows for the temperature: as many as images, of random copies."""
+def _draw_kept(weights, copies):
+    """Return rows for shrinkage and temperatures: half of them unchanged if it can."""
     order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
-    return np.sort(order[: min(math.ceil(n_images), MAX_KEPT)])
+    unchanged = copies[order] == 0
+    most = max(MAX_KEPT // 2, MAX_KEPT - np.count_nonzero(~unchanged))
+    kept = np.concatenate([order[unchanged][:most], order[~unchanged]])
+    return np.sort(kept[:MAX_KEPT])
 
 
-def _read_moments(X, cells, owners, folds, weights, kept):
+def _read_moments(X, cells, folds, weights, kept):
     """Read X once; return the moments of each fold, and the rows that are kept.
 
     Rows that are fewer than the columns span a space of as few dimensions: they are
@@ -265,8 +295,8 @@ def _read_moments(X, cells, owners, folds, weights, kept):
         root = _find_root(rows)
         blocks, center, unit = [(root, slice(0, len(rows)))], 0, 1
         way = Bunch(root=root, rows=rows, scale=scale, center=middle)
-    moments = _sum_moments(blocks, center, cells, folds, weights, kept)
-    moments.update(owners=owners, n_columns=n_columns, way=way)
+    moments = _sum_moments(blocks, center, cells.cells, folds, weights, kept)
+    moments.update(cells, n_columns=n_columns, way=way)
     moments.unit = _find_unit(moments) if unit is None else unit
     return moments
 
@@ -333,8 +363,9 @@ def _add_products(squares, rows, sign=1):
 def _solve(moments, shrinkage, without=None):
     """Return the discriminants of all folds, or of all but one.
 
-    Each is a tuple of coefficients (n_cells, d), intercepts, and the source of each
-    cell: of the (source, copy) pairs, and of the sources if these are not the same.
+    Each is a tuple of coefficients (n_cells, d), intercepts, and the source and the
+    kind of copy of each cell: of the sources, and of the (source, copy) pairs if these
+    are not the same.
     """
     parts = [fold for fold in range(len(moments.squares)) if fold != without]
     squares = sum(moments.squares[fold] for fold in parts)
@@ -342,7 +373,7 @@ def _solve(moments, shrinkage, without=None):
     pairs = moments.owners
     pooled = sparse.csr_array((np.ones(len(pairs)), (pairs, np.arange(len(pairs)))))
     sources = np.arange(pooled.shape[0])
-    classes = [(pooled @ sums, pooled @ totals, sources)]
+    classes = [(pooled @ sums, pooled @ totals, sources, np.zeros_like(sources))]
     if not (classes[0][1] > 0).all():
         raise ValueError(
             "a fold of cv leaves no image of some source: take fewer folds, or more "
@@ -350,10 +381,10 @@ def _solve(moments, shrinkage, without=None):
         )
     if len(pairs) > len(sources):
         used = totals > 0
-        classes.append((sums[used], totals[used], pairs[used]))
+        classes.append((sums[used], totals[used], pairs[used], moments.copies[used]))
     return [
-        (*_solve_one(moments, squares, sums, totals, shrinkage), owners)
-        for sums, totals, owners in classes
+        (*_solve_one(moments, squares, sums, totals, shrinkage), *labels)
+        for sums, totals, *labels in classes
     ]
 
 
@@ -377,20 +408,39 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
     return coef * inverse, -0.5 * np.einsum("kd,kd->k", coef, scaled, dtype=np.float64)
 
 
-def _choose(moments, members, folds, weights, candidates):
-    """Return the shrinkage of the least held-out log loss, and its temperature."""
+def _choose(moments, members, folds, weights, shares, candidates):
+    """Return the shrinkage of the least held-out log loss, and its temperatures.
+
+    The loss is that of all rows, of which the kept ones stand for different shares.
+    """
     best = (np.inf, None, None)
     for shrinkage in candidates:
-        scores = np.empty((len(members), moments.owners[-1] + 1))
+        scores = np.empty((len(members), moments.owners.max() + 1))
+        copies = np.empty(len(members), dtype=int)
         for fold in np.unique(folds):
             own = folds == fold
             solved = _solve(moments, shrinkage, without=fold)
-            scores[own] = _score(moments.kept[own], solved)
-        inverse = fit_temperature(scores, members, sample_weight=weights)
-        likelihoods = log_softmax(inverse * scores, axis=1)
-        loss = -weights @ likelihoods[np.arange(len(members)), members]
-        best = min(best, (loss, shrinkage, inverse))
+            scores[own], copies[own] = _score(moments.kept[own], solved)
+        inverse = _fit_temperatures(scores, members, weights, copies, moments.copies)
+        likelihoods = log_softmax(inverse[copies][:, np.newaxis] * scores, axis=1)
+        loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
+        if loss < best[0]:
+            best = (loss, shrinkage, inverse)
     return best[1:]
+
+
+def _fit_temperatures(scores, members, weights, copies, kinds):
+    """Return the inverse temperature of each kind of copy, or of all if it has few."""
+    together = fit_temperature(scores, members, sample_weight=weights)
+    inverse = np.full(kinds.max() + 1, together)
+    for kind in np.unique(copies):
+        own = copies == kind
+        if weights[own].sum() >= FEWEST_KEPT:
+            own_weights = weights[own]
+            inverse[kind] = fit_temperature(
+                scores[own], members[own], sample_weight=own_weights
+            )
+    return inverse
 
 
 def _restore(moments, discriminants):
@@ -399,9 +449,9 @@ def _restore(moments, discriminants):
     if way is None:
         return moments.center, discriminants
     found = []
-    for coef, intercept, owners in discriminants:
+    for coef, intercept, *labels in discriminants:
         turned = linalg.solve_triangular(way.root, coef.T, lower=True, trans="T").T
-        found.append((turned @ way.rows / way.scale, intercept, owners))
+        found.append((turned @ way.rows / way.scale, intercept, *labels))
     return way.center, found
 
 
@@ -410,12 +460,35 @@ def _score_rows(rows, state):
     return _score(as_rows(rows) - center, discriminants)
 
 
+def _pick_copies(rows, state):
+    return _score_rows(rows, state)[1]
+
+
+def _temper_rows(rows, state):
+    """Score rows, each at the temperature of the kind of copy that it is likest to."""
+    state, inverse_temperatures = state
+    scores, copies = _score_rows(rows, state)
+    return inverse_temperatures[copies][:, np.newaxis] * scores
+
+
 def _score(rows, discriminants):
-    """Add the scores of the discriminants, each joined over the copies of a source."""
+    """Add the scores of the discriminants, each joined over the copies of a source.
+
+    Return them, and the kind of copy that the last, the sharpest one, tells.
+    """
     total = 0
-    for coef, intercept, owners in discriminants:
+    for coef, intercept, owners, copies in discriminants:  # noqa: B007
         scores = rows @ coef.T.astype(rows.dtype) + intercept
-        starts = np.searchsorted(owners, np.arange(owners[-1] + 1))
-        joined = np.logaddexp.reduceat(scores, starts, axis=1)
-        total = total + joined - np.log(np.bincount(owners))
-    return total
+        total = total + _join(scores, owners)[0]
+    joined, names = _join(scores, copies)
+    return total, names[joined.argmax(axis=1)]
+
+
+def _join(scores, labels):
+    """Return the log mean exponential of the columns of each label, and the labels."""
+    order = np.argsort(labels, kind="stable")
+    names, starts, counts = np.unique(
+        labels[order], return_index=True, return_counts=True
+    )
+    joined = np.logaddexp.reduceat(scores[:, order], starts, axis=1)
+    return joined - np.log(counts), names

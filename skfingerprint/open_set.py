@@ -124,18 +124,12 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         self._check_parameters()
         X, y = _validate_training(self, X, y)
         if len(X) < 2:
-            raise ValueError(f"the threshold needs at least 2 rows, got {len(X)} sample.")
-        is_background = find_background(y, self.background)
-        labels = y.copy()
-        labels[is_background] = y[~is_background][0]
+            raise ValueError("the threshold needs at least 2 rows, got 1 sample.")
+        labels, is_background = _relabel(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self._check_rates()
         members[is_background] = -1
-        if copies is None:
-            copies = np.zeros(len(y), dtype=int)
-        copies = column_or_1d(copies)
-        check_consistent_length(y, copies)
-        names, kinds = np.unique(copies, return_inverse=True)
+        names, kinds = _check_copies(copies, y)
         taken = draw_rows(members, kinds, weights)
         if isinstance(self.cv, Integral):
             groups = None if groups is None else column_or_1d(groups)[taken]
@@ -517,6 +511,20 @@ class CopyDetector(_Detector):
         return -np.log(rate)
 
 
+def draws_rows(detector):
+    """Whether a detector learns from no other rows than :func:`draw_training` says."""
+    return isinstance(detector, _Detector) and isinstance(detector.cv, Integral)
+
+
+def draw_training(detector, y, copies=None, groups=None, sample_weight=None):
+    """Return the rows that a detector would learn from, before they are known."""
+    labels, is_background = _relabel(y, detector.background)
+    members = np.unique(labels, return_inverse=True)[1]
+    members[is_background] = -1
+    weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+    return draw_rows(members, _check_copies(copies, y)[1], weights)
+
+
 def draw_rows(members, kinds, weights):
     """Return the rows that a detector learns from: some of each source and kind.
 
@@ -531,6 +539,19 @@ def draw_rows(members, kinds, weights):
     cells.sort()
     ranks = np.arange(len(cells)) - np.searchsorted(cells, cells)
     return np.sort(order[ranks < limits[members[order]]])
+
+
+def _relabel(y, background):
+    """Return labels, of which the background has one of a source, and where it is."""
+    is_background = find_background(y, background)
+    return np.where(is_background, y[~is_background][:1], y), is_background
+
+
+def _check_copies(copies, y):
+    """Return the kinds of copies, and the kind of each row."""
+    copies = np.zeros(len(y), dtype=int) if copies is None else column_or_1d(copies)
+    check_consistent_length(y, copies)
+    return np.unique(copies, return_inverse=True)
 
 
 def _validate_training(estimator, X, y):
@@ -549,12 +570,12 @@ def _find_strata(data, n_sources):
     used = np.isin(data.kinds, kinds)
     rows, weights, truth = data.rows[used], data.weights[used], data.kinds[used]
     truth = np.searchsorted(kinds, truth)
-    owners, cells = _find_cells(truth, data.members[used] + 1, weights)
+    cells = _find_cells(truth, data.members[used] + 1, weights)
     asked = (data.folds[used] == 0).astype(int)
     kept = np.flatnonzero(asked)
     kept = np.sort(np.random.default_rng(0).permutation(kept)[:MAX_KEPT])
-    moments = _read_moments(rows, cells, owners, asked, weights, kept)
-    held_out = _score(moments.kept, _solve(moments, GATE_SHRINKAGE, without=1))
+    moments = _read_moments(rows, cells, asked, weights, kept)
+    held_out, _ = _score(moments.kept, _solve(moments, GATE_SHRINKAGE, without=1))
     counts = np.zeros((len(kinds), len(kinds)))
     np.add.at(counts, (truth[kept], held_out.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -563,8 +584,8 @@ def _find_strata(data, n_sources):
     strata = np.flatnonzero(good)
     center, parts = _restore(moments, _solve(moments, GATE_SHRINKAGE))
     parts = [
-        (coef[own], intercept[own], np.searchsorted(strata, owners[own]))
-        for coef, intercept, owners in parts
+        (coef[own], intercept[own], np.searchsorted(strata, owners[own]), sources[own])
+        for coef, intercept, owners, sources in parts
         for own in [np.isin(owners, strata)]
     ]
     return (center, parts), kinds[strata]
@@ -743,7 +764,7 @@ def _pick_stratum(rows, gate):
     """Return which of the detectors each row is asked."""
     if gate is None:
         return np.zeros(len(rows), dtype=int)
-    return _score_rows(rows, gate).argmax(axis=1)
+    return _score_rows(rows, gate)[0].argmax(axis=1)
 
 
 def _score_strata(rows, state):

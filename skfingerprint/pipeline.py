@@ -1,16 +1,22 @@
 """The recommended pipeline."""
 
-from sklearn.pipeline import Pipeline
-
 from skfingerprint._checks import check_choice
 from skfingerprint.augmentation import AugmentedPipeline
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.features import AttributionFeatures
+from skfingerprint.open_set import CopyDetector
 from skfingerprint.perturbation import COMMON_PERTURBATIONS
+from skfingerprint.rejection import RejectingClassifier
 
 
 def make_attribution_pipeline(
-    *, perturbations="common", max_copies="auto", n_jobs=None
+    *,
+    perturbations="common",
+    max_copies="auto",
+    false_alarm_rate=None,
+    miss_rate=None,
+    background=None,
+    n_jobs=None,
 ):
     """Return the pipeline that we recommend for attribution, from images to sources.
 
@@ -33,17 +39,27 @@ def make_attribution_pipeline(
         come as the sources made them.
     max_copies : int, "auto" or None, default="auto"
         How many copies of each image are made: see :class:`AugmentedClassifier`.
+    false_alarm_rate : float, default=None
+        In (0, 0.5]: share of images of other sources that may be taken for a known one.
+        By default every image is named; with a rate the classifier is a
+        :class:`RejectingClassifier`, which answers "unknown" (-1 among numbers), and
+        `pipeline.assess(images)` says how sure it is. Needs three sources.
+    miss_rate : float, default=None
+        In (0, 0.5]: share of unchanged images of known sources that may be taken for
+        unknown, in place of `false_alarm_rate`; also of one or two sources.
+    background : label, default=None
+        Label in y of images of no source, such as photographs: never an answer.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
     Returns
     -------
-    pipeline : :class:`~sklearn.pipeline.Pipeline`
-        Of features and classifier; an :class:`AugmentedPipeline` if there are
-        perturbations.
+    pipeline : :class:`AugmentedPipeline`
+        Of features and classifier.
 
     See Also
     --------
+    RejectingClassifier : What a rate composes: answers that can be "unknown".
     FingerprintClassifier : The published rule: needs no tuning, tells where the
         fingerprint is, adds sources without a new fit.
 
@@ -65,16 +81,20 @@ def make_attribution_pipeline(
     >>> pipeline[:-1].get_feature_names_out().shape
     (3824,)
     """
-    steps = [
-        ("features", AttributionFeatures(n_jobs=n_jobs)),
-        ("classifier", CopyDiscriminant()),
-    ]
     if isinstance(perturbations, str):
         check_choice("perturbations", perturbations, ("common",))
         perturbations = COMMON_PERTURBATIONS
-    perturbations = [p for p in perturbations or () if p is not None]
-    if not perturbations:
-        return Pipeline(steps)
+    classifier = CopyDiscriminant(background=background)
+    if false_alarm_rate is not None or miss_rate is not None:
+        detector = CopyDetector(
+            false_alarm_rate=false_alarm_rate,
+            miss_rate=miss_rate,
+            background=background,
+        )
+        classifier = RejectingClassifier(classifier, detector)
     return AugmentedPipeline(
-        steps, perturbations=perturbations, max_copies=max_copies, n_jobs=n_jobs
+        [("features", AttributionFeatures(n_jobs=n_jobs)), ("classifier", classifier)],
+        perturbations=perturbations,
+        max_copies=max_copies,
+        n_jobs=n_jobs,
     )

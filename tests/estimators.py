@@ -43,9 +43,7 @@ ESTIMATORS = [
     FingerprintTransformer(),
     FingerprintDetector(),
     FingerprintDetector(false_alarm_rate=0.2, subtract_common=True),
-    RejectingClassifier(
-        FingerprintClassifier(), FingerprintDetector(), unknown_label=-7
-    ),
+    RejectingClassifier(FingerprintClassifier(), FingerprintDetector()),
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),
     CooccurrenceTransformer(),

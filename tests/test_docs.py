@@ -28,6 +28,7 @@ INNER = {
     "cleaning",
     "detection",
     "discriminant",
+    "open_set",
     "features",
     "fingerprint",
     "pipeline",
