@@ -4,6 +4,7 @@
 `real_images.py`). About four minutes on two cores.
 """
 
+import itertools
 import time
 
 import numpy as np
@@ -25,7 +26,7 @@ from skfingerprint.correlation import (
     peak_to_correlation_energy,
     search_shifts,
 )
-from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.datasets import load_generators, make_fingerprint_images
 
 RATES = (1e-1, 1e-2, 1e-3)
 STRONG = [
@@ -46,32 +47,91 @@ def print_rates(name, detectors, unknown):
     print(f"{name} ({len(unknown)} unknown): {text}", flush=True)
 
 
-def measure_planted():
+def measure_planted(n_draws=3, n_sources=66, n_images=345):
     """Print false alarms on planted fingerprints of sources that were not fitted."""
-    print(f"\nFalse alarms at {RATES}, planted, 64x64x3, 8 known and 8 unknown sources")
-    unknown_scores = {rate: [] for rate in RATES}
-    single = {rate: [] for rate in RATES}
-    hits = []
-    for seed in range(4):
-        images, y = make_fingerprint_images(
-            4800, 16, strength=2, random_state=100 + seed
+    settings = {
+        f"{n_known} x {n}{', less the common' if common else ''}": (n_known, n, common)
+        for n_known, n, common in (
+            *((k, n, False) for k, n in ((8, 100), (8, 5), (3, 100), (2, 100), (2, 5))),
+            (1, 100, False),
+            *((k, 100, True) for k in (8, 4, 3)),
         )
-        X = ResidualExtractor(n_jobs=2).transform(images)
-        fit = (np.arange(4800) < 800) & (y < 8)
-        later = np.arange(4800) >= 800
-        for rate in RATES:
-            detector = FingerprintDetector(false_alarm_rate=rate).fit(X[fit], y[fit])
-            answers = detector.predict(X[later]) == 1
-            unknown_scores[rate].append(answers[y[later] >= 8])
-            if rate == RATES[1]:
-                hits.append(answers[y[later] < 8])
-            one = FingerprintDetector(false_alarm_rate=rate).fit(X[fit & (y == 0)])
-            single[rate].append(one.predict(X[later & (y >= 8)]) == 1)
-    for name, found in (("8 known sources", unknown_scores), ("1, no y", single)):
-        shares = [np.concatenate(found[rate]) for rate in RATES]
-        text = ", ".join(f"{s.mean():.4f}" for s in shares)
-        print(f"{name} ({len(shares[0])} unknown): {text}")
-    print(f"known images found at {RATES[1]}: {np.concatenate(hits).mean():.3f}")
+    }
+    for strength in (2, 5):
+        found = {name: [] for name in settings}
+        for seed in range(n_draws):
+            images, y = make_fingerprint_images(
+                n_sources * n_images,
+                n_sources,
+                strength=strength,
+                random_state=300 + seed,
+            )
+            X = ResidualExtractor(n_jobs=2).transform(images)
+            strangers = X[y >= 8]
+            for name, (n_known, n, common) in settings.items():
+                own = [np.flatnonzero(y == k) for k in range(n_known)]
+                fit, later = (
+                    np.concatenate([rows[part] for rows in own])
+                    for part in (slice(n), slice(100, None))
+                )
+                detector = FingerprintDetector(subtract_common=common)
+                detector.fit(X[fit], y[fit])
+                accepted = detector.false_alarm_probability(strangers)
+                named = detector.false_alarm_probability(X[later])
+                shares = [
+                    [np.mean(part <= rate) for rate in RATES]
+                    for part in (accepted, named)
+                ]
+                found[name].append(np.concatenate(shares))
+        print(
+            f"\nPlanted, 64x64x3, strength {strength}, {n_draws} x {len(strangers)} ",
+            end="",
+        )
+        print(f"strangers of {n_sources - 8} sources, at {RATES}: accepted; found")
+        for name, shares in found.items():
+            mean = np.mean(shares, axis=0)
+            print(f"{name:24}", *(f"{x:.4f}" for x in mean[:3]), end="; ")
+            print(*(f"{x:.3f}" for x in mean[3:]), flush=True)
+
+
+def measure_few():
+    """Print what one and two real sources take for their own, at .01 and .001."""
+    data = load_generators()
+    odd = np.unique(data.groups, return_inverse=True)[1] % 2 == 1
+    print("\nNetworks that ship with the package, 40 images each, folds by scene")
+    X, y, test = read_registry()
+    groups = read_images("registry/").groups
+    for title, images, labels, scenes, asked in (
+        ("8 embedded, 64x64", data.images, data.target, data.groups, odd),
+        ("20 of the registry", X, y, groups, test),
+    ):
+        residuals = ResidualExtractor(n_jobs=2).transform(images)
+        names = np.unique(labels)
+        sets = [[name] for name in names]
+        pairs = list(itertools.combinations(names, 2))
+        chosen = np.random.default_rng(0).permutation(len(pairs))[:40]
+        for known_sets in (sets, [pairs[i] for i in sorted(chosen)]):
+            rows = []
+            for known in known_sets:
+                own = np.isin(labels, known)
+                fit = own & ~asked
+                detector = FingerprintDetector(false_alarm_rate=0.01)
+                detector.fit(residuals[fit], labels[fit], groups=scenes[fit])
+                shares = detector.false_alarm_probability(residuals[asked])
+                rows.append(
+                    [
+                        np.mean(shares[part[asked]] <= rate)
+                        for rate in (0.01, 0.001)
+                        for part in (~own, own)
+                    ]
+                )
+            mean, worst = np.mean(rows, axis=0), np.max(rows, axis=0)
+            print(
+                f"{title}, {len(known_sets)} sets of {len(known_sets[0])}: at .01 "
+                f"accepted {mean[0]:.4f} (worst {worst[0]:.3f}), found {mean[1]:.3f}; "
+                f"at .001 {mean[2]:.4f} ({worst[2]:.3f}), found {mean[3]:.3f}",
+                flush=True,
+            )
 
 
 def measure_open_set():
@@ -187,6 +247,7 @@ def main():
     measure_shifts()
     measure_open_set()
     measure_planted()
+    measure_few()
 
 
 if __name__ == "__main__":

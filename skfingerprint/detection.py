@@ -1,5 +1,6 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -7,34 +8,35 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing
-from skfingerprint._blocks import as_stack, score_blocks
-from skfingerprint._crossfit import (
-    CrossFittedMixin,
-    average_held_out,
-    correlate_held_out,
-    find_folds,
-)
+from skfingerprint._blocks import as_rows, as_stack, score_blocks
+from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import _correlate_with, _prepare_fingerprints
 from skfingerprint.fingerprint import check_training
-from skfingerprint.thresholds import tail_threshold
+from skfingerprint.thresholds import tail_probability, tail_threshold
 
 # Wrong alignments of the fingerprint that each residual of a single source meets.
 N_ALIGNMENTS = 16
+# Share of the known that is found below which `groups` are asked for, and residuals of
+# each source from which on it says something.
+FEW_FOUND = 0.1
+MANY_RESIDUALS = 10
 
 
 class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     """Tell residuals of known sources from all others, at a stated false-alarm rate.
 
     The score of a residual is its largest correlation with a fingerprint. What scores
-    others reach is learned in `fit`: with several sources, each residual is scored by
-    cross-fitting against the fingerprints of the sources that it is not from; with
-    one, against wrong alignments of that source's fingerprint. The threshold is the
-    quantile of these scores that leaves `false_alarm_rate` above it.
+    others reach is learned in `fit`: with several sources, each residual is correlated
+    with the fingerprints of the sources that it is not from, and the largest absolute
+    value taken, since fingerprints may be each other's opposites; with one, with wrong
+    alignments of its fingerprint. The threshold is the quantile of these scores that
+    leaves `false_alarm_rate` above it.
 
     The rate holds for sources as different from the known ones as these are from each
-    other. It is exceeded by close relatives of a known source (another training of one
-    network), and by scenes that were fitted on.
+    other, on average over sources. It is exceeded by close relatives of a known source
+    (another training of one network), of which fewer than four sources say nothing,
+    and by scenes that were fitted on.
 
     Parameters
     ----------
@@ -43,11 +45,12 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     cv : int or cross-validation splitter, default=5
         Folds of the cross-fitting. Where images of several sources show the same
         scenes, pass `groups` to `fit`, or the scenes leak into the threshold: a number
-        of folds then keeps groups together. Without groups, residuals of several
-        sources are no part of what they are scored against, and a number holds out
-        nothing unless `subtract_common`.
+        of folds then keeps groups together. Without groups folds are shuffled, and
+        residuals are scored by the fingerprints of the other sources, which they are
+        no part of, as a whole.
     subtract_common : bool, default=False
-        As in :class:`FingerprintClassifier`.
+        As in :class:`FingerprintClassifier`. Needs three sources: what is common to two
+        leaves exact opposites of them.
 
     Attributes
     ----------
@@ -56,9 +59,18 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     fingerprints_ : ndarray of shape (n_classes, ...)
         In grey levels.
     null_scores_ : ndarray of shape (n_scores,)
-        Scores of residuals against sources that did not make them, sorted.
+        Scores of residuals against sources that did not make them.
+    null_sources_ : ndarray of shape (n_scores,), int
+        Which of `classes_` made them.
+    null_weights_ : ndarray of shape (n_scores,)
+        Their weights.
     offset_ : float
         The threshold.
+    found_ : float
+        Share of the residuals that reach it, scored by fingerprints of the other
+        folds. NaN if a source has a single residual.
+    resolution_ : float
+        One over the number of null scores: lower rates are extrapolated.
     image_shape_ : tuple of int
         Shape of one residual.
     n_features_in_ : int
@@ -72,7 +84,9 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     Notes
     -----
     The threshold is :func:`~skfingerprint.thresholds.tail_threshold` of the null
-    scores, so that rates below one over their number can be asked for.
+    scores with the sources as groups, so that rates below one over their number can be
+    asked for. With `subtract_common`, what is common to the others alone is
+    subtracted from them and from the residual.
 
     Examples
     --------
@@ -87,7 +101,7 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
     >>> answers = detector.predict(images[100:]) == 1
     >>> print(f"known {answers[known[100:]].mean():.2f}, "
     ...       f"of the fifth source {answers[~known[100:]].mean():.2f}")
-    known 0.99, of the fifth source 0.06
+    known 0.98, of the fifth source 0.06
     """
 
     def __init__(
@@ -129,16 +143,26 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
             raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
         X, y = self._check_training(X, y)
         members, weights = check_training(self, X, y, sample_weight)
-        folds = np.zeros(len(y), dtype=int)
-        if self._must_hold_out(groups):
-            folds = find_folds(self, y, groups, weights, params)
+        self._check_common()
+        folds, is_scored = self._find_folds(y, groups, weights, params)
         whole, held_out, _ = average_held_out(X, members, folds, weights)
         self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
-        null = self._score_null(X, members, folds, held_out)
-        weights = np.repeat(weights, len(null) // len(weights))
-        self.null_scores_ = np.sort(null[weights > 0])
-        # No correlation exceeds 1.
-        self.offset_ = min(tail_threshold(null, rate, sample_weight=weights), 1.0)
+        own = score_blocks(_correlate_own, X, (held_out, self.subtract_common), folds)
+        null = self._score_null(X, members, folds, whole, held_out, groups)
+        n_each = len(null) // len(members)
+        used = np.repeat(weights > 0, n_each)
+        self.null_scores_ = null[used]
+        self.null_sources_ = np.repeat(members, n_each)[used]
+        self.null_weights_ = np.repeat(weights, n_each)[used]
+        self.resolution_ = 1 / len(self.null_scores_)
+        self._n_residuals = weights.sum(dtype=float)
+        offset = tail_threshold(self.null_scores_, rate, **self._describe_null())
+        self.offset_ = min(offset, 1.0)  # no correlation exceeds 1
+        self.found_ = np.nan
+        if is_scored:
+            self.found_ = float(np.average(own >= self.offset_, weights=weights))
+        if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
+            self._warn_if_few_are_found()
         return self
 
     def score_samples(self, X):
@@ -160,7 +184,7 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         prepared = _prepare_fingerprints(
             self.fingerprints_,
             X.dtype,
-            subtract_common=self.subtract_common and len(self.fingerprints_) > 1,
+            subtract_common=self.subtract_common,
         )
         return score_blocks(_find_largest, X, prepared)
 
@@ -194,6 +218,31 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    def false_alarm_probability(self, X):
+        """Return the share of residuals of other sources that score as high.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples,)
+            See :func:`~skfingerprint.thresholds.tail_probability`.
+        """
+        scores = self.score_samples(X)
+        return tail_probability(self.null_scores_, scores, **self._describe_null())
+
+    def _describe_null(self):
+        return {
+            "sample_weight": self.null_weights_,
+            "groups": self.null_sources_,
+            # The scores of a single source are of several alignments of a residual.
+            "n_scores": self._n_residuals,
+        }
+
     def _check_training(self, X, y):
         """Return X and labels; one label for all if there is no y.
 
@@ -210,30 +259,40 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
             )
         return X, y
 
-    def _must_hold_out(self, groups):
-        """Whether residuals are part of what they are scored against.
+    def _check_common(self):
+        n_sources = len(self.classes_)
+        if self.subtract_common and n_sources < 3:
+            raise ValueError(
+                f"subtract_common needs at least 3 sources, got {n_sources} class(es): "
+                "what is common to two leaves exact opposites of them."
+            )
 
-        Those of several sources meet only the fingerprints of the others, which they
-        are no part of, but their scenes may be.
-        """
-        return (
-            groups is not None
-            or len(self.classes_) == 1
-            or self.subtract_common
-            or not isinstance(self.cv, Integral)
-        )
+    def _warn_if_few_are_found(self):
+        if self.found_ < FEW_FOUND and len(self.classes_) > 1:
+            warnings.warn(
+                f"found_ is {self.found_:.2f}: few residuals of known sources reach "
+                "the threshold. If images of several sources show the same scenes, "
+                "pass groups to fit. Otherwise more images, or a higher "
+                "false_alarm_rate, find more.",
+                stacklevel=4,
+            )
 
-    def _score_null(self, X, members, folds, held_out):
-        """Score residuals against what did not make them, out of their folds."""
+    def _find_folds(self, y, groups, weights, params):
+        """Return folds, and whether residuals are held out by them."""
+        if isinstance(self.cv, Integral) and groups is None and len(self.classes_) > 1:
+            smallest = np.unique(y[weights > 0], return_counts=True)[1].min()
+            if smallest < 2:  # the threshold needs no folds
+                return np.zeros(len(y), dtype=int), False
+        return find_folds(self, y, groups, weights, params, shuffle=True), True
+
+    def _score_null(self, X, members, folds, whole, held_out, groups):
+        """Score residuals against what did not make them."""
         if len(self.classes_) == 1:
-            stacks = held_out.reshape(-1, *as_stack(self.fingerprints_).shape)
-            wrong = np.stack([_misalign(mean) for mean in stacks])
-            return correlate_held_out(X, wrong, folds).ravel()
-        scores = correlate_held_out(
-            X, held_out, folds, subtract_common=self.subtract_common
-        )
-        scores[np.arange(len(scores)), members] = -np.inf
-        return scores.max(axis=1)
+            return score_blocks(_correlate_misaligned, X, held_out, folds).ravel()
+        if groups is None and isinstance(self.cv, Integral):
+            folds, held_out = np.zeros_like(folds), whole[np.newaxis]
+        state = held_out, self.subtract_common
+        return score_blocks(_correlate_others, X, state, folds, members)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -243,6 +302,47 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
 
 def _find_largest(residuals, prepared):
     return _correlate_with(residuals, prepared).max(axis=1)
+
+
+def _correlate_own(residuals, state, folds):
+    """Return the largest correlation with fingerprints of the other folds."""
+    held_out, subtract_common = state
+    rows = as_rows(residuals)
+    found = np.empty(len(rows))
+    for fold in np.unique(folds):
+        own = folds == fold
+        prepared = _prepare_fingerprints(
+            held_out[fold], rows.dtype, subtract_common=subtract_common
+        )
+        found[own] = _find_largest(rows[own], prepared)
+    return found
+
+
+def _correlate_others(residuals, state, folds, members):
+    """Return the largest absolute correlation with the other sources' fingerprints."""
+    held_out, subtract_common = state
+    rows = as_rows(residuals)
+    found = np.empty(len(rows))
+    for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
+        own = (folds == fold) & (members == source)
+        others = np.delete(held_out[fold], source, axis=0)
+        prepared = _prepare_fingerprints(
+            others, rows.dtype, subtract_common=subtract_common
+        )
+        found[own] = np.abs(_correlate_with(rows[own], prepared)).max(axis=1)
+    return found
+
+
+def _correlate_misaligned(residuals, held_out, folds):
+    """Return absolute correlations with wrong alignments of the one fingerprint."""
+    rows = as_rows(residuals)
+    found = np.empty((len(rows), N_ALIGNMENTS))
+    for fold in np.unique(folds):
+        own = folds == fold
+        mean = held_out[fold].reshape(1, *as_stack(residuals).shape[1:])
+        prepared = _prepare_fingerprints(_misalign(mean), rows.dtype)
+        found[own] = np.abs(_correlate_with(rows[own], prepared))
+    return found
 
 
 def _misalign(fingerprint):

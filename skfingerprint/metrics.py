@@ -322,6 +322,117 @@ def true_positive_rate_at(y_true, scores, *, false_positive_rate):
     return float(hits[false_alarms <= false_positive_rate].max())
 
 
+def open_set_report(
+    y_true,
+    false_alarm_probabilities,
+    known_sources,
+    *,
+    y_pred=None,
+    rates=(0.1, 0.01, 0.001),
+):
+    """Report what stated rates of false alarms find, and what they let in.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Source of each image, known or not.
+    false_alarm_probabilities : array-like of shape (n_samples,)
+        Share of images of other sources that score as high as each, in [0, 1]: as of
+        :meth:`skfingerprint.RejectingClassifier.assess`. An image is accepted at the
+        rates that it does not exceed.
+    known_sources : array-like of shape (n_known,)
+        The sources that were fitted; all other labels are strangers.
+    y_pred : array-like of shape (n_samples,), default=None
+        The name of each image, if it is accepted.
+    rates : sequence of float, default=(0.1, 0.01, 0.001)
+        Stated rates.
+
+    Returns
+    -------
+    report : Bunch
+        Of arrays of shape (n_rates,), which a data frame takes: `rate`; `found`, the
+        share of images of known sources that are accepted, the mean of the sources;
+        `least_found` of a source, and which: `least_found_source`; `right` and `wrong`,
+        the share of all images of known sources that are accepted and named so (NaN
+        without `y_pred`); `accepted`, the share of images of strangers, the mean of
+        these; `most_accepted` of one, and which: `most_accepted_source`. NaN and None
+        where there is no image to judge by.
+
+    Notes
+    -----
+    The worst source beside the mean: a rate that holds on average can be far off for a
+    close relative of a known source.
+
+    Examples
+    --------
+    >>> from skfingerprint.metrics import open_set_report
+    >>> report = open_set_report(
+    ...     ["a", "a", "b", "b", "x", "x"],
+    ...     [0.001, 0.3, 0.002, 0.001, 0.4, 0.008],
+    ...     ["a", "b"],
+    ...     rates=[0.01],
+    ... )
+    >>> report.found.tolist(), report.least_found_source.tolist()
+    ([0.75], ['a'])
+    >>> report.accepted.tolist()
+    [0.5]
+    """
+    y_true, shares = np.asarray(y_true), np.asarray(false_alarm_probabilities)
+    check_consistent_length(y_true, shares, y_pred)
+    if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(
+            "false_alarm_probabilities must lie in [0, 1], one for each image. A "
+            "detector of one or two sources has none."
+        )
+    rates = np.ravel(rates).astype(float)
+    accepted = shares[:, np.newaxis] <= rates
+    is_known = np.isin(y_true, np.asarray(known_sources))
+    right = np.full(len(y_true), np.nan)
+    if y_pred is not None:
+        right = (np.asarray(y_pred) == y_true).astype(float)
+    found, strangers = (
+        _share_by_source(y_true[part], accepted[part]) for part in (is_known, ~is_known)
+    )
+    rights, wrongs = (
+        _share_by_source(y_true[is_known], accepted[is_known] * named[is_known, None])
+        for named in (right, 1 - right)
+    )
+    return Bunch(
+        rate=rates,
+        found=found.mean,
+        least_found=found.least,
+        least_found_source=found.least_source,
+        right=rights.mean,
+        wrong=wrongs.mean,
+        accepted=strangers.mean,
+        most_accepted=strangers.most,
+        most_accepted_source=strangers.most_source,
+    )
+
+
+def _share_by_source(y, accepted):
+    """Return the mean, least and largest share of the sources, at each rate."""
+    names, members = np.unique(y, return_inverse=True)
+    n_rates = accepted.shape[1]
+    if not len(names):
+        nothing, nobody = np.full(n_rates, np.nan), np.full(n_rates, None)
+        return Bunch(
+            mean=nothing,
+            least=nothing,
+            least_source=nobody,
+            most=nothing,
+            most_source=nobody,
+        )
+    shares = np.stack([accepted[members == k].mean(axis=0) for k in range(len(names))])
+    return Bunch(
+        mean=shares.mean(axis=0),
+        least=shares.min(axis=0),
+        least_source=names[shares.argmin(axis=0)],
+        most=shares.max(axis=0),
+        most_source=names[shares.argmax(axis=0)],
+    )
+
+
 def _check_scores(y_true, scores, classes):
     """Return arrays whose shapes fit each other."""
     y_true, scores, classes = map(np.asarray, (y_true, scores, classes))

@@ -330,8 +330,8 @@ class SourceDetector(_Detector):
         return _find_tail(self.score_samples(X), *null)
 
     def _find_offset(self, rate):
-        null = {"sample_weight": self.null_weights_, "groups": self.null_sources_}
-        return tail_threshold(self.null_scores_, rate, **null)
+        null = self.null_sources_, self.null_weights_
+        return tail_threshold(self.null_scores_, rate, **_describe_null(*null))
 
 
 class CopyDetector(_Detector):
@@ -796,9 +796,12 @@ def _join(parts):
 def _find_tail(scores, null_scores, null_sources, null_weights):
     if not len(null_scores):
         return np.full(scores.shape, np.nan)
-    return tail_probability(
-        null_scores, scores, sample_weight=null_weights, groups=null_sources
-    )
+    given = _describe_null(null_sources, null_weights)
+    return tail_probability(null_scores, scores, **given)
+
+
+def _describe_null(sources, weights):
+    return {"sample_weight": weights, "groups": sources, "n_scores": weights.sum()}
 
 
 def _find_share(known, offset):

@@ -17,7 +17,9 @@ TAIL = 0.1
 FEWEST = 20
 
 
-def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
+def tail_threshold(
+    null_scores, rate, *, sample_weight=None, groups=None, n_scores=None
+):
     """Return the score that a share `rate` of others exceeds.
 
     Parameters
@@ -33,6 +35,10 @@ def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
         Which of the others each score is of, such as its source: the rate is then the
         mean of the groups' rates. One tail for all would be that of the worst group
         alone, and run on where none of them has scores.
+    n_scores : float, default=None
+        From how many scores the tail is known. Of few it is known badly, and the
+        threshold that the next score exceeds at the rate is higher. By default the tail
+        is taken as it is.
 
     Returns
     -------
@@ -55,6 +61,10 @@ def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
     the threshold is ``q + e log(0.1 / rate)`` for rates below 0.1, which is the
     exponential tail by the method of moments [1]_, and their quantile otherwise.
 
+    With m = ``0.1 n_scores`` the logarithm is replaced by
+    ``m ((0.1 / rate)^(1/m) - 1)``: whatever e may be, the next score of an exponential
+    tail has that of a Pareto distribution [2]_.
+
     With groups of at least 20 scores each has its own q, and e is the mean excess of
     all groups' scores above it. Smaller groups are taken as one.
 
@@ -62,6 +72,8 @@ def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
     ----------
     .. [1] J. Pickands, "Statistical Inference Using Extreme Order Statistics", Annals
        of Statistics, 1975. :doi:`10.1214/aos/1176343003`
+    .. [2] J. Aitchison, I. R. Dunsmore, "Statistical Prediction Analysis", Cambridge
+       University Press, 1975.
 
     Examples
     --------
@@ -73,20 +85,22 @@ def tail_threshold(null_scores, rate, *, sample_weight=None, groups=None):
     """
     if not isinstance(rate, Real) or not 0 < rate < 1:
         raise ValueError(f"rate must lie in (0, 1), got {rate!r}.")
-    tails = _fit_tails(null_scores, sample_weight, groups)
+    tails = _fit_tails(null_scores, sample_weight, groups, n_scores)
     scores, sums, start = tails.parts[0]
     if len(tails.parts) == 1 and rate >= TAIL:
         return float(_quantile(scores, sums, 1 - rate))
     if len(tails.parts) == 1 or tails.excess == 0:
         start = max(start for *_, start in tails.parts)
-        return float(start + tails.excess * np.log(max(TAIL / rate, 1)))
+        return float(start + _invert_tail(tails, max(TAIL / rate, 1)))
     low = min(scores[0] for scores, *_ in tails.parts)
     # Further up no group reaches a score as often.
-    high = max(start for *_, start in tails.parts) + tails.excess * np.log(1 / rate)
+    high = max(start for *_, start in tails.parts) + _invert_tail(tails, 1 / rate)
     return brentq(lambda score: _mean_share(tails, score) - rate, low, high)
 
 
-def tail_probability(null_scores, scores, *, sample_weight=None, groups=None):
+def tail_probability(
+    null_scores, scores, *, sample_weight=None, groups=None, n_scores=None
+):
     """Return the share of others that reach each score.
 
     Parameters
@@ -99,6 +113,8 @@ def tail_probability(null_scores, scores, *, sample_weight=None, groups=None):
         Weights of the null scores, as in :func:`tail_threshold`.
     groups : array-like of shape (n_scores,), default=None
         Which of the others each null score is of, as in :func:`tail_threshold`.
+    n_scores : float, default=None
+        From how many scores the tail is known, as in :func:`tail_threshold`.
 
     Returns
     -------
@@ -128,11 +144,11 @@ def tail_probability(null_scores, scores, *, sample_weight=None, groups=None):
     >>> tail_probability(null, [0.7, tail_threshold(null, 0.001)]).round(3)
     array([0.491, 0.001])
     """
-    tails = _fit_tails(null_scores, sample_weight, groups)
+    tails = _fit_tails(null_scores, sample_weight, groups, n_scores)
     return _mean_share(tails, np.asarray(scores, dtype=float))
 
 
-def _fit_tails(null_scores, sample_weight, groups):
+def _fit_tails(null_scores, sample_weight, groups, n_scores):
     """Sort the scores of each group; return them, where tails start, and their scale.
 
     The scale is the mean excess of all scores that lie in the tail of their group.
@@ -155,7 +171,23 @@ def _fit_tails(null_scores, sample_weight, groups):
         beyond = np.diff(sums, prepend=0) * inside
         total, weight = total + beyond @ (part - start), weight + beyond.sum()
         parts.append((part, sums, start))
-    return Bunch(parts=parts, excess=total / weight if weight else 0.0)
+    count = np.inf if n_scores is None else TAIL * n_scores
+    return Bunch(parts=parts, excess=total / weight if weight else 0.0, count=count)
+
+
+def _invert_tail(tails, ratio):
+    """Return how far above its start the tail has fallen by a ratio."""
+    if np.isinf(tails.count):
+        return tails.excess * np.log(ratio)
+    return tails.excess * tails.count * np.expm1(np.log(ratio) / tails.count)
+
+
+def _fall(tails, beyond):
+    """Return the ratio by which the tail has fallen so far above its start."""
+    beyond = beyond / tails.excess
+    if np.isinf(tails.count):
+        return np.exp(-beyond)
+    return np.exp(-tails.count * np.log1p(beyond / tails.count))
 
 
 def _mean_share(tails, scores):
@@ -166,7 +198,7 @@ def _mean_share(tails, scores):
         beyond = np.maximum(scores - start, 0)
         tail = 1 / (len(part) + 1)
         if tails.excess:
-            tail = TAIL * np.exp(-beyond / tails.excess)
+            tail = TAIL * _fall(tails, beyond)
         shares = shares + np.where(scores > start, tail, 1 - below)
     return shares / len(tails.parts)
 

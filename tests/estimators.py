@@ -42,7 +42,6 @@ ESTIMATORS = [
     FingerprintClassifier(max_shift=2),
     FingerprintTransformer(),
     FingerprintDetector(),
-    FingerprintDetector(false_alarm_rate=0.2, subtract_common=True),
     RejectingClassifier(FingerprintClassifier(), FingerprintDetector()),
     SpectrumTransformer(),
     SpectrumTransformer(block_size=8, radial=True, color_space="ycbcr"),

@@ -75,6 +75,7 @@ def test_every_estimator_is_checked():
     assert exported == {type(estimator).__name__ for estimator in ESTIMATORS}
 
 
+@pytest.mark.filterwarnings("ignore:found_ is")  # the checks' data have no sources
 @ALL
 def test_scikit_learn_checks(estimator):
     if isinstance(estimator, Unflatten):

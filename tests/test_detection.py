@@ -63,16 +63,15 @@ def test_null_scores_are_cross_fitted_and_leave_the_own_source_out():
     detector = FingerprintDetector(cv=GroupKFold(2))
     detector.fit(X, y, groups=np.tile([0, 1], 30))
     rows = X.reshape(60, -1)
-    expected = []
+    expected = np.empty(60)
     for fold in (0, 1):
         test = np.arange(60) % 2 == fold
         means = np.stack([rows[~test & (y == k)].mean(axis=0) for k in range(3)])
-        scores = correlation_matrix(rows[test], means)
+        scores = np.abs(correlation_matrix(rows[test], means))
         scores[np.arange(30), y[test]] = -1
-        expected.append(scores.max(axis=1))
-    np.testing.assert_allclose(
-        detector.null_scores_, np.sort(np.concatenate(expected)), atol=1e-5
-    )
+        expected[test] = scores.max(axis=1)
+    np.testing.assert_allclose(detector.null_scores_, expected, atol=1e-5)
+    assert detector.resolution_ == 1 / 60
 
 
 def test_one_source_needs_no_labels(sources):
@@ -94,9 +93,13 @@ def test_refusals(sources):
     single = np.where(np.arange(len(y)) == 0, 8, y)
     with pytest.raises(ValueError, match=r"at least 2 groups.*1 of class 8"):
         FingerprintDetector().fit(X, single, groups=np.arange(len(y)) // 2)
-    with pytest.raises(ValueError, match=r"at least 2 residuals.*1 of class 8"):
-        FingerprintDetector(subtract_common=True).fit(X, single)
-    assert len(FingerprintDetector().fit(X, single).classes_) == 9
+    detector = FingerprintDetector().fit(X, single)
+    assert len(detector.classes_) == 9
+    assert np.isnan(detector.found_)
+    for n_sources in (1, 2):
+        few = y < n_sources
+        with pytest.raises(ValueError, match="needs at least 3 sources"):
+            FingerprintDetector(subtract_common=True).fit(X[few], y[few])
     with pytest.raises(ValueError, match="leaves no residual of some source"):
         FingerprintDetector(cv=GroupKFold(2)).fit(X, y, groups=y % 2)
     with pytest.raises(ValueError, match="at least 2 residuals"):

@@ -18,6 +18,7 @@ from skfingerprint.plotting._fingerprints import (
     FingerprintDisplay,
     SpectrumDisplay,
 )
+from skfingerprint.plotting._open_set import OpenSetDisplay
 
 __all__ = [
     "AutocorrelationDisplay",
@@ -26,6 +27,7 @@ __all__ = [
     "EnergyCurveDisplay",
     "FingerprintDisplay",
     "OneVsRestRocDisplay",
+    "OpenSetDisplay",
     "RobustnessDisplay",
     "SourceConfusionDisplay",
     "SpectrumDisplay",

@@ -1,0 +1,297 @@
+"""Measure "none of these": what share of strangers is named, and of the known found.
+
+``python benchmarks/open_set.py [part ...]`` on the images of `registry/`, `strangers/`
+and `wild/` (see `real_images.py`) and on those that ship with the package. Everything
+is fitted on one half of the scenes and asked about the other. Parts:
+
+* ``changes``: 16 known sources, 4 strangers, photographs and strangers of other kinds,
+  as they are and changed; five splits, so that each source is a stranger once;
+* ``left_out``: each source left out, by the number of images, unchanged; photographs
+  with and without others as background; networks of `wild/`;
+* ``single``: one and two sources.
+
+About 15 minutes on two cores, and 4 GiB.
+"""
+
+import resource
+import sys
+import time
+
+import numpy as np
+from real_images import read_images, read_registry, reference_split
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skfingerprint import (
+    AttributionFeatures,
+    CopyDetector,
+    RejectingClassifier,
+    SourceDetector,
+)
+from skfingerprint.datasets import load_generators
+from skfingerprint.metrics import open_set_report
+from skfingerprint.perturbation import (
+    COMMON_PERTURBATIONS,
+    GaussianBlur,
+    GaussianNoise,
+    JPEGCompression,
+    Resize,
+    WebPCompression,
+)
+
+RATES = (0.1, 0.01)
+CHANGES = (
+    {"clean": None}
+    | {f"JPEG {q}": JPEGCompression(q) for q in (95, 85, 75)}
+    | {f"noise {s:g}": GaussianNoise(s, random_state=7) for s in (3, 5)}
+    | {"blur 1": GaussianBlur(1), "resize .5": Resize(0.5)}
+    | {"resize .6, JPEG 85": make_pipeline(Resize(0.6), JPEGCompression(85))}
+    | {"WebP 80": WebPCompression(80)}
+    # Never trained on.
+    | {"JPEG 30": JPEGCompression(30), "blur 3": GaussianBlur(3)}
+    | {"noise 20": GaussianNoise(20, random_state=3)}
+    | {"gamma .7": FunctionTransformer(lambda X: np.rint(255 * (X / 255.0) ** 0.7))}
+)
+
+
+def find_features(images, perturbation=None):
+    """Return the features of images, changed or not."""
+    if perturbation is not None:
+        images = perturbation.fit_transform(images)
+    return AttributionFeatures(n_jobs=2).fit_transform(images)
+
+
+def read_all():
+    """Return the registry with its split, photographs, and strangers of other kinds."""
+    data = read_images("registry/", real=True)
+    real = data.sources == "real-photo"
+    images, sources, test = read_registry()
+    return {
+        "images": images,
+        "sources": sources,
+        "test": test,
+        "groups": data.groups[~real],
+        "photographs": data.images[real],
+        "scenes": data.groups[real],
+        "others": read_images("strangers/").images,
+    }
+
+
+def compare(known, others):
+    """Return the area under the ROC curve of two sets of scores."""
+    truth = np.repeat([1, 0], [len(known), len(others)])
+    return roc_auc_score(truth, np.concatenate([known, others]))
+
+
+def measure_changes(data):
+    """Print what is named, rightly and wrongly, at stated rates, by change."""
+    y, test = data["sources"], data["test"]
+    fit, groups, truth = data["images"][~test], data["groups"][~test], y[test]
+    rows = np.stack(
+        [find_features(fit, p) for p in (None, *COMMON_PERTURBATIONS)], axis=1
+    )
+    parts = (data["images"][test], data["photographs"], data["others"])
+    labels = [truth, *(np.full(len(part), "stranger") for part in parts[1:])]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    asked = {
+        name: [find_features(part, p) for part in parts] for name, p in CHANGES.items()
+    }
+    n_copies, names = rows.shape[1], np.unique(y)
+    print(f"{len(fit)} images with {n_copies - 1} copies; {ends[0]} asked, ", end="")
+    print(f"{len(parts[1])} photographs, {len(parts[2])} of other kinds", flush=True)
+    found = {}
+    for start in range(5):
+        strangers = names[start::5]
+        used = ~np.isin(y[~test], strangers)
+        X = rows[used].reshape(-1, rows.shape[2])
+        copies = np.tile(np.arange(n_copies), used.sum())
+        y_used, g_used = (np.repeat(v[used], n_copies) for v in (y[~test], groups))
+        given = {"copies": copies, "groups": g_used}
+        begin, before = time.perf_counter(), peak()
+        detector = CopyDetector().fit(X, y_used, **given)
+        spent, after = time.perf_counter() - begin, peak()
+        model = RejectingClassifier().fit(X, y_used, **given)
+        print(f"split {start}: detector {spent:.1f} s, {after - before:.2f} GiB more, ")
+        print("  strata", detector.copies_.tolist(), detector.found_by_copy_.round(2))
+        known = np.setdiff1d(names, strangers)
+        for name, features in asked.items():
+            for k, part in enumerate(features):
+                answers = model.assess(part)
+                report = open_set_report(
+                    labels[k],
+                    answers.false_alarm_probability,
+                    known,
+                    y_pred=answers.source,
+                    rates=RATES,
+                )
+                found.setdefault((name, k), []).append(report)
+    for r, rate in enumerate(RATES):
+        print(f"\nstated {rate}: {'':13}right wrong strangers worst photographs others")
+        table = []
+        for name in asked:
+            own = found[name, 0]
+            table.append(
+                [
+                    np.mean([report.right[r] for report in own]),
+                    np.mean([report.wrong[r] for report in own]),
+                    np.mean([report.accepted[r] for report in own]),
+                    np.max([report.most_accepted[r] for report in own]),
+                    *(np.mean([p.accepted[r] for p in found[name, k]]) for k in (1, 2)),
+                ]
+            )
+            print(f"{name:25}", *(f"{share:.3f}" for share in table[-1]), flush=True)
+        print(f"{'mean of the rows':25}", *(f"{x:.4f}" for x in np.mean(table, axis=0)))
+        print(f"{'largest':25}", *(f"{x:.3f}" for x in np.max(table, axis=0)))
+
+
+def peak():
+    """Return the peak memory of this process so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def measure_left_out(data):
+    """Print how each source is told from the others when it is left out."""
+    y, test, groups = data["sources"], data["test"], data["groups"]
+    rows, names = find_features(data["images"]), np.unique(y)
+    rng = np.random.default_rng(0)
+    for n_images in (8, 16, 32, 100):
+        used = np.concatenate(
+            [
+                rng.permutation(np.flatnonzero((y == k) & ~test))[:n_images]
+                for k in names
+            ]
+        )
+        print(f"{n_images} images a source:", end="")
+        print_left_out(rows[used], y[used], groups[used], rows[test], y[test])
+    fit, labels, scenes = rows[~test], y[~test], groups[~test]
+    photographs, others = map(find_features, (data["photographs"], data["others"]))
+    odd = reference_split(data["scenes"])
+    begin = time.perf_counter()
+    plain = SourceDetector().fit(fit, labels, groups=scenes)
+    spent = time.perf_counter() - begin
+    print(f"{len(fit)} rows: {spent:.1f} s, found {plain.found_:.3f}")
+    both = SourceDetector(background="photo").fit(
+        np.concatenate([fit, photographs[~odd]]),
+        np.concatenate([labels, np.full((~odd).sum(), "photo")]),
+        groups=np.concatenate([scenes, data["scenes"][~odd]]),
+    )
+    for title, detector in (("plain", plain), ("with a background", both)):
+        known = detector.score_samples(rows[test])
+        for name, part in (("photographs", photographs[odd]), ("other kinds", others)):
+            print(f"20 sources, {title}: {name} AUROC", end=" ")
+            print(f"{compare(known, detector.score_samples(part)):.3f}", end="")
+            shares = detector.false_alarm_probability(part)
+            found = detector.false_alarm_probability(rows[test])
+            for rate in RATES:
+                print(f", at {rate} accepted {np.mean(shares <= rate):.3f}", end="")
+                print(f" found {np.mean(found <= rate):.3f}", end="")
+            print(flush=True)
+    wild = read_images("wild/", real=True)
+    asked, real = reference_split(wild.groups), wild.sources == "real-ffhq"
+    features = find_features(wild.images)
+    own = ~asked & ~real
+    detector = SourceDetector().fit(
+        features[own], wild.sources[own], groups=wild.groups[own]
+    )
+    known = detector.score_samples(features[asked & ~real])
+    for name, part in (("photographs", features[real]), ("registry", rows)):
+        scores = detector.score_samples(part)
+        shares = np.mean(detector.predict(part) == 1)
+        print(f"wild, 7 networks ({own.sum()} images): {name} AUROC", end=" ")
+        print(f"{compare(known, scores):.4f}, accepted {shares:.3f}, found", end=" ")
+        print(f"{np.mean(known >= detector.offset_):.3f}", flush=True)
+
+
+def print_left_out(X, y, groups, asked, truth):
+    """Print AUROC, accepted and found shares with each source left out in turn."""
+    curves, reports = [], []
+    for name in np.unique(y):
+        used = y != name
+        detector = SourceDetector().fit(X[used], y[used], groups=groups[used])
+        scores = detector.score_samples(asked)
+        curves.append(compare(scores[truth != name], scores[truth == name]))
+        shares = detector.false_alarm_probability(asked)
+        known = np.setdiff1d(y, name)
+        reports.append(open_set_report(truth, shares, known, rates=RATES))
+    print(f" AUROC {np.mean(curves):.3f}, worst {np.min(curves):.3f}", end="")
+    for r, rate in enumerate(RATES):
+        accepted, found = (
+            [report[name][r] for report in reports] for name in ("accepted", "found")
+        )
+        print(f"; at {rate} accepted {np.mean(accepted):.3f}", end="")
+        print(f" (worst {np.max(accepted):.3f}), found {np.mean(found):.3f}", end="")
+    print(flush=True)
+
+
+def measure_single(data):
+    """Print how one or two sources are told from all others."""
+    y, test, groups = data["sources"], data["test"], data["groups"]
+    names = np.unique(y)
+    fit = data["images"][~test]
+    rows = np.stack(
+        [find_features(fit, p) for p in (None, *COMMON_PERTURBATIONS)], axis=1
+    )
+    asked = [
+        find_features(part)
+        for part in (data["images"][test], data["photographs"], data["others"])
+    ]
+    rng = np.random.default_rng(0)
+    pairs = [rng.choice(names, 2, replace=False) for _ in range(10)]
+    for n_images, sets in (
+        (100, [[k] for k in names]),
+        (8, [[k] for k in names]),
+        (100, pairs),
+    ):
+        used = np.concatenate(
+            [rng.permutation(np.flatnonzero(y[~test] == k))[:n_images] for k in names]
+        )
+        for n_copies in (1, rows.shape[1]):
+            table = []
+            for known in sets:
+                own = used[np.isin(y[~test][used], known)]
+                X = rows[own, :n_copies].reshape(-1, rows.shape[2])
+                repeated = (np.repeat(v[~test][own], n_copies) for v in (y, groups))
+                labels, scenes = repeated
+                copies = np.tile(np.arange(n_copies), len(own))
+                detector = CopyDetector().fit(X, labels, copies=copies, groups=scenes)
+                scores = [detector.score_samples(part) for part in asked]
+                is_known = np.isin(y[test], known)
+                others = (scores[0][~is_known], *scores[1:])
+                table.append(
+                    [
+                        np.mean(scores[0][is_known] >= detector.offset_),
+                        *(compare(scores[0][is_known], part) for part in others),
+                        *(np.mean(part >= detector.offset_) for part in others),
+                    ]
+                )
+            mean, low, high = (f(table, axis=0) for f in (np.mean, np.min, np.max))
+            print(
+                f"{len(sets[0])} source(s), {n_images} images, {n_copies} kinds: ",
+                end="",
+            )
+            print(f"found {mean[0]:.3f} (worst {low[0]:.3f}); AUROC", end="")
+            for k, name in enumerate(("others", "photographs", "other kinds"), 1):
+                print(f" {name} {mean[k]:.3f} (worst {low[k]:.3f})", end=",")
+            print(" accepted", *(f"{mean[k]:.3f} ({high[k]:.3f})" for k in (4, 5, 6)))
+    embedded = load_generators()
+    X = find_features(embedded.images)
+    print(
+        "8 networks that ship with the package, 40 images each, each left out:", end=""
+    )
+    odd = np.unique(embedded.groups, return_inverse=True)[1] % 2 == 1
+    labels, scenes = embedded.target, embedded.groups
+    print_left_out(X[~odd], labels[~odd], scenes[~odd], X[odd], labels[odd])
+
+
+PARTS = {
+    "changes": measure_changes,
+    "left_out": measure_left_out,
+    "single": measure_single,
+}
+
+if __name__ == "__main__":
+    data = read_all()
+    for name in sys.argv[1:] or PARTS:
+        print(f"\n{name}", flush=True)
+        PARTS[name](data)

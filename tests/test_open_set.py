@@ -1,0 +1,251 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+
+from skfingerprint import CopyDetector, SourceDetector
+from skfingerprint._blocks import BlockSource, keep_rows
+from skfingerprint.open_set import draw_rows, draw_training
+from skfingerprint.thresholds import tail_threshold
+
+
+def draw(n_sources=8, n_images=40, d=60, spread=6.0, seed=0, n_copies=1):
+    """Rows of sources whose means are random; each copy moves all of them."""
+    rng = np.random.default_rng(seed)
+    means = spread * np.random.default_rng(seed + 1).normal(size=(n_sources, d))
+    means /= np.sqrt(d / 4)
+    moves = 5 * np.random.default_rng(seed + 2).normal(size=(n_copies, d))
+    moves[0] = 0
+    y = np.repeat(np.arange(n_sources), n_images * n_copies)
+    copies = np.tile(np.arange(n_copies), n_sources * n_images)
+    groups = np.repeat(np.arange(n_sources * n_images), n_copies)
+    return means[y] + moves[copies] + rng.normal(size=(len(y), d)), y, copies, groups
+
+
+def standardise(rows):
+    return (rows - rows.mean(axis=0)) / rows.std(axis=0)
+
+
+def score(outputs, n_sources):
+    distances = np.linalg.norm(outputs[:, None] - np.eye(outputs.shape[1]), axis=2)
+    return -np.log(distances[:, :n_sources])
+
+
+@pytest.mark.parametrize("d", [20, 300])
+def test_scores_are_distances_to_vertices_and_nulls_are_refits(d):
+    rows, y, *_ = draw(n_sources=5, n_images=20, d=d)
+    groups = np.tile(np.arange(20), 5)
+    detector = SourceDetector(alpha=10, cv=GroupKFold(4)).fit(rows, y, groups=groups)
+    scaled, targets = standardise(rows), np.eye(5)[y]
+    ridge = Ridge(10).fit(scaled, targets)
+    expected = score(ridge.predict(scaled), 5)
+    np.testing.assert_allclose(detector.score_sources(rows), expected, atol=1e-8)
+    np.testing.assert_allclose(detector.score_samples(rows), expected.max(axis=1))
+    null, known = np.empty(100), np.empty(100)
+    for _, test in GroupKFold(4).split(rows, y, groups):
+        rest = np.setdiff1d(np.arange(100), test)
+        outputs = Ridge(10).fit(scaled[rest], targets[rest]).predict(scaled[test])
+        known[test] = score(outputs, 5).max(axis=1)
+        for source in range(5):
+            others = rest[y[rest] != source]
+            asked = test[y[test] == source]
+            outputs = Ridge(10).fit(scaled[others], targets[others])
+            scores = score(outputs.predict(scaled[asked]), 5)
+            null[asked] = np.delete(scores, source, axis=1).max(axis=1)
+    np.testing.assert_allclose(detector.null_scores_, null, atol=1e-8)
+    np.testing.assert_array_equal(detector.null_sources_, y)
+    assert detector.resolution_ == 0.01
+    expected = tail_threshold(null, 0.01, groups=y, n_scores=100)
+    assert detector.offset_ == pytest.approx(expected)
+    assert detector.found_ == np.mean(known >= detector.offset_)
+
+
+@pytest.mark.parametrize("n_sources", [3, 4, 8, 20])
+def test_strangers_are_accepted_at_the_stated_rate(n_sources):
+    """On average over draws of strangers, who are as different as the known are."""
+    accepted, found = [], []
+    for seed in range(4):
+        rows, y, *_ = draw(n_sources=n_sources + 20, n_images=60, d=60, seed=10 * seed)
+        fit = (np.arange(len(y)) % 60 < 30) & (y < n_sources)
+        detector = SourceDetector(alpha=10, false_alarm_rate=0.1).fit(rows[fit], y[fit])
+        known = detector.predict(rows) == 1
+        accepted.append(known[y >= n_sources].mean())
+        found.append(known[~fit & (y < n_sources)].mean())
+    assert np.mean(accepted) <= 0.2
+    assert np.mean(found) > 0.8
+
+
+@pytest.mark.parametrize("n_sources", [1, 2])
+def test_few_sources_state_what_they_miss(n_sources):
+    rows, y, *_ = draw(n_sources=6, n_images=100, d=60)
+    fit = (np.arange(600) % 100 < 50) & (y < n_sources)
+    labels = y[fit] if n_sources > 1 else None
+    detector = SourceDetector(miss_rate=0.1).fit(rows[fit], labels)
+    known = detector.predict(rows) == 1
+    assert detector.found_ == pytest.approx(0.9, abs=0.03)
+    assert known[~fit & (y < n_sources)].mean() == pytest.approx(0.9, abs=0.08)
+    assert known[y >= n_sources].mean() < 0.05
+    assert np.isnan(detector.false_alarm_probability(rows)).all()
+    assert np.isnan(detector.resolution_)
+    for kind in (SourceDetector, CopyDetector):
+        with pytest.raises(
+            ValueError, match=r"cannot be learned from . source.*miss_rate"
+        ):
+            kind(false_alarm_rate=0.01).fit(rows[fit], labels)
+
+
+@pytest.mark.parametrize("n_sources", [1, 2])
+def test_distances_are_those_of_a_shrunk_covariance(n_sources):
+    rows, y, *_ = draw(n_sources=n_sources, n_images=15, d=8)
+    detector = SourceDetector().fit(rows, y)
+    means = np.stack([rows[y == k].mean(axis=0) for k in range(n_sources)])
+    centred = rows - means[y]
+    scale = centred.std(axis=0)
+    within = np.cov((centred / scale).T, bias=True)
+    shrunk = 0.9 * within + 0.1 * np.trace(within) / 8 * np.eye(8)
+    away = (rows[:, None] - means) / scale
+    squares = np.einsum("ikd,de,ike->ik", away, np.linalg.inv(shrunk), away)
+    np.testing.assert_allclose(
+        detector.score_sources(rows), -0.5 * np.log(squares / 8), atol=1e-8
+    )
+
+
+def test_copies_stand_in_for_strangers_of_one_source():
+    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=60, n_copies=3)
+    used = (y == 0) & (groups % 2 == 0)
+    detector = CopyDetector().fit(rows[used], copies=copies[used], groups=groups[used])
+    known = detector.predict(rows) == 1
+    fresh = (y == 0) & (groups % 2 == 1)
+    assert known[fresh & (copies == 0)].mean() > 0.8
+    assert known[fresh & (copies > 0)].mean() < 0.1
+    assert detector.copies_.tolist() == [0]
+
+
+def test_changed_rows_are_asked_their_own_detector():
+    rows, y, copies, groups = draw(n_sources=9, n_images=80, d=60, n_copies=3)
+    fit = (groups % 2 == 0) & (y < 8)
+    given = {"copies": copies[fit], "groups": groups[fit]}
+    detector = CopyDetector(alpha=10).fit(rows[fit], y[fit], **given)
+    assert detector.copies_.tolist() == [0, 1, 2]
+    fresh = groups % 2 == 1
+    np.testing.assert_array_equal(detector.predict_copies(rows[fresh]), copies[fresh])
+    known = detector.predict(rows) == 1
+    for kind in range(3):
+        assert known[fresh & (copies == kind) & (y < 8)].mean() > 0.9
+        assert known[fresh & (copies == kind) & (y == 8)].mean() < 0.1
+    assert detector.found_ == detector.found_by_copy_[0] > 0.9
+    shares = detector.false_alarm_probability(rows)
+    np.testing.assert_array_equal(known, shares <= 0.01 * (1 + 1e-9))
+
+
+def test_kinds_that_are_nearly_the_same_have_no_detector():
+    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=40, n_copies=3)
+    rows[copies == 2] = rows[copies == 0] + 0.01  # as a blur that is none
+    rng = np.random.default_rng(0)
+    twice = np.concatenate([rows, rows[copies == 1] + 0.01 * rng.normal(size=40)])
+    labels = np.concatenate([y, y[copies == 1]])
+    scenes = np.concatenate([groups, groups[copies == 1]])
+    kinds = np.concatenate([copies, np.full(360, 3)])
+    detector = CopyDetector(alpha=10).fit(twice, labels, copies=kinds, groups=scenes)
+    assert 0 in detector.copies_
+    assert 2 not in detector.copies_
+    assert {1, 3} & set(detector.copies_)
+
+
+@pytest.mark.parametrize("kind", [SourceDetector, CopyDetector])
+def test_a_background_is_never_an_answer(kind):
+    rows, y, *_ = draw(n_sources=7, n_images=60)
+    names = np.array(["a", "b", "c", "d", "e", "photo", "x"])[y]
+    fit = (np.arange(420) % 60 < 30) & (y < 6)
+    detector = kind(alpha=10, background="photo").fit(rows[fit], names[fit])
+    assert detector.classes_.tolist() == list("abcde")
+    assert detector.score_sources(rows).shape == (420, 5)
+    known = detector.predict(rows) == 1
+    assert known[names == "photo"].mean() < 0.02
+    assert known[~fit & (y < 5)].mean() > 0.9
+    without = kind(alpha=10).fit(rows[fit & (y < 5)], names[fit & (y < 5)])
+    photos = names == "photo"
+    assert (
+        detector.score_samples(rows[photos]).mean()
+        < without.score_samples(rows[photos]).mean()
+    )
+    one = kind(background="photo").fit(rows[fit & (y > 3)], names[fit & (y > 3)])
+    assert one.classes_.tolist() == ["e"]
+    with pytest.raises(ValueError, match="background='phot' must be the label of some"):
+        kind(background="phot").fit(rows[fit], names[fit])
+    with pytest.raises(ValueError, match="and not of all"):
+        kind(background="photo").fit(rows[names == "photo"], names[names == "photo"])
+
+
+def test_order_changes_nothing_with_groups():
+    rows, y, _, groups = draw(n_sources=4, n_images=20)
+    order = np.random.default_rng(3).permutation(len(y))
+    expected = SourceDetector(alpha=10).fit(rows, y, groups=groups)
+    found = SourceDetector(alpha=10).fit(rows[order], y[order], groups=groups[order])
+    assert found.found_ == expected.found_
+    assert found.offset_ == pytest.approx(expected.offset_)
+    np.testing.assert_allclose(
+        found.score_samples(rows), expected.score_samples(rows), atol=1e-8
+    )
+
+
+def test_refusals():
+    rows, y, *_ = draw(n_sources=3, n_images=6)
+    for name in ("false_alarm_rate", "miss_rate"):
+        for rate in (0, 0.6, "low"):
+            with pytest.raises(ValueError, match=rf"{name} must lie in \(0, 0.5\]"):
+                SourceDetector(**{name: rate}).fit(rows, y)
+    with pytest.raises(ValueError, match="alpha must be"):
+        SourceDetector(alpha=0).fit(rows, y)
+    with pytest.raises(ValueError, match="each class needs at least 2 groups"):
+        SourceDetector().fit(rows, y, groups=y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        CopyDetector().fit(rows, y, copies=[0, 1])
+
+
+def test_rows_are_drawn_once():
+    rng = np.random.default_rng(0)
+    members, kinds = rng.integers(-1, 5, size=9000), rng.integers(0, 2, size=9000)
+    weights = (rng.uniform(size=9000) > 0.1).astype(float)
+    taken = draw_rows(members, kinds, weights)
+    assert np.all(np.diff(taken) > 0) and weights[taken].all()
+    counts = np.stack(
+        [np.bincount(members[taken[kinds[taken] == k]] + 1) for k in (0, 1)]
+    )
+    np.testing.assert_array_equal(counts, [[400] + [100] * 5] * 2)
+    again = draw_rows(members[taken], kinds[taken], weights[taken])
+    np.testing.assert_array_equal(again, np.arange(len(taken)))
+
+
+def test_what_is_read_block_by_block_gives_the_same():
+    rows, y, copies, groups = draw(n_sources=4, n_images=150, n_copies=2)
+    sizes, reads = [500, 500, 200], []
+
+    def read(k):
+        reads.append(k)
+        start = sum(sizes[:k])
+        return rows[start : start + sizes[k]]
+
+    expected = CopyDetector(alpha=10).fit(rows, y, copies=copies, groups=groups)
+    detector = CopyDetector(alpha=10)
+    found = detector.fit(BlockSource(read, sizes), y, copies=copies, groups=groups)
+    assert reads == [0, 1, 2]
+    assert found.offset_ == expected.offset_
+    np.testing.assert_allclose(found.score_samples(rows), expected.score_samples(rows))
+    taken = draw_training(detector, y, copies)
+    source, kept = keep_rows(BlockSource(read, sizes), taken)
+    for k in range(3):
+        source.read(k)
+    np.testing.assert_array_equal(kept, rows[taken])
+
+
+def test_few_rows_of_a_kind_are_no_detector():
+    rows, y, copies, groups = draw(n_sources=3, n_images=12, n_copies=2)
+    used = (copies == 0) | (groups % 12 == 0)  # one image a source is copied
+    given = {"copies": copies[used], "groups": groups[used]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector = CopyDetector(alpha=10).fit(rows[used], y[used], **given)
+    assert detector.copies_.tolist() == [0]
