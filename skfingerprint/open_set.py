@@ -41,8 +41,6 @@ MAX_ROWS = 1600
 MAX_BACKGROUND = 400
 # Weight of the identity in the covariance of one or two sources.
 SHRINKAGE = 0.1
-# Of the rows of a kind of copy: rows of other kinds that are added, as of no source.
-OTHER_KINDS = 12
 # A kind of copy has a detector of its own if it draws less than this share of the
 # unchanged images, and this share of its own images is recognised.
 MOST_DRAWN = 0.05
@@ -344,8 +342,7 @@ class CopyDetector(_Detector):
     it is not named wrongly either.
 
     Kinds that can't be told from others, and those that would draw unchanged images to
-    themselves, have no detector. In each detector, rows of other kinds count as of no
-    source.
+    themselves, have no detector.
 
     Of one or two sources the unchanged images alone are known: their copies
     stand in for strangers, as classes of their own.
@@ -442,7 +439,7 @@ class CopyDetector(_Detector):
             parts = [_separate_copies(data, n_sources)]
         else:
             self.gate_, strata = _find_strata(data, n_sources)
-            parts = [_select_kind(data, kind) for kind in strata]
+            parts = [_select(data, data.kinds == kind) for kind in strata]
         self.copies_ = data.names[strata]
         fits = [_fit_space(part, n_sources, self.alpha) for part in parts]
         self.strata_ = [(space, null) for space, null, _ in fits]
@@ -602,20 +599,8 @@ def _find_usable(data, n_sources):
     return np.flatnonzero(usable)
 
 
-def _select_kind(data, kind):
-    """Return the rows of a kind, and some of other kinds as of no source."""
-    own = np.flatnonzero(data.kinds == kind)
-    others = np.flatnonzero((data.kinds != kind) & (data.members >= 0))
-    others = np.random.default_rng(kind).permutation(others)[: len(own) // OTHER_KINDS]
-    taken = np.concatenate([own, others])
-    members = data.members[taken]
-    members[len(own) :] = -1
-    return Bunch(
-        rows=data.rows[taken],
-        members=members,
-        weights=data.weights[taken],
-        folds=data.folds[taken],
-    )
+def _select(data, where):
+    return Bunch(**{name: data[name][where] for name in USED})
 
 
 def _separate_copies(data, n_sources):
@@ -701,7 +686,7 @@ def _score_vertices(outputs, n_sources):
 
 def _fit_ellipsoids(data, n_sources):
     """As :func:`_fit_space`, by distances to one or two means."""
-    data = Bunch(**{name: data[name][data.members >= 0] for name in USED})
+    data = _select(data, data.members >= 0)
     scores = np.empty((len(data.rows), n_sources))
     for fold in np.unique(data.folds):
         own = data.folds == fold
