@@ -10,12 +10,13 @@ is fitted on one half of the scenes and asked about the other. Parts:
   with and without others as background; networks of `wild/`;
 * ``single``: one and two sources.
 
-About 15 minutes on two cores, and 4 GiB.
+It draws `docs/images/how_sure.png`. About 15 minutes on two cores, and 4 GiB.
 """
 
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from real_images import read_images, read_registry, reference_split
@@ -53,6 +54,9 @@ CHANGES = (
     | {"noise 20": GaussianNoise(20, random_state=3)}
     | {"gamma .7": FunctionTransformer(lambda X: np.rint(255 * (X / 255.0) ** 0.7))}
 )
+
+DRAWN = ("clean", "JPEG 95", "JPEG 75", "noise 5", "resize .5")
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
 def find_features(images, perturbation=None):
@@ -100,7 +104,7 @@ def measure_changes(data):
     n_copies, names = rows.shape[1], np.unique(y)
     print(f"{len(fit)} images with {n_copies - 1} copies; {ends[0]} asked, ", end="")
     print(f"{len(parts[1])} photographs, {len(parts[2])} of other kinds", flush=True)
-    found = {}
+    found, drawn = {}, {name: [] for name in DRAWN}
     for start in range(5):
         strangers = names[start::5]
         used = ~np.isin(y[~test], strangers)
@@ -126,6 +130,8 @@ def measure_changes(data):
                     rates=RATES,
                 )
                 found.setdefault((name, k), []).append(report)
+                if k == 0 and name in drawn:
+                    drawn[name].append((answers, truth, np.isin(truth, known)))
     for r, rate in enumerate(RATES):
         print(f"\nstated {rate}: {'':13}right wrong strangers worst photographs others")
         table = []
@@ -143,6 +149,68 @@ def measure_changes(data):
             print(f"{name:25}", *(f"{share:.3f}" for share in table[-1]), flush=True)
         print(f"{'mean of the rows':25}", *(f"{x:.4f}" for x in np.mean(table, axis=0)))
         print(f"{'largest':25}", *(f"{x:.3f}" for x in np.max(table, axis=0)))
+    draw(drawn)
+
+
+def draw(drawn):
+    """Draw how sure the answers are, and how sure they should be."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.4), layout="constrained")
+    edges, rates = np.linspace(0, 1, 11), np.geomspace(1e-3, 0.5, 40)
+    for name, parts in drawn.items():
+        joined = [
+            {
+                key: np.concatenate([answers[key][part] for answers, _, part in chosen])
+                for key in ("probability", "false_alarm_probability")
+            }
+            for chosen in (parts, [(a, t, ~known) for a, t, known in parts])
+        ]
+        known, strangers = joined
+        right = np.concatenate([(a.source == t)[k] for a, t, k in parts])
+        bins = np.digitize(known["probability"], edges[1:-1])
+        used = [k for k in range(10) if np.sum(bins == k) >= 20]
+        axes[0].plot(
+            [known["probability"][bins == k].mean() for k in used],
+            [right[bins == k].mean() for k in used],
+            marker="o",
+            ms=4,
+            label=name,
+        )
+        shares = [np.mean(strangers["probability"] >= p) for p in edges]
+        axes[1].plot(edges, shares, label=name)
+        accepted = [np.mean(strangers["false_alarm_probability"] <= r) for r in rates]
+        axes[2].plot(rates, accepted, label=name)
+        error = np.average(
+            [
+                abs(known["probability"][bins == k].mean() - right[bins == k].mean())
+                for k in np.unique(bins)
+            ],
+            weights=[np.sum(bins == k) for k in np.unique(bins)],
+        )
+        print(f"{name}: {len(right)} known, calibration error {error:.3f}, ", end="")
+        print(f"strangers with p >= .9 {np.mean(strangers['probability'] >= 0.9):.3f}")
+    axes[0].plot([0, 1], [0, 1], ":", color="grey")
+    axes[2].plot(rates, rates, ":", color="grey")
+    axes[2].set_xscale("log")
+    axes[2].set_yscale("log")
+    for ax, title, x, y in zip(
+        axes,
+        ("known sources", "strangers", "strangers"),
+        (
+            "probability of the name",
+            "probability p of the name",
+            "stated false-alarm rate",
+        ),
+        ("share that is right", "share with at least p", "share accepted"),
+        strict=True,
+    ):
+        ax.set(title=title, xlabel=x, ylabel=y)
+    axes[0].legend(fontsize="small")
+    figure.savefig(IMAGES / "how_sure.png", dpi=110)
 
 
 def peak():

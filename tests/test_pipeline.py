@@ -4,9 +4,14 @@ import sklearn
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
-from skfingerprint import AugmentedPipeline, Unflatten, make_attribution_pipeline
+from skfingerprint import (
+    AttributionFeatures,
+    AugmentedPipeline,
+    Unflatten,
+    make_attribution_pipeline,
+)
 from skfingerprint.datasets import load_generators, make_fingerprint_images
-from skfingerprint.perturbation import JPEGCompression
+from skfingerprint.perturbation import GaussianBlur, JPEGCompression
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +82,81 @@ def test_features_have_names():
     assert len(names) == pipeline[:-1].transform(X[:1]).shape[1]
     assert names[0] == "residual_spectrum_0_+0.0000_0.0000"
     assert len(set(names)) == len(names)
+
+
+COPIES = [JPEGCompression(90), GaussianBlur(1)]
+
+
+@pytest.mark.parametrize("perturbations", [(), COPIES], ids=["clean", "copies"])
+def test_a_rate_turns_strangers_away(halves, perturbations):
+    X, y, unseen, truth = halves
+    strangers = np.unique(y)[:2]
+    fit, known = ~np.isin(y, strangers), ~np.isin(truth, strangers)
+    model = make_attribution_pipeline(
+        perturbations=perturbations, false_alarm_rate=0.05
+    ).fit(X[fit], y[fit])
+    assert "RejectingClassifier" in repr(model)
+    assert "CopyDetector" in repr(model)
+    answers = model.predict(unseen)
+    assert np.mean(answers[known] == truth[known]) > 0.7
+    assert np.mean(answers[~known] == "unknown") > 0.8
+    report = model.assess(unseen)
+    np.testing.assert_array_equal(
+        answers, np.where(report.known, report.source, "unknown")
+    )
+    assert model.classes_.tolist() == np.unique(y[fit]).tolist()
+    if perturbations:
+        blurred = model.predict(GaussianBlur(1).fit_transform(unseen))
+        assert np.mean((blurred == truth)[known]) > 0.3
+        assert np.mean((blurred != truth) & (blurred != "unknown")) < 0.05
+
+
+def test_features_are_computed_once(halves, monkeypatch):
+    X, y, *_ = halves
+    seen, extract = [], AttributionFeatures.transform
+
+    def count(self, images):
+        seen.append(len(images))
+        return extract(self, images)
+
+    monkeypatch.setattr(AttributionFeatures, "transform", count)
+    few = np.arange(len(y)) % 4 == 0
+    make_attribution_pipeline(perturbations=COPIES, false_alarm_rate=0.05).fit(
+        X[few], y[few]
+    )
+    assert sum(seen) <= 3 * few.sum() + 1  # one image is looked at for its shape
+
+
+def test_one_source_and_a_background(halves):
+    X, y, unseen, truth = halves
+    mine, photos = np.unique(y)[[1, 6]]
+    own = y == mine
+    model = make_attribution_pipeline(perturbations=COPIES, miss_rate=0.05)
+    answers = model.fit(X[own], y[own]).predict(unseen)
+    assert set(answers) == {mine, "unknown"}
+    assert np.mean((answers == mine)[truth == mine]) > 0.5
+    assert np.mean((answers == mine)[truth != mine]) < 0.1
+    for rate in (None, 0.05):
+        model = make_attribution_pipeline(
+            perturbations=(), false_alarm_rate=rate, background=photos
+        ).fit(X, y)
+        assert photos not in model.classes_
+        assert photos not in model.predict(unseen)
+    with pytest.raises(ValueError, match="cannot be learned from 1 source"):
+        make_attribution_pipeline(perturbations=(), false_alarm_rate=0.01).fit(
+            X[own], y[own]
+        )
+
+
+def test_names_without_a_rate_are_those_of_the_classifier(halves):
+    X, y, unseen, _ = halves
+    plain = make_attribution_pipeline(perturbations=COPIES).fit(X, y)
+    rated = make_attribution_pipeline(perturbations=COPIES, false_alarm_rate=0.1)
+    rated.fit(X, y)
+    np.testing.assert_array_equal(rated.assess(unseen).source, plain.predict(unseen))
+    np.testing.assert_allclose(
+        rated.assess(unseen).probability, plain.predict_proba(unseen).max(axis=1)
+    )
+    assert not hasattr(plain, "assess")
+    cloned = sklearn.clone(rated).set_params(classifier__detector__alpha=30.0)
+    assert cloned.get_params()["classifier__detector__alpha"] == 30
