@@ -15,6 +15,7 @@ from skfingerprint.metrics import (
     energy_curve,
     equal_error_rate,
     fit_energy_curve,
+    open_set_report,
     robustness_curve,
     same_and_cross_correlations,
     true_positive_rate_at,
@@ -203,3 +204,35 @@ def test_robustness_curve_scores_each_perturbation(planted):
         pipeline, images[60:], y[60:], changes, scoring="balanced_accuracy"
     )
     assert not np.array_equal(other.scores, curve.scores)
+
+
+def test_open_set_report_gives_the_worst_beside_the_mean():
+    y = np.array(list("aaaabbbbxxxxzzzz"))
+    shares = np.array([0.001, 0.02, 0.02, 0.5] + [0.001] * 4 + [0.9] * 4 + [0.005] * 4)
+    named = np.where(y == "a", "b", "b")
+    report = open_set_report(y, shares, ["a", "b"], y_pred=named, rates=[0.1, 0.01])
+    np.testing.assert_allclose(report.rate, [0.1, 0.01])
+    np.testing.assert_allclose(report.found, [0.875, 0.625])
+    np.testing.assert_allclose(report.least_found, [0.75, 0.25])
+    assert report.least_found_source.tolist() == ["a", "a"]
+    np.testing.assert_allclose(report.right, [0.5, 0.5])
+    np.testing.assert_allclose(report.wrong, [0.375, 0.125])
+    np.testing.assert_allclose(report.accepted, [0.5, 0.5])
+    np.testing.assert_allclose(report.most_accepted, [1, 1])
+    assert report.most_accepted_source.tolist() == ["z", "z"]
+
+
+def test_open_set_report_of_one_kind_only():
+    report = open_set_report(["a", "a"], [0.001, 0.2], ["a"], rates=0.01)
+    assert report.found.tolist() == [0.5]
+    assert np.isnan(report.accepted).all() and report.most_accepted_source[0] is None
+    assert np.isnan(report.right).all()
+    strangers = open_set_report(["x", "x"], [0.001, 0.2], ["a"])
+    assert np.isnan(strangers.found).all()
+    np.testing.assert_allclose(strangers.accepted, [0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("shares", [[0.1, np.nan], [0.1, 1.2], [[0.1], [0.2]]])
+def test_open_set_report_refuses_what_is_no_probability(shares):
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        open_set_report(["a", "b"], shares, ["a"])

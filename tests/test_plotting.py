@@ -18,12 +18,14 @@ from sklearn.utils import Bunch
 from skfingerprint import (
     FingerprintClassifier,
     FingerprintDetector,
+    RejectingClassifier,
     ResidualExtractor,
     plotting,
 )
 from skfingerprint.metrics import (
     average_correlation_matrix,
     fit_energy_curve,
+    open_set_report,
     robustness_curve,
 )
 from skfingerprint.perturbation import GaussianBlur
@@ -382,6 +384,7 @@ def test_what_has_no_fingerprints_is_refused(estimator):
         plotting.FingerprintDisplay.from_estimator(estimator)
 
 
+@pytest.mark.filterwarnings("ignore:found_ is")  # of standardised pixels
 @pytest.mark.parametrize("estimator", [FingerprintDetector(), LogisticRegression()])
 def test_what_does_not_correlate_is_refused(residuals, estimator):
     X, y = residuals
@@ -442,3 +445,30 @@ def test_robustness(fitted, planted):
     assert [t.get_text() for t in display.ax_.get_xticklabels()] == ["none", "blur"]
     legend = [t.get_text() for t in display.ax_.get_legend().get_texts()]
     assert legend == ["one", "same", "chance"]
+
+
+def test_open_set_shares_are_those_of_the_report():
+    rng = np.random.default_rng(0)
+    y = np.repeat(list("abxz"), 50)
+    shares = np.where(np.isin(y, ["a", "b"]), rng.uniform(size=200) ** 9, 1)
+    shares[y == "x"] = rng.uniform(size=50)
+    display = plotting.OpenSetDisplay.from_predictions(y, shares, ["a", "b"])
+    assert list(display.found) == ["a", "b"] and list(display.accepted) == ["x", "z"]
+    report = open_set_report(y, shares, ["a", "b"], rates=display.rates)
+    known, strangers = display.line_
+    np.testing.assert_allclose(known.get_ydata(), report.found)
+    np.testing.assert_allclose(strangers.get_ydata(), report.accepted)
+    assert display.ax_.get_xscale() == "log"
+    only = plotting.OpenSetDisplay.from_predictions(y[:50], shares[:50], ["a"])
+    assert len(only.line_) == 1
+
+
+def test_open_set_of_an_estimator():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(5), 40)
+    X = 5 * np.eye(5)[y] + rng.normal(size=(200, 5))
+    fit = y < 4
+    model = RejectingClassifier().fit(X[fit], y[fit])
+    display = plotting.OpenSetDisplay.from_estimator(model, X, y, rates=[0.1, 0.01])
+    assert list(display.found) == ["0", "1", "2", "3"]
+    assert list(display.accepted) == ["4"]
