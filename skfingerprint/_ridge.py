@@ -55,36 +55,62 @@ def fit_ridge(rows, targets, weights, alpha):
     )
 
 
-def predict_without(ridge, left_out):
-    """Return the predictions for rows of a ridge that they are left out of.
+def predict_without(ridge, fold, groups=()):
+    """Return what a ridge without some of its rows would predict for them.
 
     Parameters
     ----------
     ridge : Bunch
         Of :func:`fit_ridge`.
-    left_out : ndarray of shape (n_left_out,), int
-        Indices of the rows, all of which are left out together.
+    fold : ndarray of shape (n_fold,), int
+        Indices of the rows that are left out together.
+    groups : sequence of ndarray of int
+        Further rows that are left out, one group after the other, each together with
+        the fold.
 
     Returns
     -------
-    predictions : ndarray of shape (n_left_out, n_targets)
+    predictions : ndarray of shape (n_fold, n_targets)
+        Without the fold.
+    of_groups : list of ndarray
+        Without the fold and the group: of the group's rows that are in the fold, in the
+        order of the fold.
 
     Notes
     -----
     ``t - (I - H)^-1 e`` with the errors e of the fit and the block of the hat matrix H:
     the prediction sum of squares (PRESS), for several rows at once. No fit is needed.
+    The block of a fold and a group is solved by that of the fold, which is factorised
+    once, and a Schur complement.
     """
-    roots = ridge.roots[left_out]
+    beside = _find_blocks(ridge, fold, np.arange(len(ridge.roots)))
+    factor = linalg.cho_factor(beside[:, fold], lower=True, check_finite=False)
+    errors = linalg.cho_solve(factor, ridge.errors[fold], check_finite=False)
+    solved = linalg.cho_solve(factor, beside, check_finite=False)
+    of_groups = []
+    for group in groups:
+        inside, rest = np.isin(fold, group), np.setdiff1d(group, fold)
+        block = _find_blocks(ridge, rest, rest) - beside[:, rest].T @ solved[:, rest]
+        left = ridge.errors[rest] - beside[:, rest].T @ errors
+        found = np.linalg.solve(block, left)
+        found = errors[inside] - solved[np.ix_(inside, rest)] @ found
+        of_groups.append(_restore(ridge, fold[inside], found))
+    return _restore(ridge, fold, errors), of_groups
+
+
+def _find_blocks(ridge, rows, columns):
+    """Return rows and columns of the identity less the hat matrix."""
     if ridge.factors is None:
-        block = ridge.inverse[np.ix_(left_out, left_out)]
+        block = ridge.inverse[np.ix_(rows, columns)]
     else:
-        own = ridge.factors[left_out]
-        block = np.eye(len(own)) - own @ ridge.inverse @ own.T
-    block -= np.outer(roots, roots) / (ridge.roots @ ridge.roots)
-    found = linalg.solve(
-        block, ridge.errors[left_out], assume_a="pos", overwrite_a=True
-    )
-    return ridge.targets[left_out] - found / roots[:, np.newaxis]
+        block = -ridge.factors[rows] @ ridge.inverse @ ridge.factors[columns].T
+        block[np.equal.outer(rows, columns)] += 1
+    roots = ridge.roots
+    return block - np.outer(roots[rows], roots[columns]) / (roots @ roots)
+
+
+def _restore(ridge, rows, errors):
+    return ridge.targets[rows] - errors / ridge.roots[rows, np.newaxis]
 
 
 def _multiply(rows):

@@ -641,20 +641,17 @@ def _fit_space(data, n_sources, alpha):
     targets = np.equal.outer(data.members, np.arange(data.members.max() + 1))
     ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
     held_out = np.empty((len(rows), n_sources))
+    strangers = np.full(len(rows), np.nan)
+    sources = range(n_sources if n_sources >= FEWEST_SOURCES else 0)
+    members = [np.flatnonzero(data.members == source) for source in sources]
     for fold in np.unique(data.folds):
         own = np.flatnonzero(data.folds == fold)
-        held_out[own] = _score_vertices(predict_without(ridge, own), n_sources)
-    known = _take(data, held_out.max(axis=1), data.members >= 0, n_sources)
-    strangers = np.full(len(rows), np.nan)
-    for source in range(n_sources if n_sources >= FEWEST_SOURCES else 0):
-        own = data.members == source
-        for fold in np.unique(data.folds[own]):
-            inside = data.folds == fold
-            left_out = np.flatnonzero(own | inside)
-            asked = (own & inside)[left_out]
-            outputs = predict_without(ridge, left_out)[asked]
+        outputs, of_sources = predict_without(ridge, own, members)
+        held_out[own] = _score_vertices(outputs, n_sources)
+        for source, outputs in zip(sources, of_sources, strict=True):
             scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
-            strangers[left_out[asked]] = scores.max(axis=1)
+            strangers[own[data.members[own] == source]] = scores.max(axis=1)
+    known = _take(data, held_out.max(axis=1), data.members >= 0, n_sources)
     null = _take(data, strangers, np.isfinite(strangers), n_sources)
     coef = ridge.coef.astype(rows.dtype) / scale[:, np.newaxis]
     space = Bunch(center=center, coef=coef, shift=ridge.intercept, n_sources=n_sources)

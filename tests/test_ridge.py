@@ -20,9 +20,15 @@ def test_what_is_left_out_is_predicted_as_by_a_fit_without_it(shape, alpha):
     left_out = np.array([0, 3, 4, 11])
     rest = np.setdiff1d(np.arange(shape[0]), left_out)
     expected = Ridge(alpha).fit(rows[rest], targets[rest], sample_weight=weights[rest])
-    np.testing.assert_allclose(
-        predict_without(ridge, left_out), expected.predict(rows[left_out]), atol=1e-8
-    )
+    groups = np.array([0, 5, 6, 4]), np.array([9]), np.array([3])
+    found, of_groups = predict_without(ridge, left_out, groups)
+    np.testing.assert_allclose(found, expected.predict(rows[left_out]), atol=1e-8)
+    for group, inside, found in zip(groups, ([0, 4], [], [3]), of_groups, strict=True):
+        rest = np.setdiff1d(np.arange(shape[0]), [*left_out, *group])
+        refit = Ridge(alpha).fit(rows[rest], targets[rest], sample_weight=weights[rest])
+        if inside:
+            expected = refit.predict(rows[inside])
+        np.testing.assert_allclose(found, expected[: len(inside)], atol=1e-8)
 
 
 def test_single_precision_is_close():
@@ -33,5 +39,7 @@ def test_single_precision_is_close():
     np.testing.assert_allclose(single.coef, precise.coef, atol=1e-5)
     left_out = np.arange(10)
     np.testing.assert_allclose(
-        predict_without(single, left_out), predict_without(precise, left_out), atol=1e-4
+        predict_without(single, left_out)[0],
+        predict_without(precise, left_out)[0],
+        atol=1e-4,
     )
