@@ -102,7 +102,9 @@ def measure_few():
     print("\nNetworks that ship with the package, 40 images each, folds by scene")
     X, y, test = read_registry()
     registry = read_images("registry/", real=True)
-    photographs = registry.images[registry.sources == "real-photo"]
+    # Of the scenes that are not fitted.
+    real = (registry.sources == "real-photo") & reference_split(registry.groups)
+    photographs = registry.images[real]
     photographs = ResidualExtractor(n_jobs=2).transform(photographs)
     groups = registry.groups[registry.sources != "real-photo"]
     for title, images, labels, scenes, asked, others in (

@@ -12,8 +12,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skfingerprint._blocks import as_rows, as_stack, map_blocks
-from skfingerprint._layouts import REMEMBERED, known_range, validate_images
+from skfingerprint._blocks import as_rows, as_stack, is_lazy, map_blocks
+from skfingerprint._layouts import (
+    REMEMBERED,
+    check_grey_levels,
+    known_range,
+    validate_images,
+)
 
 
 def all_or_nothing(method):
@@ -65,6 +70,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
     _accepted_channels = (1, 3)
     _preserved_dtypes = ("float32",)
     _largest = float(np.finfo(np.float32).max)
+    _content = "images"
 
     @all_or_nothing
     def fit(self, X, y=None):
@@ -82,7 +88,10 @@ class StatelessTransformer(TransformerMixin, Estimator):
         self : transformer
         """
         self._get_function()
-        _check_range(known_range(self._validate(X, reset=True)), self._largest)
+        X = self._validate(X, reset=True)
+        _check_range(known_range(X), self._largest)
+        if not is_lazy(X):
+            check_grey_levels(X, self._find_content(X))
         return self
 
     def transform(self, X):
@@ -101,6 +110,10 @@ class StatelessTransformer(TransformerMixin, Estimator):
         """
         function, params = self._get_function()
         X = self._validate(X, reset=False)
+        content = self._find_content(X)
+        if not is_lazy(X):
+            check_grey_levels(X, content)
+            content = None
         found = map_blocks(
             _run_checked,
             as_stack(X),
@@ -108,12 +121,17 @@ class StatelessTransformer(TransformerMixin, Estimator):
             run=function,
             params=params,
             largest=self._largest,
+            content=content,
         )
         return found if X.ndim > 2 else as_rows(found)
 
     def _get_function(self):
         """Check the parameters; return a function of a stack and its arguments."""
         raise NotImplementedError
+
+    def _find_content(self, X):
+        """Return what X must hold; rows are no pictures."""
+        return self._content if X.ndim > 2 else None
 
     def _validate(self, X, *, reset):
         return validate_images(
@@ -215,8 +233,9 @@ def _find_taken(part, given):
     return {key: given[key] for key in given if has_fit_parameter(part, key)}
 
 
-def _run_checked(images, run, params, largest):
+def _run_checked(images, run, params, largest, content):
     """Run a function on a batch whose values it can take."""
+    check_grey_levels(images, content)
     if images.dtype.kind == "f":
         _check_range(known_range(images), largest)
     return run(images, **params)

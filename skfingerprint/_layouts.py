@@ -5,6 +5,8 @@ a dask array, or as rows (n_samples, n_features) of an array or a data frame. A 
 an image one pixel high.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
@@ -16,6 +18,18 @@ FLOATS = [np.float32, np.float64]
 LONG_ROW = 128
 # What estimators know of the X that they were fitted on.
 REMEMBERED = ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_")
+# Values that images may have, with what a resampling overshoots, and those by which a
+# network's output in -1..1 and an ImageNet-normalised image are known.
+LOWEST, HIGHEST = -64, 320
+LOWEST_UNIT, HIGHEST_NORMALISED = -0.1, 4
+NORMALISED = (
+    "A network's output in -1..1 is `(X + 1) * 127.5`; what was normalised is "
+    "`(X * std + mean) * 255`, by the mean and std that it was normalised with."
+)
+FAR_OFF = (
+    "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
+    "factor for all images."
+)
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
     "common one: `load_image_folder(path, image_shape=(height, width))` does so."
@@ -86,6 +100,49 @@ def validate_images(
     elif reset:
         estimator.n_channels_ = _count_channels(shape)
     return checked
+
+
+def check_grey_levels(X, content):
+    """Refuse images that are not in grey levels 0..255, and say by what factor.
+
+    Each image is judged by itself, so that nothing depends on which others there are.
+    What a resampling overshoots passes, and so do dark and constant images.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, height, width[, n_channels])
+        Images or residuals.
+    content : {"images", "any", None}
+        What X must hold. Residuals may look like images in 0..1, of which "any" warns.
+    """
+    if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
+        return
+    axes = tuple(range(1, X.ndim))
+    low, high = (f(X, axis=axes).astype(float) for f in (np.min, np.max))
+    if max(-low.min(), high.max()) > np.finfo(np.float32).max:
+        return  # refused as such
+    is_float = X.dtype.kind == "f"
+    if content == "images":
+        signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
+        _refuse_scale(low, high, signed, NORMALISED)
+        _refuse_scale(low, high, (low < LOWEST) | (high > HIGHEST), FAR_OFF)
+    unit = is_float & (low >= 0) & (high <= 1) & (high > low)
+    if unit.any():
+        warnings.warn(
+            f"image {unit.argmax()} lies in {low[unit][0]:.3g}..{high[unit][0]:.3g}. "
+            "If that is the range 0..1, multiply the images by 255.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _refuse_scale(low, high, wrong, remedy):
+    if wrong.any():
+        first = wrong.argmax()
+        raise ValueError(
+            f"image {first} lies in {low[first]:.5g}..{high[first]:.5g}, and images "
+            f"are in grey levels 0..255. {remedy}"
+        )
 
 
 def known_range(X):

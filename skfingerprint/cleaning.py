@@ -21,6 +21,7 @@ class _Cleaner(ImageOutputMixin, StatelessTransformer):
     _accepted_channels = None
     _preserved_dtypes = ("float64", "float32")
     _largest = np.inf
+    _content = None
 
 
 class ChannelDecorrelator(_Cleaner):

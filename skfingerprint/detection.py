@@ -147,13 +147,16 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         folds, is_scored = self._find_folds(y, groups, weights, params)
         whole, held_out, _ = average_held_out(X, members, folds, weights)
         self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
-        own = score_blocks(_correlate_own, X, (held_out, self.subtract_common), folds)
-        null = self._score_null(X, members, folds, whole, held_out, groups)
-        n_each = len(null) // len(members)
-        used = np.repeat(weights > 0, n_each)
-        self.null_scores_ = null[used]
-        self.null_sources_ = np.repeat(members, n_each)[used]
-        self.null_weights_ = np.repeat(weights, n_each)[used]
+        for_null = held_out
+        if groups is None and isinstance(self.cv, Integral) and len(self.classes_) > 1:
+            for_null = np.repeat(whole[np.newaxis], len(held_out), axis=0)
+        state = held_out, for_null, self.subtract_common
+        scores = score_blocks(_score_training, X, state, folds, members)
+        own, null, used = scores[:, 0], scores[:, 1:], weights > 0
+        self.null_scores_ = null[used].ravel()
+        self.null_sources_, self.null_weights_ = (
+            np.repeat(values[used], null.shape[1]) for values in (members, weights)
+        )
         self.resolution_ = 1 / len(self.null_scores_)
         self._n_residuals = weights.sum(dtype=float)
         offset = tail_threshold(self.null_scores_, rate, **self._describe_null())
@@ -285,15 +288,6 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
                 return np.zeros(len(y), dtype=int), False
         return find_folds(self, y, groups, weights, params, shuffle=True), True
 
-    def _score_null(self, X, members, folds, whole, held_out, groups):
-        """Score residuals against what did not make them."""
-        if len(self.classes_) == 1:
-            return score_blocks(_correlate_misaligned, X, held_out, folds).ravel()
-        if groups is None and isinstance(self.cv, Integral):
-            folds, held_out = np.zeros_like(folds), whole[np.newaxis]
-        state = held_out, self.subtract_common
-        return score_blocks(_correlate_others, X, state, folds, members)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -304,44 +298,29 @@ def _find_largest(residuals, prepared):
     return _correlate_with(residuals, prepared).max(axis=1)
 
 
-def _correlate_own(residuals, state, folds):
-    """Return the largest correlation with fingerprints of the other folds."""
-    held_out, subtract_common = state
-    rows = as_rows(residuals)
-    found = np.empty(len(rows))
-    for fold in np.unique(folds):
-        own = folds == fold
+def _score_training(residuals, state, folds, members):
+    """Return the score of each residual, and scores of the null, by held-out means."""
+    held_out, for_null, subtract_common = state
+    rows, shape = as_rows(residuals), as_stack(residuals).shape[1:]
+    found = np.empty((len(rows), 1 + (N_ALIGNMENTS if held_out.shape[1] == 1 else 1)))
+    for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
+        inside = (folds == fold) & (members == source)
+        own = rows[inside]
         prepared = _prepare_fingerprints(
             held_out[fold], rows.dtype, subtract_common=subtract_common
         )
-        found[own] = _find_largest(rows[own], prepared)
-    return found
-
-
-def _correlate_others(residuals, state, folds, members):
-    """Return the largest absolute correlation with the other sources' fingerprints."""
-    held_out, subtract_common = state
-    rows = as_rows(residuals)
-    found = np.empty(len(rows))
-    for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
-        own = (folds == fold) & (members == source)
-        others = np.delete(held_out[fold], source, axis=0)
-        prepared = _prepare_fingerprints(
-            others, rows.dtype, subtract_common=subtract_common
-        )
-        found[own] = np.abs(_correlate_with(rows[own], prepared)).max(axis=1)
-    return found
-
-
-def _correlate_misaligned(residuals, held_out, folds):
-    """Return absolute correlations with wrong alignments of the one fingerprint."""
-    rows = as_rows(residuals)
-    found = np.empty((len(rows), N_ALIGNMENTS))
-    for fold in np.unique(folds):
-        own = folds == fold
-        mean = held_out[fold].reshape(1, *as_stack(residuals).shape[1:])
-        prepared = _prepare_fingerprints(_misalign(mean), rows.dtype)
-        found[own] = np.abs(_correlate_with(rows[own], prepared))
+        found[inside, 0] = _find_largest(own, prepared)
+        if held_out.shape[1] == 1:
+            wrong = _misalign(held_out[fold].reshape(1, *shape))
+            prepared = _prepare_fingerprints(wrong, rows.dtype)
+            found[inside, 1:] = np.abs(_correlate_with(own, prepared))
+        else:
+            others = np.delete(for_null[fold], source, axis=0)
+            prepared = _prepare_fingerprints(
+                others, rows.dtype, subtract_common=subtract_common
+            )
+            largest = np.abs(_correlate_with(own, prepared)).max(axis=1)
+            found[inside, 1] = largest
     return found
 
 

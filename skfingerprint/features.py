@@ -97,6 +97,7 @@ class SpectrumTransformer(StatelessTransformer):
     """
 
     _largest = LARGEST_VALUE
+    _content = "any"
 
     def __init__(
         self,
@@ -148,6 +149,11 @@ class SpectrumTransformer(StatelessTransformer):
         check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
         params = {name: getattr(self, name) for name in ("block_size", "hop", "radial")}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
+
+    def _find_content(self, X):
+        """Return what X must hold: residuals have no luma."""
+        is_image = self.color_space == "ycbcr" and X.ndim > 2
+        return "images" if is_image else super()._find_content(X)
 
 
 class CooccurrenceTransformer(StatelessTransformer):

@@ -1,14 +1,12 @@
 """Noise residuals: what a denoiser takes away from an image."""
 
 import inspect
-import warnings
 
 import numpy as np
 import pywt
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
 from skfingerprint._checks import check_int, check_positive
-from skfingerprint._layouts import known_range
 from skfingerprint.denoising import DENOISERS
 
 # Parameters of denoisers that the extractor has under their own names.
@@ -109,12 +107,6 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         self.denoiser_params = denoiser_params
         self.n_jobs = n_jobs
 
-    def _validate(self, X, *, reset):
-        X = super()._validate(X, reset=reset)
-        if X.ndim > 2 and X.dtype.kind == "f":
-            _warn_of_unit_range(known_range(X))
-        return X
-
     def _get_function(self):
         denoise, params = self._get_denoiser()
         return _subtract_denoised, {"denoise": denoise, "params": params}
@@ -157,14 +149,3 @@ def _subtract_denoised(images, denoise, params):
             f"{denoised.shape}."
         )
     return np.subtract(images, denoised, out=images, casting="same_kind")
-
-
-def _warn_of_unit_range(limits):
-    """Warn when 1.0 seems to be white."""
-    if limits is not None and 0 <= limits[0] < limits[1] <= 1:
-        warnings.warn(
-            f"X lies in {limits[0]:.3g}..{limits[1]:.3g}, as if white were 1. "
-            "Residuals are in grey levels 0..255: multiply the images by 255.",
-            UserWarning,
-            stacklevel=4,
-        )

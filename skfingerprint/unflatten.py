@@ -52,6 +52,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
     """
 
     _preserved_dtypes = ("float64", "float32")
+    _content = None
 
     def __init__(self, image_shape):
         self.image_shape = image_shape
