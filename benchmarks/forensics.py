@@ -139,11 +139,14 @@ def measure_few():
             print(
                 f"{title}, {len(known_sets)} sets of {len(known_sets[0])}: at .01 "
                 f"accepted {mean[0]:.4f} (worst {worst[0]:.3f}), found {mean[1]:.3f}; "
-                f"at .001 {mean[2]:.4f} ({worst[2]:.3f}), found {mean[3]:.3f}; "
-                f"photographs {mean[4]:.4f} ({worst[4]:.3f}), {mean[5]:.4f} "
-                f"({worst[5]:.3f})",
+                f"at .001 {mean[2]:.4f} ({worst[2]:.3f}), found {mean[3]:.3f}",
                 flush=True,
             )
+            if others is not None:
+                print(
+                    f"    photographs {mean[4]:.4f} (worst {worst[4]:.3f}), "
+                    f"{mean[5]:.4f} ({worst[5]:.3f})"
+                )
 
 
 def measure_open_set():
