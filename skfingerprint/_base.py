@@ -17,6 +17,7 @@ from skfingerprint._layouts import (
     REMEMBERED,
     check_grey_levels,
     known_range,
+    split_by_shape,
     validate_images,
 )
 
@@ -89,9 +90,10 @@ class StatelessTransformer(TransformerMixin, Estimator):
         """
         self._get_function()
         X = self._validate(X, reset=True)
-        _check_range(known_range(X), self._largest)
-        if not is_lazy(X):
-            check_grey_levels(X, self._find_content(X))
+        for places, stack in split_by_shape(X):
+            _check_range(known_range(stack), self._largest)
+            if not is_lazy(stack):
+                check_grey_levels(stack, self._find_content(stack), places)
         return self
 
     def transform(self, X):
@@ -99,20 +101,31 @@ class StatelessTransformer(TransformerMixin, Estimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, height, width[, n_channels])
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
             Images or residuals, in grey levels, of any real dtype. Sizes need not be
-            those of `fit`, channels must.
+            those of `fit`, nor those of each other in a list; channels must.
 
         Returns
         -------
-        transformed : ndarray, or dask array if X is one
-            Images, or rows of features.
+        transformed : ndarray, dask array if X is one, or list
+            Images, or rows of features. A list of images of a list of different sizes.
         """
         function, params = self._get_function()
         X = self._validate(X, reset=False)
+        if not isinstance(X, list):
+            return self._transform_stack(X, function, params)
+        found = [None] * len(X)
+        for places, stack in split_by_shape(X):
+            images = self._transform_stack(stack, function, params, places)
+            for place, image in zip(places, images, strict=True):
+                found[place] = image
+        return found if found[0].ndim > 1 else np.stack(found)
+
+    def _transform_stack(self, X, function, params, places=None):
+        """Transform images of one size, of which `places` are the numbers."""
         content = self._find_content(X)
         if not is_lazy(X):
-            check_grey_levels(X, content)
+            check_grey_levels(X, content, places)
             content = None
         found = map_blocks(
             _run_checked,

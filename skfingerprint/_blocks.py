@@ -163,7 +163,11 @@ def block_sizes(X, n_values=None):
         return X.sizes
     if is_lazy(X):
         return X.chunks[0]
-    size = max(1, (n_values or BATCH_VALUES) // max(1, np.size(X[0])))
+    n_values = n_values or BATCH_VALUES
+    if isinstance(X, list):
+        ends = np.cumsum([np.size(image) for image in X]) // n_values
+        return np.unique(ends, return_counts=True)[1].tolist()
+    size = max(1, n_values // max(1, np.size(X[0])))
     return [min(size, len(X) - start) for start in range(0, len(X), size)]
 
 

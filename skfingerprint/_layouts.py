@@ -6,8 +6,10 @@ an image one pixel high.
 """
 
 import warnings
+from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
@@ -56,7 +58,7 @@ def validate_images(
     estimator : estimator
         Its class gives the name in messages.
     X : array-like, data frame or dask array
-        Stack of images or rows.
+        Stack of images or rows, or a container of images.
     y : array-like of shape (n_samples,), default="no_validation"
         Class labels.
     reset : bool
@@ -74,11 +76,12 @@ def validate_images(
 
     Returns
     -------
-    X : ndarray or dask array
+    X : ndarray or dask array, or a list of images that differ in size
     y : ndarray of shape (n_samples,), only if y was given
     """
-    if getattr(X, "shape", None) is None:
-        X = _as_array(X)
+    X = as_images(X)
+    if isinstance(X, list):
+        return _validate_each(estimator, X, reset, dtype, aligned, n_channels)
     shape = tuple(X.shape)
     _check_axes(X, shape)
     if neighbours and len(shape) == 2 and shape[1] >= LONG_ROW:
@@ -102,7 +105,19 @@ def validate_images(
     return checked
 
 
-def check_grey_levels(X, content):
+def split_by_shape(X):
+    """Yield stacks of the images of one size, and their numbers; a stack is itself."""
+    if not isinstance(X, list):
+        yield None, X
+        return
+    groups = {}
+    for number, image in enumerate(X):
+        groups.setdefault((image.shape, image.dtype), []).append(number)
+    for places in groups.values():
+        yield places, np.stack([X[place] for place in places])
+
+
+def check_grey_levels(X, content, places=None):
     """Refuse images that are not in grey levels 0..255, and say by what factor.
 
     Each image is judged by itself, so that nothing depends on which others there are.
@@ -114,6 +129,8 @@ def check_grey_levels(X, content):
         Images or residuals.
     content : {"images", "any", None}
         What X must hold. Residuals may look like images in 0..1, of which "any" warns.
+    places : sequence of int, default=None
+        Numbers of the images in messages.
     """
     if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
         return
@@ -124,25 +141,27 @@ def check_grey_levels(X, content):
     is_float = X.dtype.kind == "f"
     if content == "images":
         signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
-        _refuse_scale(low, high, signed, NORMALISED)
-        _refuse_scale(low, high, (low < LOWEST) | (high > HIGHEST), FAR_OFF)
+        far_off = (low < LOWEST) | (high > HIGHEST)
+        for wrong, remedy in ((signed, NORMALISED), (far_off, FAR_OFF)):
+            if wrong.any():
+                raise ValueError(
+                    f"{_describe_first(wrong, low, high, places)}, and images are in "
+                    f"grey levels 0..255. {remedy}"
+                )
     unit = is_float & (low >= 0) & (high <= 1) & (high > low)
     if unit.any():
         warnings.warn(
-            f"image {unit.argmax()} lies in {low[unit][0]:.3g}..{high[unit][0]:.3g}. "
-            "If that is the range 0..1, multiply the images by 255.",
+            f"{_describe_first(unit, low, high, places)}. If that is the range 0..1, "
+            "multiply the images by 255.",
             UserWarning,
             stacklevel=5,
         )
 
 
-def _refuse_scale(low, high, wrong, remedy):
-    if wrong.any():
-        first = wrong.argmax()
-        raise ValueError(
-            f"image {first} lies in {low[first]:.5g}..{high[first]:.5g}, and images "
-            f"are in grey levels 0..255. {remedy}"
-        )
+def _describe_first(which, low, high, places):
+    first = int(which.argmax())
+    number = first if places is None else places[first]
+    return f"image {number} lies in {low[first]:.5g}..{high[first]:.5g}"
 
 
 def known_range(X):
@@ -189,31 +208,152 @@ def _validate_lazy(estimator, X, y, *, dtype, reset):
     return (X, y) if given else X
 
 
-def _as_array(X):
-    try:
-        return np.asarray(X)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise
-        raise ValueError(f"X can't be made into one array: {RAGGED}") from error
+def as_images(X):
+    """Return what X holds: an array, a frame of numbers, a dask array, or a list.
+
+    Lists, columns of frames and object arrays of images become a stack, or a list of
+    arrays if the images differ in size.
+    """
+    if is_lazy(X) or sparse.issparse(X):
+        return X
+    if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
+        raise ValueError(
+            f"X is of type {type(X).__name__}, which can be read only once, if at all. "
+            "Pass a list: `list(X)`."
+        )
+    items = _find_items(X)
+    if items is None:
+        return X
+    if not items:
+        return np.asarray(items)
+    _refuse_text(items[0])
+    images = [_as_pixels(item) for item in items]
+    shapes = {image.shape for image in images}
+    if len(shapes) == 1:
+        return np.stack(images)
+    if min(len(shape) for shape in shapes) < 2:
+        try:
+            return np.asarray(X)
+        except ValueError:
+            raise ValueError(
+                f"X holds items of different shapes: {sorted(shapes)[:4]}. Images have "
+                "two axes, or three with channels."
+            ) from None
+    return images
+
+
+def _find_items(X):
+    """Return a list of images if X is a container of them, and None if it is not."""
+    if hasattr(X, "columns"):
+        return _find_column(X)
+    if isinstance(X, np.ndarray):
+        is_container = X.ndim == 1 and X.dtype.kind == "O"
+        return list(X) if is_container and len(X) and _is_item(X[0]) else None
+    if hasattr(X, "to_list"):  # a column of a frame
+        return X.to_list()
+    # A tensor is an array.
+    return None if hasattr(X, "__array__") else list(X)
+
+
+def _find_column(X):
+    """Return the images of a data frame's only column, if there are any."""
+    names = [name for name in X.columns if _holds_items(X[name])]
+    if not names:
+        return None
+    if len(X.columns) > 1:
+        raise ValueError(
+            f"X has {len(X.columns)} columns, {list(X.columns)[:9]}, of which "
+            f"{names[0]!r} holds images or paths: pass that column alone, "
+            f"`X[{names[0]!r}]`, or choose columns with a ColumnTransformer."
+        )
+    return X[names[0]].to_list()
+
+
+def _holds_items(column):
+    kind = str(column.dtype).lower()
+    held = any(name in kind for name in ("obj", "str", "list", "array"))
+    return held and len(column) > 0 and _is_item(column.to_list()[0])
+
+
+def _is_item(item):
+    """Whether an item of a container is an image, or the path of one."""
+    return (
+        isinstance(item, (str, bytes, Path, list))
+        or _is_picture(item)
+        or getattr(item, "ndim", 0) >= 2
+    )
+
+
+def _is_picture(item):
+    return hasattr(item, "mode") and hasattr(item, "getbands")
+
+
+def _refuse_text(item):
+    if isinstance(item, (str, bytes, Path)):
+        raise ValueError(
+            "X holds text, not pixels. If these are paths, load the files first: "
+            "`load_image_files(paths).images`, or `load_image_folder(path)`."
+        )
+
+
+def _as_pixels(item):
+    """Return an image as an array; pictures of Pillow's without palette and alpha."""
+    if _is_picture(item):
+        kinds = {"1": "L", "LA": "L", "La": "L"}
+        plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")
+        if not plain:
+            item = item.convert("RGBA") if item.mode == "P" else item
+            item = item.convert(kinds.get(item.mode, "RGB"))
+    return np.asarray(item)
+
+
+def _validate_each(estimator, images, reset, dtype, aligned, n_channels):
+    """Check images of different sizes; return a list of arrays."""
+    if aligned:
+        shapes = [image.shape for image in images]
+        other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+        raise ValueError(
+            f"image 0 has shape {shapes[0]} and image {other} has shape "
+            f"{shapes[other]}: {RAGGED}"
+        )
+    counts = [_count_channels((1, *image.shape)) for image in images]
+    if len(set(counts)) > 1:
+        other = next(i for i, count in enumerate(counts) if count != counts[0])
+        raise ValueError(
+            f"image 0 has {counts[0]} channel(s) and image {other} has "
+            f"{counts[other]}. Bring all images to one number of channels."
+        )
+    checked = []
+    for index, image in enumerate(images):
+        try:
+            stack = validate_images(
+                estimator,
+                image[np.newaxis],
+                reset=reset,
+                dtype=dtype,
+                aligned=False,
+                n_channels=n_channels,
+            )
+        except ValueError as error:
+            raise ValueError(f"image {index}: {error}") from None
+        checked.append(stack[0])
+    return checked
 
 
 def _check_axes(X, shape):
-    """Refuse paths, ragged object arrays and too many axes, with their remedies."""
+    """Refuse paths and too many axes, with their remedies."""
     if len(shape) > 4:
         raise ValueError(
             "X must be rows (n_samples, n_features) or a stack (n_samples, height, "
             f"width[, n_channels]), got {len(shape)} axes: {shape}."
         )
-    if len(shape) != 1 or not isinstance(X, np.ndarray) or not X.size:
-        return
-    if X.dtype.kind in "SU" or isinstance(X[0], str):
-        raise ValueError(
-            "X holds text, not pixels. If these are paths, load the files first: "
-            "`load_image_folder(path)` reads a folder, `PIL.Image.open` one file."
-        )
-    if getattr(X[0], "ndim", 0) >= 2:
-        raise ValueError(f"X holds {len(X)} separate arrays: {RAGGED}")
+    if (
+        len(shape) == 1
+        and isinstance(X, np.ndarray)
+        and X.dtype.kind in "SU"
+        and X.size
+    ):
+        _refuse_text(str(X[0]))
 
 
 def _needs_unflatten(estimator, shape):

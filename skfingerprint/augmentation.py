@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.utils import check_consistent_length, get_tags
+from sklearn.utils import _safe_indexing, check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
@@ -19,6 +19,7 @@ from skfingerprint._base import (
 )
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
 from skfingerprint._checks import check_int
+from skfingerprint._layouts import as_images
 
 # Values of images of which all copies are held at a time.
 IMAGE_VALUES = 2**22
@@ -117,8 +118,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Images in grey levels 0..255.
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255; of different sizes if what is fitted takes
+            them, as the recommended pipeline does.
         y : array-like of shape (n_samples,)
             Sources.
         groups : array-like of shape (n_samples,), default=None
@@ -152,7 +154,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     def _fit_copies(self, first, rest, X, y, changes, metadata):
         """Fit what learns on the rows of all copies, read block by block if it can."""
-        X = X if hasattr(X, "shape") else np.asarray(X)
+        X = as_images(X)
         check_consistent_length(X, y)
         kinds = _draw_kinds(len(X), len(changes), self.max_copies)
         last = rest[-1] if isinstance(rest, Pipeline) else rest
@@ -391,13 +393,14 @@ def _make_source(X, changes, kinds, steps, n_jobs):
 
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
-        images, own = np.asarray(X[part]), kinds[part]
+        images, own = X[part], kinds[part]
+        images = images if isinstance(images, list) else np.asarray(images)
         if k == 0:
             _transform(images[:1], steps, "fit_transform")
         found = np.unique(own)
         places = [np.nonzero(own == kind) for kind in found]
         rows = parallel(
-            delayed(make)(images[at[0]], kind)
+            delayed(make)(_safe_indexing(images, at[0]), kind)
             for kind, at in zip(found, places, strict=True)
         )
         return _interleave(rows, places, own.shape)

@@ -510,6 +510,8 @@ def _check_runs(steps, length):
 
 def _remember_blocks(transformer, X, *, reset):
     """Set or compare the shape of the blocks of spectra."""
+    if isinstance(X, list):
+        return _remember_blocks_of_each(transformer, X, reset=reset)
     found = _block_sides(as_stack(X).shape[1:3], transformer.block_size)
     expected = found if reset else getattr(transformer, "block_shape_", found)
     if found != expected:
@@ -521,6 +523,23 @@ def _remember_blocks(transformer, X, *, reset):
     if reset:
         transformer.block_shape_ = found
     return X
+
+
+def _remember_blocks_of_each(transformer, images, *, reset):
+    """Set or compare the shape of the blocks of images of different sizes."""
+    sides = [_block_sides(image.shape[:2], transformer.block_size) for image in images]
+    expected = max(sides) if reset else getattr(transformer, "block_shape_", max(sides))
+    few = [i for i, found in enumerate(sides) if tuple(found) != tuple(expected)]
+    if few:
+        sizes = [images[i].shape[:2] for i in few[:4]]
+        raise ValueError(
+            f"{len(few)} images do not have the blocks of {expected} pixels of which "
+            f"spectra are made, such as images {few[:4]} of sizes {sizes}. Leave small "
+            "images out, or take a smaller block_size."
+        )
+    if reset:
+        transformer.block_shape_ = expected
+    return images
 
 
 def _find_rings(sides):
