@@ -205,7 +205,7 @@ def _find_duplicates(files, classes):
     if same:
         lines = [" = ".join(str(files[i]) for i in group) for group in same[:SHOWN]]
         lines += [f"and {len(same) - SHOWN} others"] if len(same) > SHOWN else []
-        yield _list(f"{len(same)} images are in several classes", lines)
+        yield _list(f"Identical files in several classes ({len(same)})", lines)
 
 
 def _group(indices, key):
