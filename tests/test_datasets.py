@@ -336,8 +336,8 @@ def test_chunk_size_is_checked(folder):
 def test_all_formats_of_pillow_are_read(tmp_path):
     (tmp_path / "a").mkdir()
     pixels = np.full((32, 32, 3), (10, 200, 90), dtype=np.uint8)
-    suffixes = ["bmp", "dib", "gif", "ico", "pcx", "ppm", "tga"]
-    suffixes += ["jfif", "sgi", "apng", "mpo", "icns"]
+    suffixes = ["bmp", "dib", "gif", "pcx", "ppm", "tga"]
+    suffixes += ["jfif", "sgi", "apng", "mpo"]
     for suffix in suffixes:
         picture(pixels).save(tmp_path / "a" / f"0.{suffix}")
     data = load_image_folder(tmp_path, image_shape=(16, 16))
@@ -351,6 +351,7 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(folder):
         (folder / "b" / f"{i}.txt").write_text("not an image")
     (folder / "b" / "LICENSE").write_text("not an image")
     (folder / "a" / "0.eps").write_text("not read")
+    (folder / "a" / "0.ico").write_text("not read")
     (folder / "a" / "0.heic").write_text("not read")
     (folder / "a" / "gone.png").symlink_to(folder / "missing.png")
     os.mkfifo(folder / "a" / "pipe.png")
@@ -365,6 +366,7 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(folder):
         "3 .txt (no image format)",
         "1 without suffix (no image format)",
         "1 .eps (drawn by another program",
+        "1 .ico (an icon",
         "1 .png (broken link)",
         "1 .png (a fifo",
         "1 folder (nested: not searched)",

@@ -11,8 +11,8 @@ from io import BytesIO
 import numpy as np
 
 GRID = 16
-# What Pillow has and we don't read. Any other format of Pillow's is a raster that is
-# decoded inside this process.
+# What Pillow has and we don't read. Any other format of Pillow's is a raster of a size
+# that its header tells, decoded inside this process.
 REFUSED = {
     "EPS": "drawn by another program, Ghostscript",
     "WMF": "a drawing, no pixels",
@@ -20,6 +20,9 @@ REFUSED = {
     "IPTC": "a container that hands its content to any format",
     "FPX": "a container of other files",
     "MIC": "a container of other files",
+    "ICO": "an icon, of a size that its header does not tell",
+    "ICNS": "an icon, of a size that its header does not tell",
+    "BLP": "a texture, of a size that its header does not tell",
     "MPEG": "a film",
     "BUFR": "no image",
     "GRIB": "no image",
