@@ -346,6 +346,12 @@ def test_all_formats_of_pillow_are_read(tmp_path):
     assert np.abs(difference).max() <= 2
 
 
+needs_fifos = pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="this system has no fifos"
+)
+
+
+@needs_fifos
 def test_what_is_passed_over_is_counted_by_suffix_and_reason(folder):
     for i in range(3):
         (folder / "b" / f"{i}.txt").write_text("not an image")
@@ -446,7 +452,11 @@ def test_values_that_are_no_grey_levels_are_refused(folder, kind, message, lazy)
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
 def test_16_bits_are_scaled(folder, suffix):
     grey = np.arange(60 * 70, dtype=np.uint16).reshape(60, 70) * 15
-    picture(grey).save(folder / "b" / f"9.{suffix}")
+    file = folder / "b" / f"9.{suffix}"
+    if suffix == "pgm":  # older versions of Pillow don't write it
+        file.write_bytes(b"P5 70 60 65535\n" + grey.astype(">u2").tobytes())
+    else:
+        picture(grey).save(file)
     last = load_image_folder(folder).images[-1]
     np.testing.assert_array_equal(last[..., 2], np.round(grey / 257))
 
@@ -502,7 +512,7 @@ def test_the_size_limit_is_pillows(tmp_path, monkeypatch):
 def test_text_bombs_are_named(folder):
     text = b"Comment\0\0" + zlib.compress(b"a" * 2**26)
     write_png(folder / "b" / "5.png", 60, 70, [(b"zTXt", text)])
-    with pytest.raises(ValueError, match=r"5\.png: .*[Tt]oo large"):
+    with pytest.raises(ValueError, match=r"(?i)5\.png: .*too large"):
         load_image_folder(folder)
     with pytest.warns(UserWarning, match=r"1 of 5 files were left out:\n.*5\.png"):
         assert len(load_image_folder(folder, on_error="warn").images) == 4
@@ -551,6 +561,7 @@ def test_class_folders_without_permission_are_named(folder, monkeypatch):
         load_image_folder(folder, on_error="warn")
 
 
+@needs_fifos
 def test_fifos_and_folders_in_a_list_are_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ValueError, match=r"pipe\.png: it is no regular file"):

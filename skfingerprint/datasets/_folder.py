@@ -20,6 +20,11 @@ from skfingerprint.datasets._files import (
 )
 from skfingerprint.datasets._listing import list_files
 
+HISTORY = (
+    "classes differ in {}, which is learned as the source; describe_image_folder shows "
+    "how."
+)
+
 
 def load_image_folder(
     path,
@@ -191,10 +196,7 @@ def _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
     with without_bomb_warnings():
         headers = dict(_try_each(read_header, files, range(len(files)), problems))
     sizes = {i: (row["height"], row["width"]) for i, row in headers.items()}
-    if shape == "min":
-        shape = tuple(np.min([*sizes.values()], axis=0).tolist()) if sizes else None
-    common = Counter(sizes.values()).most_common(1)
-    size = shape or (common[0][0] if common else (0, 0))
+    shape, size = _choose_size(shape, list(sizes.values()))
     kept = _keep_fitting(files, sizes, size, shape, problems)
     _check_filled(names, target, kept, problems)
     if verify or not lazy:
@@ -205,23 +207,25 @@ def _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
     if lazy:
         images = _read_later(filenames, size, shape, chunk_size)
     if problems:
-        warnings.warn(
-            f"{len(problems)} of {len(files)} files were left out:\n"
-            + _list_problems(problems),
-            UserWarning,
-            stacklevel=3,
-        )
-    target = None if target is None else target[kept]
+        head = f"{len(problems)} of {len(files)} files were left out:\n"
+        warnings.warn(head + _list_problems(problems), UserWarning, stacklevel=3)
     if target is not None:
-        different = find_differences([headers[index] for index in kept], names[target])
-        if different:
-            warnings.warn(
-                f"classes differ in {', '.join(different)}, which is learned as the "
-                "source; describe_image_folder shows how.",
-                UserWarning,
-                stacklevel=3,
-            )
+        target = target[kept]
+        headers = [headers[index] for index in kept]
+        if different := ", ".join(find_differences(headers, names[target])):
+            warnings.warn(HISTORY.format(different), UserWarning, stacklevel=3)
     return Bunch(images=images, target=target, target_names=names, filenames=filenames)
+
+
+def _choose_size(shape, sizes):
+    """Return the shape to cut out, if any, and the size that images will have."""
+    if not sizes:
+        return None, (0, 0)
+    if shape is None:
+        return None, Counter(sizes).most_common(1)[0][0]
+    if shape == "min":
+        shape = tuple(np.min(sizes, axis=0).tolist())
+    return shape, shape
 
 
 def _try_each(function, files, indices, problems):

@@ -15,9 +15,9 @@ def list_files(path):
     ValueError
         If there is no class folder, it may not be read, or a class has no image file.
     """
-    if not path.is_dir():
-        raise ValueError(f"{path} is not a folder.")
     with naming(path):
+        if not path.is_dir():
+            raise ValueError("it is not a folder.")
         folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
     if not folders:
         raise ValueError(
