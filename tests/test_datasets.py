@@ -572,6 +572,17 @@ def test_fifos_and_folders_in_a_list_are_named(tmp_path):
         load_image_files([tmp_path / "gone.png"])
 
 
+def test_one_file(folder):
+    file = str(folder / "a" / "0.PNG")
+    assert _files.read_size(file) == (60, 70)
+    data = load_image_folder(folder)
+    np.testing.assert_array_equal(_files.read_image(file), data.images[0])
+    part = _files.read_image(file, (28, 20))
+    np.testing.assert_array_equal(part, data.images[0, 16:44, 16:36])
+    with pytest.raises(ValueError, match=r"0\.PNG: 60x70 pixels, smaller than 61x8"):
+        _files.read_image(file, (61, 8))
+
+
 def test_verify_finds_damaged_pixels_before_the_run(folder):
     pytest.importorskip("dask.array")
     good = load_image_folder(folder)
@@ -757,6 +768,14 @@ def test_the_same_file_in_several_classes_is_found(folder):
     assert text in str(describe_image_folder(folder))
 
 
+def test_a_folder_of_unreadable_files_is_described(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0.png").write_text("no image")
+    (finding,) = describe_image_folder(tmp_path).findings
+    assert finding.startswith("1 of 1 files can't be read:\n")
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of what it mends
 @pytest.mark.parametrize(
     "name", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF"]
 )
@@ -766,8 +785,12 @@ def test_damaged_files_are_loaded_or_named(tmp_path, name):
 
     if not damaged_files.has_codec(name):
         pytest.skip(f"this Pillow has no codec for {name}")
-    files = damaged_files.write_damaged(tmp_path, name, 40)
+    (tmp_path / "a").mkdir()
+    files = damaged_files.write_damaged(tmp_path / "a", name, 40)
     loaded, named, neither, differ = damaged_files.count(files)
     assert loaded + named == 41
     assert loaded >= 1
     assert (neither, differ) == (0, 0)
+    errors = np.asarray(describe_image_folder(tmp_path).files["error"])
+    assert len(errors) == 41
+    assert (errors == "").sum() >= loaded

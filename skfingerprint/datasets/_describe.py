@@ -74,8 +74,8 @@ def describe_image_folder(path):
     --------
     >>> import tempfile, pathlib
     >>> from PIL import Image
-    >>> from skfingerprint.datasets import make_fingerprint_images
-    >>> from skfingerprint.datasets import describe_image_folder
+    >>> from skfingerprint.datasets import (
+    ...     describe_image_folder, make_fingerprint_images)
     >>> images, y = make_fingerprint_images(40, 2, random_state=0)
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> for i, (image, label) in enumerate(zip(images, y)):
@@ -180,12 +180,14 @@ def _find_software(image):
     """Return the program that wrote a file, if it says so."""
     from PIL import Image
 
-    text = image.info.get("Software") or getattr(image, "tag_v2", {}).get(SOFTWARE)
+    texts = []
     with suppress(Exception):  # damaged EXIF does not make the pixels unreadable
+        texts.append(image.info.get("Software"))
+        texts.append(getattr(image, "tag_v2", {}).get(SOFTWARE))
         exif = Image.Exif()  # not image.getexif(), which decodes a PNG image
         exif.load(image.info.get("exif"))
-        text = text or exif.get(SOFTWARE)
-    return str(text or "").strip("\0 ")
+        texts.append(exif.get(SOFTWARE))
+    return next((str(text).strip("\0 ") for text in texts if text), "")
 
 
 def _find_unread(passed_over, rows):

@@ -182,8 +182,6 @@ def _check_pixels(height, width, limit):
         raise ValueError(
             f"{height}x{width} pixels, more than PIL.Image.MAX_IMAGE_PIXELS = {limit}"
         )
-    if min(height, width) < 1:
-        raise ValueError(f"{height}x{width} pixels")
 
 
 def _check_values(image):
