@@ -1,5 +1,8 @@
 import builtins
+import os
 import struct
+import sys
+import types
 import zlib
 from pathlib import Path
 
@@ -7,6 +10,8 @@ import numpy as np
 import pytest
 
 from skfingerprint.datasets import (
+    _files,
+    describe_image_folder,
     load_generators,
     load_image_files,
     load_image_folder,
@@ -100,7 +105,6 @@ def folder(tmp_path):
         (tmp_path / name).mkdir()
         for suffix in suffixes:
             picture(pixels).save(tmp_path / name / f"0.{suffix}", lossless=True)
-    (tmp_path / "a" / "notes.txt").write_text("not an image")
     (tmp_path / "a" / ".hidden.png").write_text("not an image")
     return tmp_path
 
@@ -193,7 +197,7 @@ def test_folders_that_are_not_data_sets_are_refused(tmp_path, folder):
     with pytest.raises(ValueError, match=r"classes \['c'\] have no readable image"):
         load_image_folder(folder)
     (folder / "c" / "1.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"(?s)classes \['c'\].*1.png"):
+    with pytest.raises(ValueError, match=r"(?s)class 'c': no image is left.*1.png"):
         load_image_folder(folder, on_error="warn")
 
 
@@ -244,17 +248,6 @@ def test_files_in_any_order_and_any_labels(folder):
         load_image_files(data.filenames[:2], names[:1])
 
 
-def huge_png(path):
-    """Write a file whose header promises 400 million pixels."""
-    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
-    with path.open("wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n")
-        for name, content in chunks:
-            file.write(struct.pack(">I", len(content)) + name + content)
-            file.write(struct.pack(">I", zlib.crc32(name + content)))
-
-
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("kind", ["zero-byte", "text", "bomb", "truncated"])
 def test_faulty_files_are_named(folder, lazy, kind):
@@ -265,7 +258,7 @@ def test_faulty_files_are_named(folder, lazy, kind):
     picture(noise).save(path)
     whole = path.read_bytes()
     if kind == "bomb":
-        huge_png(path)
+        write_png(path, 20_000, 20_000)
     else:
         contents = {"zero-byte": b"", "text": b"no image", "truncated": whole[:-400]}
         path.write_bytes(contents[kind])
@@ -338,3 +331,466 @@ def test_chunk_size_is_checked(folder):
     pytest.importorskip("dask.array")
     with pytest.raises(ValueError, match="chunk_size must be an int >= 1, got 0"):
         load_image_folder(folder, lazy=True, chunk_size=0)
+
+
+def test_all_formats_of_pillow_are_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = np.full((32, 32, 3), (10, 200, 90), dtype=np.uint8)
+    suffixes = ["bmp", "dib", "gif", "pcx", "ppm", "tga"]
+    suffixes += ["jfif", "sgi", "apng", "mpo"]
+    for suffix in suffixes:
+        picture(pixels).save(tmp_path / "a" / f"0.{suffix}")
+    data = load_image_folder(tmp_path, image_shape=(16, 16))
+    assert len(data.images) == len(suffixes)
+    difference = data.images.astype(int) - pixels[0, 0]
+    assert np.abs(difference).max() <= 2
+
+
+needs_fifos = pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="this system has no fifos"
+)
+
+
+@needs_fifos
+def test_what_is_passed_over_is_counted_by_suffix_and_reason(folder):
+    for i in range(3):
+        (folder / "b" / f"{i}.txt").write_text("not an image")
+    (folder / "b" / "LICENSE").write_text("not an image")
+    (folder / "a" / "0.eps").write_text("not read")
+    (folder / "a" / "0.ico").write_text("not read")
+    (folder / "a" / "0.heic").write_text("not read")
+    (folder / "a" / "gone.png").symlink_to(folder / "missing.png")
+    os.mkfifo(folder / "a" / "pipe.png")
+    (folder / "a" / "more").mkdir()
+    (folder / "a" / ".cache").mkdir()
+    with pytest.warns(UserWarning, match="passed over: ") as caught:
+        assert len(load_image_folder(folder).images) == 4
+    (warning,) = caught
+    assert warning.filename == __file__
+    counts = str(warning.message).removeprefix("passed over: ").split(", ")
+    expected = [
+        "3 .txt (no image format)",
+        "1 without suffix (no image format)",
+        "1 .eps (drawn by another program",
+        "1 .ico (an icon",
+        "1 .png (broken link)",
+        "1 .png (a fifo",
+        "1 folder (nested: not searched)",
+    ]
+    for text in expected:
+        assert any(count.startswith(text) for count in counts), text
+    assert any(count.startswith("1 .heic") for count in counts) or _has_heif()
+    assert len(describe_image_folder(folder).files) == 4
+
+
+def _has_heif():
+    return "HEIF" in _files.readable_formats()
+
+
+def test_an_empty_class_says_what_was_passed_over(folder):
+    (folder / "c").mkdir()
+    (folder / "c" / "1.txt").write_text("not an image")
+    with pytest.raises(ValueError, match=r"passed over: 1 \.txt \(no image format\)"):
+        load_image_folder(folder)
+
+
+def test_heic_is_read_with_its_plugin(folder, monkeypatch):
+    from PIL import Image
+
+    def register():
+        Image.register_extension("PNG", ".heic")
+
+    plugin = types.SimpleNamespace(register_heif_opener=register)
+    monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+    monkeypatch.setattr(Image, "EXTENSION", dict(Image.registered_extensions()))
+    _files.readable_formats.cache_clear()
+    try:
+        assert _files.suffix_problem(".heic") is None
+    finally:
+        _files.readable_formats.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 70 60\n%%EndComments\n",
+        b"%PDF-1.4\n",
+        b"\x89HDF\r\n\x1a\n",
+        b"SIMPLE  =                    T",
+    ],
+)
+def test_content_does_not_select_a_refused_format(folder, content):
+    (folder / "b" / "5.png").write_bytes(content + b" " * 5000)
+    with pytest.raises(ValueError, match=r"5\.png: its content is no image"):
+        load_image_folder(folder)
+
+
+def make_unusual(path, kind):
+    if kind == "float":
+        picture(np.zeros((60, 70), np.float32)).save(path)
+    elif kind == "int32":
+        picture(np.zeros((60, 70), np.int32)).save(path)
+    elif kind == "signed":  # 8 bits with the tag that says that they have a sign
+        picture(np.zeros((60, 70), np.uint8)).save(path, tiffinfo={339: 2})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [("float", "'F', float"), ("int32", "'I', signed or 32-"), ("signed", "'L', sig")],
+)
+def test_values_that_are_no_grey_levels_are_refused(folder, kind, message, lazy):
+    pytest.importorskip("dask.array")
+    make_unusual(folder / "b" / "5.tif", kind)
+    with pytest.raises(ValueError, match=rf"5\.tif: mode {message}"):
+        load_image_folder(folder, lazy=lazy)
+    with pytest.warns(UserWarning, match="left out"):
+        data = load_image_folder(folder, lazy=lazy, on_error="warn")
+    assert len(data.images) == 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_16_bits_are_scaled(folder, suffix):
+    grey = np.arange(60 * 70, dtype=np.uint16).reshape(60, 70) * 15
+    file = folder / "b" / f"9.{suffix}"
+    if suffix == "pgm":  # older versions of Pillow don't write it
+        file.write_bytes(b"P5 70 60 65535\n" + grey.astype(">u2").tobytes())
+    else:
+        picture(grey).save(file)
+    last = load_image_folder(folder).images[-1]
+    np.testing.assert_array_equal(last[..., 2], np.round(grey / 257))
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    """Fail if pixels are decoded."""
+    from PIL import ImageFile
+
+    def load(self):
+        raise AssertionError("pixels were decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+
+
+def write_png(path, height, width, chunks=()):
+    """Write a PNG file whose header promises these pixels, and which has none."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = (b"IDAT", zlib.compress(b"\0" * 100))
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for name, content in [(b"IHDR", header), *chunks, data, (b"IEND", b"")]:
+            file.write(struct.pack(">I", len(content)) + name + content)
+            file.write(struct.pack(">I", zlib.crc32(name + content)))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((9_500, 10_000), "9500x10000 pixels, more than PIL.Image.MAX_IMAGE_PIXELS"),
+        ((20_000, 20_000), "Image size"),
+        ((31, 70), "31x70 pixels, smaller than 32x32"),
+    ],
+)
+@pytest.mark.usefixtures("no_decoding")
+def test_sizes_are_refused_by_the_header(tmp_path, size, message):
+    write_png(tmp_path / "0.png", *size)
+    with pytest.raises(ValueError, match=rf"0\.png: .*{message}"):
+        load_image_files([tmp_path / "0.png"], image_shape=(32, 32))
+
+
+def test_the_size_limit_is_pillows(tmp_path, monkeypatch):
+    from PIL import Image
+
+    picture(np.zeros((60, 70), np.uint8)).save(tmp_path / "0.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4199)
+    with pytest.raises(ValueError, match="60x70 pixels, more than"):
+        load_image_files([tmp_path / "0.png"])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert load_image_files([tmp_path / "0.png"]).images.shape == (1, 60, 70, 3)
+
+
+def test_text_bombs_are_named(folder):
+    text = b"Comment\0\0" + zlib.compress(b"a" * 2**26)
+    write_png(folder / "b" / "5.png", 60, 70, [(b"zTXt", text)])
+    with pytest.raises(ValueError, match=r"(?i)5\.png: .*too large"):
+        load_image_folder(folder)
+    with pytest.warns(UserWarning, match=r"1 of 5 files were left out:\n.*5\.png"):
+        assert len(load_image_folder(folder, on_error="warn").images) == 4
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), struct.error("bad")])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_whatever_a_decoder_raises_is_named(folder, monkeypatch, error, lazy):
+    from PIL import WebPImagePlugin
+
+    pytest.importorskip("dask.array")
+    options = {"lazy": lazy, "verify": True}
+
+    def load(self):
+        raise error
+
+    monkeypatch.setattr(WebPImagePlugin.WebPImageFile, "load", load)
+    with pytest.raises(ValueError, match=rf"0\.webp: .*{type(error).__name__}|bad"):
+        load_image_folder(folder, **options)
+    with pytest.warns(UserWarning, match=r"1 of 4 files were left out:\n.*0\.webp"):
+        data = load_image_folder(folder, on_error="warn", **options)
+    assert data.images.shape == (3, 60, 70, 3)
+
+
+def test_an_interrupt_stays_an_interrupt(folder, monkeypatch):
+    from PIL import WebPImagePlugin
+
+    def load(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WebPImagePlugin.WebPImageFile, "load", load)
+    with pytest.raises(KeyboardInterrupt):
+        load_image_folder(folder, on_error="warn")
+
+
+def test_class_folders_without_permission_are_named(folder, monkeypatch):
+    iterdir = Path.iterdir
+
+    def refuse(self):
+        if self.name == "b":
+            raise PermissionError(13, "Permission denied", str(self))
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root may read everything
+    with pytest.raises(ValueError, match=r"b: .*Permission denied"):
+        load_image_folder(folder, on_error="warn")
+
+
+@needs_fifos
+def test_fifos_and_folders_in_a_list_are_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"pipe\.png: it is no regular file"):
+        load_image_files([tmp_path / "pipe.png"])
+    with pytest.raises(ValueError, match="it is no regular file"):
+        load_image_files([tmp_path])
+    with pytest.raises(ValueError, match=r"gone\.png: .*No such file"):
+        load_image_files([tmp_path / "gone.png"])
+
+
+def test_one_file(folder):
+    file = str(folder / "a" / "0.PNG")
+    assert _files.read_size(file) == (60, 70)
+    data = load_image_folder(folder)
+    np.testing.assert_array_equal(_files.read_image(file), data.images[0])
+    part = _files.read_image(file, (28, 20))
+    np.testing.assert_array_equal(part, data.images[0, 16:44, 16:36])
+    with pytest.raises(ValueError, match=r"0\.PNG: 60x70 pixels, smaller than 61x8"):
+        _files.read_image(file, (61, 8))
+
+
+def test_verify_finds_damaged_pixels_before_the_run(folder):
+    pytest.importorskip("dask.array")
+    good = load_image_folder(folder)
+    path = spoil(folder, "truncated")
+    assert len(load_image_folder(folder, lazy=True).images) == 5
+    with pytest.raises(ValueError, match=path.name):
+        load_image_folder(folder, lazy=True, verify=True)
+    with pytest.warns(UserWarning, match=r"1 of 5 files were left out:\n.*5\.png"):
+        data = load_image_folder(folder, lazy=True, verify=True, on_error="warn")
+    np.testing.assert_array_equal(data.images.compute(), good.images)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_files_without_target(folder, lazy, monkeypatch):
+    pytest.importorskip("dask.array")
+    monkeypatch.setenv("HOME", str(folder))
+    data = load_image_files(["~/a/0.PNG", folder / "b" / "0.tif"], lazy=lazy)
+    assert data.images.shape == (2, 60, 70, 3)
+    assert data.target is None
+    assert data.target_names is None
+    assert data.filenames[0] == str(folder / "a" / "0.PNG")
+    assert load_image_folder("~").images.shape == (4, 60, 70, 3)
+    with pytest.raises(ValueError, match="filenames must be a sequence"):
+        load_image_files("~/a/0.PNG")
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        load_image_files([])
+    (folder / "bad.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"(?s)no image is left.*bad\.png"):
+        load_image_files(["~/bad.png"], on_error="warn", lazy=lazy)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_largest_common_part(folder, lazy):
+    pytest.importorskip("dask.array")
+    picture(np.zeros((40, 90, 3), np.uint8)).save(folder / "a" / "wide.png")
+    data = load_image_folder(folder, image_shape="min", lazy=lazy)
+    assert data.images.shape == (5, 40, 70, 3)
+    same = load_image_folder(folder, image_shape=(40, 70))
+    np.testing.assert_array_equal(np.asarray(data.images), same.images)
+    (folder / "a" / "wide.png").write_text("no image, and so of no size")
+    with pytest.warns(UserWarning, match="left out"):
+        data = load_image_folder(folder, image_shape="min", on_error="warn")
+    assert data.images.shape == (4, 60, 70, 3)
+    with pytest.raises(ValueError, match=r"image_shape must be .* or 'min', got 'max'"):
+        load_image_folder(folder, image_shape="max")
+
+
+def test_the_first_file_does_not_set_the_size(folder):
+    picture(np.zeros((20, 70, 3), np.uint8)).save(folder / "a" / "-first.png")
+    with pytest.warns(UserWarning, match=r"-first\.png: 20x70 pixels, but most images"):
+        data = load_image_folder(folder, on_error="warn")
+    assert data.images.shape == (4, 60, 70, 3)
+
+
+def test_too_small_is_not_called_unreadable(folder):
+    with pytest.raises(ValueError, match="smaller than 80x80") as caught:
+        load_image_folder(folder, image_shape=(80, 80), on_error="warn")
+    assert "readable" not in str(caught.value)
+
+
+@pytest.fixture
+def history(tmp_path):
+    """Two classes of 20 JPEG files that differ in all that can be seen."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 40, 3), dtype=np.uint8)
+    for i, pixels in enumerate(noise):
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        file = tmp_path / "ab"[i % 2] / f"{i:02}"
+        if i % 2 == 0:
+            picture(pixels).save(file.with_suffix(".jpg"), quality=75)
+        elif i < 10:
+            grey = picture(pixels[:32, :, 0])
+            grey.save(file.with_suffix(".jpg"), quality=90)
+        else:
+            picture(pixels[:32, :, 0]).save(file.with_suffix(".png"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("no_decoding")
+def test_differences_between_classes_are_described(history):
+    description = describe_image_folder(history)
+    text = str(description)
+    assert text == "\n".join(description.findings)
+    for line in [
+        "Classes differ in format:\n  a: JPEG (20)\n  b: PNG (15), JPEG (5)",
+        "Classes differ in JPEG quality:\n  a: 75 4:2:0 (20)\n  b: 90 (5)",
+        "Classes differ in size:\n  a: 40x40 (20)\n  b: 32x40 (20)",
+        "Classes differ in mode:\n  a: RGB (20)\n  b: L (20)",
+        "Sizes differ: image_shape=(32, 40) is the largest common part.",
+    ]:
+        assert line in text
+
+
+def test_a_history_that_is_learned_is_warned_of(history):
+    message = "classes differ in format, JPEG quality, size, mode, .*describe_image_f"
+    with pytest.warns(UserWarning, match=message) as caught:
+        load_image_folder(history, image_shape="min")
+    assert [w.filename for w in caught] == [__file__]
+
+
+def test_no_difference_is_seen_where_there_is_none(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        (tmp_path / f"{i % 3}").mkdir(exist_ok=True)
+        size = rng.integers(32, 64, size=2)
+        picture(np.zeros(size, np.uint8)).save(
+            tmp_path / f"{i % 3}" / f"{i}.jpg", quality=int(rng.integers(60, 95))
+        )
+    findings = describe_image_folder(tmp_path).findings
+    assert len(findings) == 1
+    assert findings[0].startswith("Sizes differ: image_shape=(32, 32) is the largest")
+    assert "% of the images" in findings[0]
+    load_image_folder(tmp_path, image_shape="min")
+
+
+def _columns(description):
+    return {key: np.asarray(description.files[key]) for key in description.files.keys()}
+
+
+@pytest.mark.parametrize("without_pandas", [False, True])
+def test_files_are_described(tmp_path, monkeypatch, without_pandas):
+    if without_pandas:
+        monkeypatch.setitem(sys.modules, "pandas", None)
+    rng = np.random.default_rng(0)
+    image = picture(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8))
+    (tmp_path / "a").mkdir()
+    exif = image.getexif()
+    exif[305] = "Editor 2"
+    options = {
+        "0.jpg": {"quality": 83, "subsampling": 1, "exif": exif},
+        "1.jpg": {"quality": 83, "subsampling": 0},
+        "2.jpg": {"qtables": "web_high"},
+        "3.png": {"exif": exif},
+        "4.tif": {"tiffinfo": {305: "Scanner"}},
+        "5.webp": {"exif": exif},
+    }
+    for name, option in options.items():
+        image.save(tmp_path / "a" / name, **option)
+    image.convert("L").save(tmp_path / "a" / "6.jpg", quality=30)
+    (tmp_path / "a" / "7.png").write_bytes(b"no image")
+    description = describe_image_folder(tmp_path)
+    files = _columns(description)
+    assert files["class"].tolist() == ["a"] * 8
+    assert files["width"].tolist() == [48] * 7 + [0]
+    assert files["height"].tolist() == [40] * 7 + [0]
+    assert files["mode"].tolist() == ["RGB"] * 6 + ["L", ""]
+    assert files["format"].tolist() == [
+        "JPEG", "JPEG", "JPEG", "PNG", "TIFF", "WEBP", "JPEG", ""
+    ]  # fmt: skip
+    nan = np.nan
+    np.testing.assert_array_equal(files["quality"], [83, 83, *[nan] * 4, 30, nan])
+    assert files["subsampling"][:3].tolist() == ["4:2:2", "4:4:4", "4:2:0"]
+    assert files["software"].tolist() == [
+        "Editor 2", "", "", "Editor 2", "Scanner", "Editor 2", "", ""
+    ]  # fmt: skip
+    assert files["tables"][0] == files["tables"][1] != files["tables"][2] != ""
+    assert [bool(text) for text in files["error"]] == [False] * 7 + [True]
+    assert "1 of 8 files can't be read:\n" in str(description)
+    assert "All images have 40x48 pixels" in str(description)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_every_quality_of_libjpeg_is_recognised(tmp_path, mode):
+    from PIL import Image
+
+    for quality in range(1, 101, 3):
+        file = tmp_path / "0.jpg"
+        picture(np.zeros((8, 8, 3), np.uint8)).convert(mode).save(file, quality=quality)
+        assert _files.read_header(file)["quality"] == quality
+    with Image.open(file) as image:
+        luma = image.quantization[0]
+    picture(np.zeros((8, 8), np.uint8)).save(file, qtables=[[n + 1 for n in luma]])
+    assert np.isnan(_files.read_header(file)["quality"])
+
+
+def test_the_same_file_in_several_classes_is_found(folder):
+    image = (folder / "a" / "0.PNG").read_bytes()
+    (folder / "b" / "0.png").write_bytes(image[:-1] + b"x")
+    assert "several classes" not in str(describe_image_folder(folder))
+    (folder / "a" / "copy.png").write_bytes(image)
+    (folder / "b" / "copy.png").write_bytes(image)
+    names = [str(folder / name) for name in ("a/0.PNG", "a/copy.png", "b/copy.png")]
+    text = "Identical files in several classes (1):\n  " + " = ".join(names)
+    assert text in str(describe_image_folder(folder))
+
+
+def test_a_folder_of_unreadable_files_is_described(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0.png").write_text("no image")
+    (finding,) = describe_image_folder(tmp_path).findings
+    assert finding.startswith("1 of 1 files can't be read:\n")
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of what it mends
+@pytest.mark.parametrize(
+    "name", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF"]
+)
+def test_damaged_files_are_loaded_or_named(tmp_path, name):
+    pytest.importorskip("dask.array")
+    import damaged_files  # of the benchmarks; it needs Pillow
+
+    if not damaged_files.has_codec(name):
+        pytest.skip(f"this Pillow has no codec for {name}")
+    (tmp_path / "a").mkdir()
+    files = damaged_files.write_damaged(tmp_path / "a", name, 40)
+    loaded, named, neither, differ = damaged_files.count(files)
+    assert loaded + named == 41
+    assert loaded >= 1
+    assert (neither, differ) == (0, 0)
+    errors = np.asarray(describe_image_folder(tmp_path).files["error"])
+    assert len(errors) == 41
+    assert (errors == "").sum() >= loaded

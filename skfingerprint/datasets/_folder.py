@@ -1,45 +1,75 @@
 """Images of the user's own: a folder for each source, or a list of files."""
 
+import os
 import warnings
-from contextlib import contextmanager
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skfingerprint._checks import check_choice, check_int, needs_extra
+from skfingerprint.datasets._describe import find_differences
+from skfingerprint.datasets._files import (
+    check_fits,
+    naming,
+    read_header,
+    read_image,
+    without_bomb_warnings,
+)
+from skfingerprint.datasets._listing import list_files
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-GRID = 16
+HISTORY = (
+    "classes differ in {}, which is learned as the source; describe_image_folder shows "
+    "how."
+)
 
 
 def load_image_folder(
-    path, *, image_shape=None, on_error="raise", lazy=False, chunk_size=64
+    path,
+    *,
+    image_shape=None,
+    on_error="raise",
+    lazy=False,
+    chunk_size=64,
+    verify=False,
 ):
-    """Load images from `path/<class>/*.{png,jpg,jpeg,webp,tif,tiff}`.
+    """Load images from `path/<class>/*`, in all formats that Pillow decodes.
 
     All come as RGB, in the orientation in which their pixels are stored (the
     fingerprint lies in the pixels, so an EXIF rotation is not applied). An alpha
     channel is dropped, grey images are repeated in three channels, 16 bits are scaled
-    to 8. Needs Pillow (`pip install "skfingerprint[images]"`).
+    to 8, of several frames the first is taken. Refused are float, signed and 32-bit
+    values, drawings and documents, and images of more than
+    `PIL.Image.MAX_IMAGE_PIXELS`. HEIC needs the package pillow_heif.
+
+    Warns of what else lies in the class folders, but for hidden files; and if the
+    classes differ in format, JPEG quality, size or mode, since a classifier learns
+    that too: see :func:`describe_image_folder`. Needs Pillow
+    (`pip install "skfingerprint[images]"`).
 
     Parameters
     ----------
     path : str or path-like
-        Folder with one folder for each class.
-    image_shape : tuple of int, default=None
+        Folder with one folder for each class. `~` is your home.
+    image_shape : tuple of int or "min", default=None
         (height, width) or (height, width, 3): the part to cut out of each image, the
         most central one whose corner lies on a grid of 16 px, so that the phase of the
-        fingerprint is kept. Without it all images must have one size.
+        fingerprint is kept. "min" takes the largest part that all images have, by
+        their headers. Without it all images must have one size.
     on_error : {"raise", "warn"}, default="raise"
         What to do with a file that can't be read, is too small or differs in size:
         raise its name, or leave it out and name all such files in one warning.
     lazy : bool, default=False
         Return a dask array, whose tasks read and decode the files when they are needed
-        (extra `dask`). Only headers are read at once, so that bad files are known
+        (extra `dask`). Only headers are read at once, so that most bad files are known
         before a long run. A file that turns out to be damaged later raises its name.
     chunk_size : int, default=64
         Images in a task, if `lazy`.
+    verify : bool, default=False
+        Decode every file once before a `lazy` array is returned, so that `on_error`
+        applies to damaged pixels too.
 
     Returns
     -------
@@ -58,8 +88,8 @@ def load_image_folder(
     ImportError
         If Pillow, or dask for `lazy`, is missing.
     ValueError
-        If there is no class folder, a class has no readable image, or (with
-        `on_error="raise"`) a file is refused.
+        If there is no class folder, one may not be read, a class has no readable
+        image, or (with `on_error="raise"`) a file is refused.
 
     Examples
     --------
@@ -76,12 +106,22 @@ def load_image_folder(
     >>> data.images.shape, data.target_names.tolist(), data.target.tolist()
     ((4, 32, 32, 3), ['source-0', 'source-1'], [0, 0, 1, 1])
     """
-    names, files, target = _list_files(Path(path))
-    return _load(files, target, names, image_shape, on_error, lazy, chunk_size)
+    _check_packages(lazy)
+    names, files, target, passed_over = list_files(Path(path).expanduser())
+    if passed_over:
+        warnings.warn(f"passed over: {passed_over}", UserWarning, stacklevel=2)
+    return _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
 
 
 def load_image_files(
-    filenames, target, *, image_shape=None, on_error="raise", lazy=False, chunk_size=64
+    filenames,
+    target=None,
+    *,
+    image_shape=None,
+    on_error="raise",
+    lazy=False,
+    chunk_size=64,
+    verify=False,
 ):
     """Load images from a list of files, wherever they lie.
 
@@ -91,25 +131,26 @@ def load_image_files(
     Parameters
     ----------
     filenames : sequence of str or path-like of shape (n_samples,)
-        The files.
-    target : array-like of shape (n_samples,)
-        Source of each.
-    image_shape, on_error, lazy, chunk_size
+        The files. `~` is your home.
+    target : array-like of shape (n_samples,), default=None
+        Source of each. None for images whose source is to be predicted.
+    image_shape, on_error, lazy, chunk_size, verify
         As in :func:`load_image_folder`.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        As of :func:`load_image_folder`, in the order of `filenames`. With
-        `on_error="warn"` files are left out: match other columns by `filenames`.
+        As of :func:`load_image_folder`, in the order of `filenames`; `target` and
+        `target_names` are None without target. With `on_error="warn"` files are left
+        out: match other columns by `filenames`.
 
     Raises
     ------
     ImportError
         If Pillow, or dask for `lazy`, is missing.
     ValueError
-        If a class has no readable image, or (with `on_error="raise"`) a file is
-        refused.
+        If a class, or the list, has no readable image, or (with
+        `on_error="raise"`) a file is refused.
 
     Examples
     --------
@@ -124,55 +165,117 @@ def load_image_files(
     >>> data = load_image_files(files, ["b", "a", "b", "a"])
     >>> data.images.shape, data.target.tolist(), data.target_names.tolist()
     ((4, 64, 64, 3), [1, 0, 1, 0], ['a', 'b'])
+
+    For what is to be predicted:
+
+    >>> load_image_files(files[:2], image_shape=(32, 32)).images.shape
+    (2, 32, 32, 3)
     """
-    files = [Path(name) for name in filenames]
-    names, target = np.unique(np.asarray(target), return_inverse=True)
-    if len(files) != len(target) or not files:
+    if isinstance(filenames, (str, os.PathLike)):
+        raise ValueError(f"filenames must be a sequence, such as [{filenames!r}].")
+    _check_packages(lazy)
+    files = [Path(os.path.expanduser(name)) for name in filenames]
+    names = None
+    if target is not None:
+        names, target = np.unique(np.asarray(target), return_inverse=True)
+    n_targets = len(files) if target is None else len(target)
+    if len(files) != n_targets or not files:
         raise ValueError(
             f"filenames and target must have one length, at least 1, got {len(files)} "
-            f"and {len(target)}."
+            f"and {n_targets}."
         )
-    return _load(files, target, names, image_shape, on_error, lazy, chunk_size)
+    return _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
 
 
-def _load(files, target, names, image_shape, on_error, lazy, chunk_size):
+def _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify):
     """Read files, or make ready to; report those that can't be."""
-    _check_packages(lazy)
     check_choice("on_error", on_error, ("raise", "warn"))
+    check_int("chunk_size", chunk_size, 1)
     shape = _check_image_shape(image_shape)
-    read = _read_header if lazy else _read
-    images, kept, problems = None, [], []
-    for index, file in enumerate(files):
-        try:
-            with _naming(file):
-                part = _crop(read(file), shape)
-                if images is None:
-                    n = 0 if lazy else len(files)
-                    images = np.empty((n, *part.shape), dtype=np.uint8)
-                _check_size(part, images.shape[1:])
-        except ValueError as error:
-            if on_error == "raise":
-                raise
-            problems.append(str(error))
-            continue
-        if not lazy:
-            images[len(kept)] = part
-        kept.append(index)
-    target = target[kept]
-    _check_classes_filled(names, target, problems)
-    if problems:
-        warnings.warn(
-            f"{len(problems)} of {len(files)} files were left out:\n"
-            + "\n".join(problems),
-            UserWarning,
-            stacklevel=3,
-        )
+    problems = {} if on_error == "warn" else None
+    with without_bomb_warnings():
+        headers = dict(_try_each(read_header, files, range(len(files)), problems))
+    sizes = {i: (row["height"], row["width"]) for i, row in headers.items()}
+    shape, size = _choose_size(shape, list(sizes.values()))
+    kept = _keep_fitting(files, sizes, size, shape, problems)
+    _check_filled(names, target, kept, problems)
+    if verify or not lazy:
+        parts = _try_each(partial(_read_part, size, shape), files, kept, problems)
+        kept, images = _collect(parts, len(kept), size, keep=not lazy)
+        _check_filled(names, target, kept, problems)
     filenames = np.array([str(files[index]) for index in kept])
     if lazy:
-        images = _read_later(filenames, images.shape[1:], shape, chunk_size)
-    else:
-        images = images[: len(kept)]
+        images = _read_later(filenames, size, shape, chunk_size)
+    if problems:
+        head = f"{len(problems)} of {len(files)} files were left out:\n"
+        warnings.warn(head + _list_problems(problems), UserWarning, stacklevel=3)
+    if target is not None:
+        target = target[kept]
+        headers = [headers[index] for index in kept]
+        if different := ", ".join(find_differences(headers, names[target])):
+            warnings.warn(HISTORY.format(different), UserWarning, stacklevel=3)
     return Bunch(images=images, target=target, target_names=names, filenames=filenames)
+
+
+def _choose_size(shape, sizes):
+    """Return the shape to cut out, if any, and the size that images will have."""
+    if not sizes:
+        return None, (0, 0)
+    if shape is None:
+        return None, Counter(sizes).most_common(1)[0][0]
+    if shape == "min":
+        shape = tuple(np.min(sizes, axis=0).tolist())
+    return shape, shape
+
+
+def _try_each(function, files, indices, problems):
+    """Yield index and result of files; note what is wrong with the others.
+
+    `problems` is a dict of messages by index, or None to raise the first.
+    """
+    for index in indices:
+        try:
+            result = function(files[index])
+        except ValueError as error:
+            if problems is None:
+                raise
+            problems[index] = str(error)
+        else:
+            yield index, result
+
+
+def _keep_fitting(files, sizes, size, shape, problems):
+    """Return the indices of files that are large enough, or of the common size."""
+
+    def check(index):
+        with naming(files[index]):
+            check_fits(sizes[index], shape)
+            if shape is None and sizes[index] != size:
+                raise ValueError(
+                    "{}x{} pixels, but most images have {}x{}; pass image_shape= to "
+                    "cut a common part".format(*sizes[index], *size)
+                )
+
+    return [index for index, _ in _try_each(check, range(len(files)), sizes, problems)]
+
+
+def _read_part(size, shape, file):
+    """Read what is cut out of a file; its header may have lied."""
+    part = read_image(file, shape)
+    if part.shape[:2] != size:
+        raise ValueError(f"{file}: its size is not the one that its header said")
+    return part
+
+
+def _collect(parts, n, size, keep):
+    """Return the indices of up to n parts, and their stack if it is to be kept."""
+    images = np.empty((n if keep else 0, *size, 3), dtype=np.uint8)
+    kept = []
+    for index, part in parts:
+        if keep:
+            images[len(kept)] = part
+        kept.append(index)
+    return kept, images[: len(kept)]
 
 
 def _check_packages(lazy):
@@ -188,7 +291,6 @@ def _read_later(filenames, size, shape, chunk_size):
     """Return a dask array whose tasks read the files."""
     import dask.array as da
 
-    check_int("chunk_size", chunk_size, 1)
     names = da.from_array(filenames, chunks=int(chunk_size))
     return names.map_blocks(
         _read_block,
@@ -196,112 +298,47 @@ def _read_later(filenames, size, shape, chunk_size):
         shape=shape,
         dtype=np.uint8,
         new_axis=[1, 2, 3],
-        chunks=(names.chunks[0], *size),
+        chunks=(names.chunks[0], *size, 3),
         meta=np.empty((0, 0, 0, 0), dtype=np.uint8),
     )
 
 
 def _read_block(filenames, size, shape):
     """Read the files of one task."""
-    images = np.empty((len(filenames), *size), dtype=np.uint8)
+    images = np.empty((len(filenames), *size, 3), dtype=np.uint8)
     for image, name in zip(images, filenames, strict=True):
-        with _naming(name):
-            part = _crop(_read(name), shape)
-            if part.shape != size:
-                raise ValueError("its size has changed since it was listed")
-            image[...] = part
+        image[...] = _read_part(size, shape, name)
     return images
 
 
-def _check_size(part, size):
-    if part.shape != size:
+def _check_filled(names, target, kept, problems):
+    """Refuse a class, or a list without classes, of which no file is left."""
+    empty = [] if kept else ["the list"]
+    if names is not None:
+        left = np.isin(np.arange(len(names)), target[kept])
+        empty = [f"class {name!r}" for name in names[~left].tolist()]
+    if empty:
         raise ValueError(
-            "{}x{} pixels, but the first image has {}x{}; pass image_shape= to cut a "
-            "common part".format(*part.shape[:2], *size[:2])
+            f"{', '.join(empty)}: no image is left.\n{_list_problems(problems)}"
         )
 
 
-@contextmanager
-def _naming(file):
-    """Turn all that can be wrong with a file into an error that names it."""
-    from PIL import Image
-
-    try:
-        yield
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file}: {error}") from error
-
-
-def _list_files(path):
-    """Return the names of the classes, the files, and each file's class."""
-    if not path.is_dir():
-        raise ValueError(f"{path} is not a folder.")
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
-    if not folders:
-        raise ValueError(
-            f"{path} holds no folder: put the images of each source into a folder of "
-            "its own, path/<class>/*.png."
-        )
-    names = np.array([folder.name for folder in folders])
-    parts = [sorted(filter(_is_image, folder.iterdir())) for folder in folders]
-    files = [file for part in parts for file in part]
-    target = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    _check_classes_filled(names, target, [])
-    return names, files, target
-
-
-def _is_image(path):
-    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
-
-
-def _check_classes_filled(names, target, problems):
-    if empty := names[np.setdiff1d(np.arange(len(names)), target)].tolist():
-        raise ValueError(
-            f"classes {empty} have no readable image "
-            f"({', '.join(SUFFIXES)})." + "".join(f"\n{p}" for p in problems)
-        )
+def _list_problems(problems):
+    return "\n".join(problems[index] for index in sorted(problems))
 
 
 def _check_image_shape(image_shape):
-    if image_shape is None:
-        return None
+    if image_shape is None or (isinstance(image_shape, str) and image_shape == "min"):
+        return image_shape
     shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or min(shape) < 1 or shape[2:] not in ((), (3,)):
+    if (
+        isinstance(image_shape, str)
+        or len(shape) not in (2, 3)
+        or min(shape) < 1
+        or shape[2:] not in ((), (3,))
+    ):
         raise ValueError(
-            f"image_shape must be (height, width) or (height, width, 3), got {shape}."
+            "image_shape must be (height, width), (height, width, 3) or 'min', got "
+            f"{image_shape!r}."
         )
     return shape[:2]
-
-
-def _read_header(file):
-    """Return what has the shape of the file's pixels, from its header."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        return np.broadcast_to(np.uint8(0), (image.height, image.width, 3))
-
-
-def _read(file):
-    """Read one file as RGB."""
-    from PIL import Image
-
-    with Image.open(file) as image:
-        if image.mode.startswith("I"):
-            grey = np.asarray(image).astype(np.float32) / 257
-            return np.repeat(grey.round().astype(np.uint8)[..., None], 3, axis=2)
-        if image.mode == "P":
-            image = image.convert("RGBA")
-        return np.asarray(image.convert("RGB"))
-
-
-def _crop(pixels, shape):
-    """Cut out the most central part whose corner lies on the grid."""
-    whole = pixels.shape[:2]
-    if shape is None or whole == shape:
-        return pixels
-    height, width = shape
-    if whole[0] < height or whole[1] < width:
-        raise ValueError("{}x{} pixels, smaller than {}x{}".format(*whole, *shape))
-    top = (whole[0] - height) // 2 // GRID * GRID
-    left = (whole[1] - width) // 2 // GRID * GRID
-    return pixels[top : top + height, left : left + width]
