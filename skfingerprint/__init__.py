@@ -6,6 +6,7 @@ from skfingerprint.cleaning import (
     LinearPatternRemover,
     SpectrumFlattener,
 )
+from skfingerprint.datasets._reader import ImageReader
 from skfingerprint.detection import FingerprintDetector
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.features import (
@@ -33,6 +34,7 @@ __all__ = [
     "FingerprintClassifier",
     "FingerprintDetector",
     "FingerprintTransformer",
+    "ImageReader",
     "LinearPatternRemover",
     "RejectingClassifier",
     "ResidualExtractor",

@@ -12,7 +12,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skfingerprint._blocks import as_rows, as_stack, is_lazy, map_blocks
+from skfingerprint._blocks import (
+    BlockSource,
+    as_rows,
+    as_stack,
+    is_lazy,
+    map_blocks,
+    read_blocks,
+)
 from skfingerprint._layouts import (
     REMEMBERED,
     check_grey_levels,
@@ -89,7 +96,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
         self : transformer
         """
         self._get_function()
-        X = self._validate(X, reset=True)
+        X = self._validate(X.read(0) if isinstance(X, BlockSource) else X, reset=True)
         for places, stack in split_by_shape(X):
             _check_range(known_range(stack), self._largest)
             if not is_lazy(stack):
@@ -110,6 +117,13 @@ class StatelessTransformer(TransformerMixin, Estimator):
         transformed : ndarray, dask array if X is one, or list
             Images, or rows of features. A list of images of a list of different sizes.
         """
+        if not isinstance(X, BlockSource):
+            return self._transform(X)
+        # Images are read when they are needed; rows of features can be held.
+        found = X.map(self._transform)
+        return found if isinstance(self, ImageOutputMixin) else read_blocks(found)
+
+    def _transform(self, X):
         function, params = self._get_function()
         X = self._validate(X, reset=False)
         if not isinstance(X, list):

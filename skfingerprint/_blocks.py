@@ -8,6 +8,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
 BATCH_VALUES = 2**21
+MIXED = (
+    "the images differ in size, and what they are given to needs one size: cut a "
+    "common part, `ImageReader(image_shape=(height, width))`."
+)
 
 
 def is_lazy(X):
@@ -56,6 +60,11 @@ def sum_blocks(X, weights):
     Of a dask array, each block is summed where it lies, and sums are added in pairs:
     only they travel.
     """
+    if isinstance(X, BlockSource):
+        return sum(
+            _sum_block(block, None, weights[:, part].T)
+            for block, part in iterate_blocks(X)
+        )
     if not is_lazy(X):
         return weights.astype(X.dtype) @ as_rows(X)
     import dask
@@ -77,6 +86,12 @@ def score_blocks(function, X, state, *labels):
     the fingerprints, goes to each worker once and not with every block. Only what the
     function returns travels back.
     """
+    if isinstance(X, BlockSource):
+        found = [
+            function(block, state, *(label[part] for label in labels))
+            for block, part in iterate_blocks(X)
+        ]
+        return np.concatenate(found)
     if not is_lazy(X):
         return function(X, state, *labels)
     import dask
@@ -85,24 +100,43 @@ def score_blocks(function, X, state, *labels):
 
 
 class BlockSource:
-    """Rows that are computed a block at a time, when they are read.
+    """Rows or images that are computed a block at a time, when they are read.
 
     Parameters
     ----------
     read : callable
-        `read(k)` returns the k-th block, an array.
+        `read(k)` returns the k-th block: an array, or a list of images that differ in
+        size.
     sizes : sequence of int
-        Number of rows in each block.
+        Number of rows or images in each block.
     """
 
     def __init__(self, read, sizes):
-        self.read, self.sizes = read, sizes
+        self._read, self.sizes = read, list(sizes)
         self.first = read(0)  # kept, so that each block is computed once
-        self.shape = (sum(sizes), *self.first.shape[1:])
-        self.ndim, self.dtype = len(self.shape), self.first.dtype
+        is_list = isinstance(self.first, list)
+        self.shape = (sum(sizes), *(() if is_list else self.first.shape[1:]))
+        self.ndim = len(self.shape)
+        self.dtype = (self.first[0] if is_list else self.first).dtype
 
     def __len__(self):
         return self.shape[0]
+
+    def __iter__(self):
+        for k in range(len(self.sizes)):
+            yield from self.read(k)
+
+    def read(self, k):
+        """Return the k-th block; the first is computed once, unless it was taken."""
+        return self.first if k == 0 and self.first is not None else self._read(k)
+
+    def map(self, function):
+        """Return a source of what a function makes of each block."""
+        return BlockSource(lambda k: function(self.read(k)), self.sizes)
+
+    def astype(self, dtype):
+        """Return a source of the same blocks, of another dtype."""
+        return self.map(lambda block: block.astype(dtype))
 
 
 def read_blocks(source):
@@ -120,10 +154,11 @@ def iterate_blocks(X):
         part = slice(start, start + size)
         if not isinstance(X, BlockSource):
             block = np.asarray(X[part])
-        elif k == 0 and X.first is not None:
-            block, X.first = X.first, None
         else:
             block = X.read(k)
+            X.first = None
+            if isinstance(block, list) or block.shape[1:] != X.shape[1:]:
+                raise ValueError(MIXED)
         _check_finite(block)
         yield block, part
         start += size
@@ -149,7 +184,7 @@ def keep_rows(source, places):
     starts = np.cumsum([0, *source.sizes])
 
     def read(k):
-        block = source.first if k == 0 else source.read(k)
+        block = source.read(k)
         inside = (places >= starts[k]) & (places < starts[k + 1])
         kept[inside] = block[places[inside] - starts[k]]
         return block

@@ -5,6 +5,7 @@ a dask array, or as rows (n_samples, n_features) of an array or a data frame. A 
 an image one pixel high.
 """
 
+import math
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skfingerprint._blocks import as_rows, is_lazy
+from skfingerprint._blocks import MIXED, BlockSource, is_lazy
 
 FLOATS = [np.float32, np.float64]
 # From this length on, a row holds a picture: its neighbours are not those of the image.
@@ -83,6 +84,8 @@ def validate_images(
     if isinstance(X, list):
         return _validate_each(estimator, X, reset, dtype, aligned, n_channels)
     shape = tuple(X.shape)
+    if aligned and isinstance(X, BlockSource) and len(shape) == 1:
+        raise ValueError(MIXED)
     _check_axes(X, shape)
     if neighbours and len(shape) == 2 and shape[1] >= LONG_ROW:
         raise ValueError(_needs_unflatten(estimator, shape))
@@ -97,7 +100,8 @@ def validate_images(
     checked = validate(estimator, X, y, dtype=dtype, reset=reset)
     if len(shape) > 2 and aligned:
         stack = checked[0] if isinstance(checked, tuple) else checked
-        validate_data(estimator, as_rows(stack), reset=reset, skip_check_array=True)
+        rows = np.broadcast_to(np.float32(0), (len(stack), math.prod(shape[1:])))
+        validate_data(estimator, rows, reset=reset, skip_check_array=True)
     if reset and aligned:
         estimator.image_shape_ = shape[1:]
     elif reset:
@@ -291,8 +295,8 @@ def _is_picture(item):
 def _refuse_text(item):
     if isinstance(item, (str, bytes, Path)):
         raise ValueError(
-            "X holds text, not pixels. If these are paths, load the files first: "
-            "`load_image_files(paths).images`, or `load_image_folder(path)`."
+            "X holds text, not pixels. If these are paths, put `ImageReader()` at the "
+            "head of the pipeline, or load the files: `load_image_files(paths).images`."
         )
 
 

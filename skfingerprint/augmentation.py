@@ -393,8 +393,9 @@ def _make_source(X, changes, kinds, steps, n_jobs):
 
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
-        images, own = X[part], kinds[part]
+        images = X.read(k) if isinstance(X, BlockSource) else X[part]
         images = images if isinstance(images, list) else np.asarray(images)
+        own = kinds[part]
         if k == 0:
             _transform(images[:1], steps, "fit_transform")
         found = np.unique(own)
