@@ -16,7 +16,6 @@ from skfingerprint._blocks import (
     BlockSource,
     as_rows,
     as_stack,
-    is_lazy,
     map_blocks,
     read_blocks,
 )
@@ -99,8 +98,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
         X = self._validate(X.read(0) if isinstance(X, BlockSource) else X, reset=True)
         for places, stack in split_by_shape(X):
             _check_range(known_range(stack), self._largest)
-            if not is_lazy(stack):
-                check_grey_levels(stack, self._find_content(stack), places)
+            check_grey_levels(stack, self._find_content(stack), places)
         return self
 
     def transform(self, X):
@@ -137,10 +135,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
 
     def _transform_stack(self, X, function, params, places=None):
         """Transform images of one size, of which `places` are the numbers."""
-        content = self._find_content(X)
-        if not is_lazy(X):
-            check_grey_levels(X, content, places)
-            content = None
+        content = check_grey_levels(X, self._find_content(X), places)
         found = map_blocks(
             _run_checked,
             as_stack(X),

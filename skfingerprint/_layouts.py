@@ -135,13 +135,20 @@ def check_grey_levels(X, content, places=None):
         What X must hold. Residuals may look like images in 0..1, of which "any" warns.
     places : sequence of int, default=None
         Numbers of the images in messages.
+
+    Returns
+    -------
+    content : str or None
+        What is to be checked yet, of images that are not computed.
     """
+    if is_lazy(X):
+        return content
     if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
-        return
+        return None
     axes = tuple(range(1, X.ndim))
     low, high = (f(X, axis=axes).astype(float) for f in (np.min, np.max))
     if max(-low.min(), high.max()) > np.finfo(np.float32).max:
-        return  # refused as such
+        return None  # refused as such
     is_float = X.dtype.kind == "f"
     if content == "images":
         signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
@@ -160,6 +167,7 @@ def check_grey_levels(X, content, places=None):
             UserWarning,
             stacklevel=5,
         )
+    return None
 
 
 def _describe_first(which, low, high, places):
@@ -220,6 +228,8 @@ def as_images(X):
     """
     if is_lazy(X) or sparse.issparse(X):
         return X
+    if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
+        X = np.asarray(X)
     if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
         raise ValueError(
             f"X is of type {type(X).__name__}, which can be read only once, if at all. "
@@ -296,7 +306,8 @@ def _refuse_text(item):
     if isinstance(item, (str, bytes, Path)):
         raise ValueError(
             "X holds text, not pixels. If these are paths, put `ImageReader()` at the "
-            "head of the pipeline, or load the files: `load_image_files(paths).images`."
+            "head of the pipeline, or load the files first: "
+            "`load_image_files(paths).images`."
         )
 
 

@@ -286,7 +286,8 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
             smallest = np.unique(y[weights > 0], return_counts=True)[1].min()
             if smallest < 2:  # the threshold needs no folds
                 return np.zeros(len(y), dtype=int), False
-        return find_folds(self, y, groups, weights, params, shuffle=True), True
+        shuffle = groups is None
+        return find_folds(self, y, groups, weights, params, shuffle=shuffle), True
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

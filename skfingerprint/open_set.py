@@ -125,7 +125,7 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
             raise ValueError("the threshold needs at least 2 rows, got 1 sample.")
         labels, is_background = _relabel(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
-        self._check_rates()
+        self.check_rates(len(self.classes_))
         members[is_background] = -1
         names, kinds = _check_copies(copies, y)
         taken = draw_rows(members, kinds, weights)
@@ -151,8 +151,14 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
             if rate is not None and not (isinstance(rate, Real) and 0 < rate <= 0.5):
                 raise ValueError(f"{name} must lie in (0, 0.5], got {rate!r}.")
 
-    def _check_rates(self):
-        n_sources = len(self.classes_)
+    def check_rates(self, n_sources):
+        """Refuse a false-alarm rate that can't be learned from so few sources.
+
+        Parameters
+        ----------
+        n_sources : int
+            Number of known sources.
+        """
         if self.false_alarm_rate is not None and n_sources < FEWEST_SOURCES:
             raise ValueError(
                 f"false_alarm_rate={self.false_alarm_rate} cannot be learned from "

@@ -117,6 +117,8 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         is_background = find_background(y, getattr(detector, "background", None))
         self.classes_ = np.unique(y[~is_background])
         self.unknown_label_ = _check_unknown_label(self.unknown_label, self.classes_)
+        if hasattr(detector, "check_rates"):
+            detector.check_rates(len(self.classes_))
         if len(self.classes_) == 1 and getattr(detector, "miss_rate", None) is not None:
             classifier = DummyClassifier()
         parts = {"classifier": classifier, "detector": detector}

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
-from skfingerprint._layouts import validate_images
+from skfingerprint._layouts import RAGGED, validate_images
 
 
 class Unflatten(ImageOutputMixin, StatelessTransformer):
@@ -88,6 +88,8 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
 
     def _validate(self, X, *, reset):
         X = validate_images(self, X, reset=reset, dtype="numeric", aligned=False)
+        if isinstance(X, list):
+            raise ValueError(f"rows can't be made of X: {RAGGED}")
         self._find_shape(X)
         return X
 
