@@ -30,7 +30,7 @@ Y = np.arange(60) % 3
 GROUPS = np.arange(60) // 6
 # Scenes that the images of a group share, so that groups matter.
 X = RNG.normal(size=(10, 12, 12)).repeat(6, axis=0) + RNG.normal(size=(60, 12, 12))
-X = (X + 0.6 * RNG.normal(size=(3, 12, 12))[Y]).astype(np.float32) * 10
+X = (X + 0.6 * RNG.normal(size=(3, 12, 12))[Y]).astype(np.float32) * 5
 WEIGHTS = RNG.uniform(0.1, 3, size=60)
 METADATA = {"groups": GROUPS, "sample_weight": WEIGHTS}
 ROUTING = pytest.mark.parametrize("routing", [False, True], ids=["off", "on"])
