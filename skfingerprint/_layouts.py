@@ -232,8 +232,8 @@ def as_images(X):
         X = np.asarray(X)
     if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
         raise ValueError(
-            f"X is of type {type(X).__name__}, which can be read only once, if at all. "
-            "Pass a list: `list(X)`."
+            f"X is of type {type(X).__name__}, which holds no images, or can be read "
+            "only once. Pass an array, or a list: `list(X)`."
         )
     items = _find_items(X)
     if items is None:
