@@ -2,8 +2,10 @@
 
 from numba import njit
 
+from skfingerprint import _numba
 
-@njit(nogil=True, cache=True)
+
+@njit(nogil=True, cache=_numba.caching)
 def count(codes, counts):
     """Add how often each code occurs in each plane."""
     for i in range(codes.shape[0]):

@@ -9,9 +9,11 @@ import numpy as np
 import pywt
 from numba import njit
 
+from skfingerprint import _numba
+
 compiled = njit(
     nogil=True,
-    cache=True,
+    cache=_numba.caching,
     error_model="numpy",
     fastmath={"contract", "nsz", "reassoc"},
 )

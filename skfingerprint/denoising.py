@@ -31,6 +31,7 @@ from scipy import ndimage
 
 from skfingerprint import _wavelet
 from skfingerprint._checks import check_choice, check_int, needs_extra
+from skfingerprint._numba import find_compiled
 
 # Planes that are filtered together, in pixels: their bands stay in the L2 cache.
 GROUP_PIXELS = 2**18
@@ -393,11 +394,16 @@ def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
 @cache
 def _fastest_kernel():
     """Return the noise part of wavelet planes by numba, or by NumPy without it."""
-    try:
-        from skfingerprint import _wavelet_fast
-    except ImportError:
-        return _wavelet.wavelet_noise
-    return _wavelet_fast.wavelet_noise
+    return find_compiled(
+        "_wavelet_fast", "wavelet_noise", _wavelet.wavelet_noise, _is_right
+    )
+
+
+def _is_right(wavelet_noise):
+    """Whether a compiled function does what the one of NumPy does."""
+    planes = np.random.default_rng(0).uniform(0, 255, (1, 20, 20)).astype(np.float32)
+    given = planes, np.float32(9), "db4", 1
+    return np.allclose(wavelet_noise(*given), _wavelet.wavelet_noise(*given), atol=1e-3)
 
 
 def _restore(images, name, **options):
