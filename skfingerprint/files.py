@@ -48,7 +48,8 @@ def save_fingerprints(path, estimator, *, offset=None):
 
     The file is written under a name of its own and takes its place at the end, at once:
     whoever reads or writes the same path meanwhile sees whole files only. An error
-    leaves the old file, and nothing else.
+    leaves the old file, and nothing else; a process that is killed may leave a
+    `.skfingerprint-*.part` beside it.
 
     Parameters
     ----------
@@ -111,8 +112,9 @@ def save_fingerprints(path, estimator, *, offset=None):
 
     extractor, classifier = _split(estimator)
     classes = classifier.classes_
-    names = classes.astype(str) if classes.dtype.kind == "O" else classes
-    if not np.array_equal(names, classes):
+    names = classes.astype(str) if classes.dtype.kind in "OT" else classes
+    is_plain = names.dtype.kind in MEMBERS["classes"]
+    if not (is_plain and np.array_equal(names, classes)):
         raise ValueError("classes must be text or numbers to be saved.")
     notes = {
         "format": FORMAT,
@@ -352,10 +354,11 @@ def _make_provenance(extractor, offset):
 def _update_provenance(extractor, classifier, offset):
     """Return the classifier's provenance, or what is told now, if they agree."""
     kept = getattr(classifier, "provenance_", None)
+    told = _make_provenance(extractor, (0, 0) if offset is None else offset)
     if kept is None:
         known = extractor is not None or offset is not None
-        return _make_provenance(extractor, offset or (0, 0)) if known else None
-    kept, told = _plain(kept), _make_provenance(extractor, offset or (0, 0))
+        return told if known else None
+    kept = _plain(kept)
     if extractor is None:
         told["extractor"] = kept.get("extractor")
     elif kept.get("extractor") is None:

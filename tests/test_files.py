@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 import zipfile
 
@@ -211,10 +212,10 @@ def test_flipped_bits_change_nothing_or_are_named(tmp_path, version):
     whole = write_example(path, version)
     changed = list(flip_bits(whole))
     rng = np.random.default_rng(version)
-    some = rng.choice(len(changed), 1500, replace=False)
+    some = rng.choice(len(changed), 1000, replace=False)
     numbers = count(path, whole, (changed[i] for i in some))
-    assert numbers["named"] > 1200
-    assert numbers["right"] + numbers["named"] == 1500
+    assert numbers["named"] > 800
+    assert numbers["right"] + numbers["named"] == 1000
 
 
 def test_mutated_and_truncated_files_change_nothing_or_are_named(tmp_path):
@@ -257,7 +258,11 @@ HOSTILE = {
     "negative": lambda m: [*m[:2], (m[2][0], as_npy("<f4", (-2, -4))), m[3]],
     "no bytes": lambda m: [m[0], (m[1][0], as_npy("<U0", (2**60,))), *m[2:]],
     "objects": lambda m: [m[0], (m[1][0], as_npy("|O", (2,), b"x" * 16)), *m[2:]],
-    "no text": lambda m: [m[0], (m[1][0], as_npy("<U1", (2,), b"\xff" * 8)), *m[2:]],
+    "no text": lambda m: [
+        m[0],
+        (m[1][0], as_npy("<U1", (2,), b"\xfe" + b"\xff" * 7)),
+        *m[2:],
+    ],
     "nested header": lambda m: [
         m[0],
         (m[1][0], b"\x93NUMPY\x01\x00\x84\x03" + b"-" * 900),
@@ -316,17 +321,20 @@ def test_sizes_are_limited_before_anything_is_unpacked(tmp_path):
         load_fingerprints(path)
 
 
-@pytest.mark.parametrize("declared", [100, 2**31])
+@pytest.mark.parametrize("declared", [100, 2**24, 2**31, 2**42])
 def test_bombs_are_not_unpacked(tmp_path, declared):
     path = tmp_path / "f.npz"
     write_example(path)
     members = unpack(path)
-    members[2] = (members[2][0], bytes(2**26))
-    pack(path, members, compression=zipfile.ZIP_DEFLATED)
-    size = (2**26).to_bytes(4, "little")
-    path.write_bytes(path.read_bytes().replace(size, declared.to_bytes(4, "little")))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, bytes(2**26) if "fingerprints" in name else data)
+        archive.getinfo("fingerprints.npy").file_size = declared
+    tracemalloc.start()
     with pytest.raises(ValueError, match=r"f\.npz (is damaged|.*max_bytes)"):
-        load_fingerprints(path)
+        load_fingerprints(path, max_bytes=2**25)
+    assert tracemalloc.get_traced_memory()[1] < 2**26
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
@@ -357,7 +365,7 @@ def test_bombs_are_not_unpacked(tmp_path, declared):
         {"extractor": {"denoiser": "magic"}},
         {"extractor": {"denoiser": ["median"]}},
         {"extractor": {"denoiser_params": {"magic": 1}}},
-        {"extractor": {"denoiser_params": ["size"]}},
+        {"extractor": {"denoiser": "median", "denoiser_params": ["size"]}},
         {"offset": [0]},
         {"offset": ["a", "b"]},
         {"provenance": "magic"},
@@ -454,37 +462,55 @@ path, number, times = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 estimator = load_fingerprints(path)
 estimator[-1].fingerprints_[:] = number
 print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(times):
     save_fingerprints(path, estimator)
 """
 
 
-def start_saver(path, number, times):
-    saver = subprocess.Popen(
-        [sys.executable, "-c", SAVER, str(path), str(number), str(times)],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert saver.stdout.readline() == b"ready\n"
-    return saver
+def start_savers(path, numbers, times):
+    """Start processes that save fingerprints, all of one number, again and again."""
+    savers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(path), str(number), str(times)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for number in numbers
+    ]
+    for saver in savers:
+        assert saver.stdout.readline() == b"ready\n"
+    return savers
+
+
+def release(saver):
+    saver.stdin.write(b"go\n")
+    saver.stdin.flush()
+
+
+def close(saver):
+    saver.stdin.close()
+    saver.stdout.close()
+    return saver.wait()
 
 
 def test_savers_and_readers_of_one_path_see_whole_files(tmp_path):
     path = tmp_path / "f.npz"
     write_example(path)
     before = load_fingerprints(path)[-1].fingerprints_
-    savers = [start_saver(path, number, 30) for number in (1, 2)]
-    n_read = 0
-    while n_read < 50 or any(saver.poll() is None for saver in savers):
-        found = load_fingerprints(path)[-1].fingerprints_
-        n_read += 1
-        assert np.array_equal(found, before) or (
-            found[0, 0, 0] in (1, 2) and np.all(found == found[0, 0, 0])
-        )
+    savers = start_savers(path, (1, 2), 30)
     for saver in savers:
-        assert saver.wait() == 0
-        saver.stdout.close()
-    assert np.all(load_fingerprints(path)[-1].fingerprints_ == found)
+        release(saver)
+    seen = set()
+    while any(saver.poll() is None for saver in savers):
+        found = load_fingerprints(path)[-1].fingerprints_
+        whole = np.all(found == found[0, 0, 0])
+        assert whole or np.array_equal(found, before)
+        seen.add(float(found[0, 0, 0]))
+    assert [close(saver) for saver in savers] == [0, 0]
+    assert {1.0, 2.0} & seen
+    assert load_fingerprints(path)[-1].fingerprints_[0, 0, 0] in (1, 2)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -492,14 +518,12 @@ def test_savers_and_readers_of_one_path_see_whole_files(tmp_path):
 def test_a_saver_that_is_killed_leaves_a_whole_file(tmp_path):
     path = tmp_path / "f.npz"
     write_example(path)
-    for number in (1, 2, 3):
-        saver = start_saver(path, number, 10**6)
-        time.sleep(0.03 * number)
+    for number, saver in enumerate(start_savers(path, (0, 1, 2), 10**6)):
+        release(saver)
+        time.sleep(0.2 + 0.003 * number)
         saver.kill()
-        saver.wait()
-        saver.stdout.close()
-        found = load_fingerprints(path)[-1].fingerprints_
-        assert np.all(found == found[0, 0, 0])
+        assert close(saver) == -signal.SIGKILL
+        assert np.all(load_fingerprints(path)[-1].fingerprints_ == number)
     rest = {p.name for p in tmp_path.iterdir()} - {"f.npz"}
     assert len(rest) <= 3
     assert all(name.startswith(".skfingerprint-") for name in rest)
