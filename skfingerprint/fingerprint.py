@@ -66,6 +66,10 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Shape of one residual; (n_features,) for flat rows.
     n_features_in_ : int
         Number of values in a residual.
+    provenance_ : dict
+        How the fingerprints were made, the parameters of the `extractor` and the
+        `offset` of the images. Only if they were loaded from a file that tells
+        (:func:`~skfingerprint.files.load_fingerprints`); a new `fit` forgets it.
 
     See Also
     --------
@@ -146,6 +150,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         """
         self._update(X, y, None, sample_weight, reset=True)
         check_weighed(self.class_weight_sum_, self.classes_)
+        vars(self).pop("provenance_", None)
         return self
 
     @all_or_nothing
@@ -193,7 +198,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Parameters
         ----------
         other : FingerprintClassifier
-            Fitted on residuals of the same shape. It is left as it is.
+            Fitted on residuals of the same shape, made alike: if either has
+            `provenance_`, the other must have the same. It is left as it is.
 
         Returns
         -------
@@ -206,6 +212,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
                 f"other has fingerprints of shape {other.image_shape_}, this one of "
                 f"{self.image_shape_}: only equal shapes merge."
             )
+        check_provenance(self, other)
         classes = unique_labels(self.classes_, other.classes_)
         weights = np.zeros(len(classes))
         sums = np.zeros((len(classes), self.n_features_in_))
@@ -538,6 +545,40 @@ def restore_classifier(classes, fingerprints, weights, **params):
     classifier.image_shape_ = fingerprints.shape[1:]
     classifier.n_features_in_ = math.prod(fingerprints.shape[1:])
     return classifier
+
+
+def check_provenance(one, other):
+    """Refuse fingerprints of different provenance, or of which one has none."""
+    here, there = (getattr(each, "provenance_", None) for each in (one, other))
+    if (here is None) != (there is None):
+        has, lacks = ("this", "other") if there is None else ("other", "this")
+        raise ValueError(
+            f"only {has} has a provenance_, and {lacks} has none: they may have been "
+            "made otherwise. If they were made alike, set it to the same."
+        )
+    if here is not None and (found := describe_differences(here, there)):
+        raise ValueError(
+            f"other has fingerprints that were made otherwise: {found} there. Only "
+            "those made alike merge."
+        )
+
+
+def describe_differences(here, there):
+    """Return in what two provenances differ, as text: "" if in nothing."""
+    one, other = _flatten(here), _flatten(there)
+    return ", ".join(
+        f"{name} {one.get(name)!r} here and {other.get(name)!r}"
+        for name in dict.fromkeys([*one, *other])
+        if one.get(name) != other.get(name)
+    )
+
+
+def _flatten(provenance):
+    """Return a provenance with the parameters of its parts beside each other."""
+    found = {}
+    for name, value in provenance.items():
+        found |= value if isinstance(value, dict) else {name: value}
+    return found
 
 
 def check_training(estimator, X, y, sample_weight):

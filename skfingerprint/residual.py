@@ -7,7 +7,7 @@ import pywt
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
 from skfingerprint._checks import check_int, check_positive
-from skfingerprint.denoising import DENOISERS
+from skfingerprint.denoising import DENOISERS, MAX_SPINS
 
 # Parameters of denoisers that the extractor has under their own names.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
@@ -123,6 +123,7 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
             )
         check_positive("sigma", self.sigma, unit=", in grey levels")
         check_int("level", self.level, 1)
+        check_int("cycle_spins", self.cycle_spins, 1, MAX_SPINS)
         pywt.Wavelet(self.wavelet)  # raises a ValueError that names it
         function = DENOISERS[self.denoiser]
         known = list(inspect.signature(function).parameters)[1:]
