@@ -24,8 +24,8 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     when what follows asks for them, so that a pipeline of position-free features needs
     no more memory than a few images, however many files there are.
 
-    All come as RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them. Needs
-    Pillow (extra `images`).
+    All come as RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them.
+    Needs Pillow (extra `images`).
 
     Parameters
     ----------
