@@ -112,7 +112,7 @@ def save_fingerprints(path, estimator, *, offset=None):
 
     extractor, classifier = _split(estimator)
     classes = classifier.classes_
-    names = classes.astype(str) if classes.dtype.kind in "OT" else classes
+    names = classes.astype(str) if classes.dtype.kind in ("O", "T") else classes
     is_plain = names.dtype.kind in MEMBERS["classes"]
     if not (is_plain and np.array_equal(names, classes)):
         raise ValueError("classes must be text or numbers to be saved.")
