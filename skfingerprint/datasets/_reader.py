@@ -47,6 +47,11 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     that were read together in one error. `load_image_files(paths, y, on_error="warn")`
     leaves them out.
 
+    A file is decoded once each time that a transformer reads the images. What are
+    branches of a :class:`~sklearn.pipeline.FeatureUnion` read them one after the other;
+    :class:`AttributionFeatures`, and the copies of an :class:`AugmentedPipeline`, are
+    made of one reading.
+
     Examples
     --------
     >>> import tempfile, pathlib
