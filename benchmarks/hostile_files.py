@@ -2,7 +2,8 @@
 
 ``python benchmarks/hostile_files.py [n_mutations]`` flips every bit of a small file of
 each format version, one at a time, makes 20,000 files with several changed, added, lost
-or exchanged bytes, loads them, and prints a row for each:
+or exchanged bytes, and 20,000 more of version 3 with such changes in one member, whose
+CRC is right, loads them, and prints a row for each:
 
 * right: files that load as what was saved, as where a date has changed.
 * named: files that raise a ValueError with their name.
@@ -11,10 +12,12 @@ or exchanged bytes, loads them, and prints a row for each:
 * slowest: the longest time of one file, in ms.
 """
 
+import io
 import json
 import sys
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -87,6 +90,20 @@ def mutate(whole, n_mutations, random_state=None):
         yield bytes(content)
 
 
+def repack(whole, n_mutations, random_state=None):
+    """Yield zip files of which one member is changed, and its CRC with it."""
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    n_each = -(-n_mutations // len(members))
+    for name, data in members.items():
+        for changed in mutate(data, n_each, random_state):
+            stream = io.BytesIO()
+            with zipfile.ZipFile(stream, "w") as archive:
+                for other, content in (members | {name: changed}).items():
+                    archive.writestr(other, content)
+            yield stream.getvalue()
+
+
 def describe(path):
     """Return all that a file loads as, for comparison."""
     estimator, notes = load_fingerprints(path, return_notes=True)
@@ -138,10 +155,13 @@ def main(n_mutations=20_000):
         path = Path(folder, "example.npz")
         for version in (3, 2, 1):
             whole = write_example(path, version)
-            for name, contents in (
-                ("flips", flip_bits(whole)),
-                ("mutations", mutate(whole, n_mutations, random_state=0)),
-            ):
+            kinds = {
+                "flips": flip_bits(whole),
+                "mutations": mutate(whole, n_mutations, random_state=0),
+            }
+            if version == 3:
+                kinds["members"] = repack(whole, n_mutations, random_state=0)
+            for name, contents in kinds.items():
                 numbers = count(path, whole, contents)
                 row = "".join(f"{numbers[column]:9}" for column in columns)
                 print(f"version {version}, {name:13}{row}", flush=True)

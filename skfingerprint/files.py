@@ -112,7 +112,7 @@ def save_fingerprints(path, estimator, *, offset=None):
 
     extractor, classifier = _split(estimator)
     classes = classifier.classes_
-    names = classes.astype(str) if classes.dtype.kind in ("O", "T") else classes
+    names = classes.astype(str) if classes.dtype.kind == "O" else classes
     is_plain = names.dtype.kind in MEMBERS["classes"]
     if not (is_plain and np.array_equal(names, classes)):
         raise ValueError("classes must be text or numbers to be saved.")
@@ -217,10 +217,10 @@ def _read(stream, max_bytes):
         raise _Refusal("is not a regular file.")
     _check_size(status.st_size, max_bytes)
     with zipfile.ZipFile(stream) as archive:
+        _check_size(sum(info.file_size for info in archive.infolist()), max_bytes)
         notes = _read_notes(archive)
         if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in MEMBERS):
             raise ValueError(f"it holds {archive.namelist()}")
-        _check_size(sum(info.file_size for info in archive.infolist()), max_bytes)
         content = {name: _read_array(archive, name) for name in list(MEMBERS)[1:]}
     if notes["format_version"] > 2 and notes["sha256"] != _digest(content, notes):
         raise ValueError("its SHA-256 is another")

@@ -19,6 +19,7 @@ from hostile_files import (
     make_older,
     mutate,
     read_members,
+    repack,
     write_example,
 )
 from sklearn.exceptions import NotFittedError
@@ -224,6 +225,9 @@ def test_mutated_and_truncated_files_change_nothing_or_are_named(tmp_path):
     whole = write_example(path)
     numbers = count(path, whole, mutate(whole, 1000, random_state=0))
     assert numbers["right"] + numbers["named"] == 1000
+    numbers = count(path, whole, repack(whole, 400, random_state=0))
+    assert numbers["named"] > 300
+    assert numbers["right"] + numbers["named"] == 400
     cuts = range(0, len(whole), 7)
     numbers = count(path, whole, (whole[:end] for end in cuts))
     assert numbers["named"] == len(cuts)
@@ -597,5 +601,8 @@ def test_what_could_not_be_loaded_is_not_saved(fitted, tmp_path):
         save_fingerprints(path, fitted)
     fitted[-1].fingerprints_ = fitted[-1].fingerprints_ * np.nan
     with pytest.raises(ValueError, match="must be finite"):
+        save_fingerprints(path, fitted)
+    fitted[-1].classes_ = np.array([0, "b", None], dtype=object)
+    with pytest.raises(ValueError, match="must be text or numbers"):
         save_fingerprints(path, fitted)
     assert not list(tmp_path.iterdir())
