@@ -21,6 +21,7 @@ from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import Shift
 from tests.estimators import ESTIMATORS
 
+pytestmark = pytest.mark.slow
 FOLDER = str(Path(skfingerprint.__file__).parent)
 OLD = make_fingerprint_images(8, 2, image_shape=(16, 20, 3), random_state=0)
 NEW = make_fingerprint_images(12, 3, image_shape=(20, 16, 3), random_state=1)
@@ -31,17 +32,25 @@ class Interrupter:
 
     def __init__(self, at=None):
         self.at = at
-        self.n_lines = 0
+        self.lines = []
 
     def __call__(self, frame, event, argument):
         return self.local if frame.f_code.co_filename.startswith(FOLDER) else None
 
     def local(self, frame, event, argument):
         if event == "line":
-            self.n_lines += 1
-            if self.n_lines == self.at:
+            self.lines.append((frame.f_code.co_filename, frame.f_lineno))
+            if len(self.lines) == self.at:
                 raise KeyboardInterrupt
         return self.local
+
+    def find_moments(self):
+        """Return when each line runs for the first time, and for the last."""
+        moments = dict(
+            zip(self.lines[::-1], range(len(self.lines), 0, -1), strict=True)
+        )
+        last = dict(zip(self.lines, range(1, len(self.lines) + 1), strict=True))
+        return sorted({*moments.values(), *last.values()})
 
     def run(self, call):
         before = sys.gettrace()
@@ -66,7 +75,10 @@ def freeze(value):
 
 
 def count_torn_states(estimator, call):
-    """Interrupt `call(estimator)` at each line; count lines, and states between."""
+    """Interrupt `call(estimator)` at each line, the first and the last time it runs.
+
+    Return how often, and the number of states between the old one and the new.
+    """
     start = vars(estimator).copy()
     old = freeze(start)
     lines = Interrupter()
@@ -74,7 +86,8 @@ def count_torn_states(estimator, call):
     new = freeze(vars(estimator))
     assert old != new
     torn, seen = 0, set()
-    for at in range(1, lines.n_lines + 1):
+    moments = lines.find_moments()
+    for at in moments:
         estimator.__dict__ = start.copy()
         with pytest.raises(KeyboardInterrupt):
             Interrupter(at).run(lambda: call(estimator))
@@ -82,7 +95,7 @@ def count_torn_states(estimator, call):
         torn += state not in (old, new)
         seen.add(state)
     assert seen == {old, new}  # the last lines come after the commit
-    return lines.n_lines, torn
+    return len(moments), torn
 
 
 CASES = [(e, "fit") for e in ESTIMATORS]

@@ -11,6 +11,7 @@ import pytest
 
 from skfingerprint import ResidualExtractor, _numba, _runs, _wavelet, denoising
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("numba", reason="needs numba (extra fast)")
 PLANES = np.random.default_rng(0).uniform(0, 255, (2, 40, 40)).astype(np.float32)
 SCRIPT = """
