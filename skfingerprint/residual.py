@@ -56,6 +56,8 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
     -----
     Eq. 1 of [1]_: ``R = X - f(X)``, per image and channel, in grey levels and float32.
     Images scaled to 0..1 raise a warning: multiply them by 255, or `sigma` is off.
+    An image alone has the residual that it has in a batch; without numba to 1e-4 grey
+    levels, since sums are rounded in another order.
 
     References
     ----------

@@ -64,8 +64,8 @@ def test_stateless_steps_run_on_one_copy_at_a_time(planted, monkeypatch):
     expected = pipeline[:-1].fit_transform(
         np.concatenate([X, Shift(1, 0).transform(X)])
     )
-    np.testing.assert_allclose(model.estimator_[-1].X_[::3], expected[:12], rtol=1e-5)
-    np.testing.assert_allclose(model.estimator_[-1].X_[1::3], expected[12:], rtol=1e-5)
+    np.testing.assert_allclose(model.estimator_[-1].X_[::3], expected[:12], atol=1e-4)
+    np.testing.assert_allclose(model.estimator_[-1].X_[1::3], expected[12:], atol=1e-4)
 
 
 def test_what_learns_is_fitted_on_all_copies(planted):

@@ -215,9 +215,10 @@ def test_order_and_size_of_batches_change_nothing(estimator):
     fitted = fit(estimator, X, y)
     whole = answer(fitted, X)
     order = np.random.default_rng(0).permutation(len(X))
-    np.testing.assert_allclose(answer(fitted, X[order]), whole[order], atol=1e-5)
+    # Without numba, how products are summed depends on the size of the batch.
+    np.testing.assert_allclose(answer(fitted, X[order]), whole[order], atol=1e-4)
     parts = [answer(fitted, X[i : i + 5]) for i in range(0, len(X), 5)]
-    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky", None])
