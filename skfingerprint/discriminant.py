@@ -14,6 +14,7 @@ from skfingerprint._base import Estimator, all_or_nothing
 from skfingerprint._blocks import as_rows, iterate_blocks, score_blocks
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
+from skfingerprint._spaces import find_scale
 from skfingerprint.calibration import fit_temperature, temper
 from skfingerprint.fingerprint import (
     check_classes,
@@ -290,7 +291,7 @@ def _read_moments(X, cells, folds, weights, kept):
         rows = np.concatenate([as_rows(block) for block, _ in blocks])
         middle = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
         rows = rows - middle
-        scale = _find_scale(np.average(np.square(rows), axis=0, weights=weights))
+        scale = find_scale(np.average(np.square(rows), axis=0, weights=weights))
         rows /= scale.astype(rows.dtype)
         root = _find_root(rows)
         blocks, center, unit = [(root, slice(0, len(rows)))], 0, 1
@@ -306,13 +307,7 @@ def _find_unit(moments):
     n_rows = moments.totals.sum()
     means = moments.sums.sum(axis=(0, 1)) / n_rows
     squares = sum(part.diagonal().astype(np.float64) for part in moments.squares)
-    return _find_scale(squares / n_rows - np.square(means))
-
-
-def _find_scale(variances):
-    """Return standard deviations, and 1 for columns that are constant."""
-    scale = np.sqrt(np.maximum(variances, 0))
-    return np.where(scale > 1e-6 * scale.max(initial=0), scale, 1)
+    return find_scale(squares / n_rows - np.square(means))
 
 
 def _find_root(rows):

@@ -3,20 +3,18 @@
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import linalg
 from sklearn.base import OutlierMixin
 from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing
-from skfingerprint._blocks import as_rows, score_blocks, take_rows
+from skfingerprint._blocks import score_blocks, take_rows
 from skfingerprint._checks import check_positive
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
-from skfingerprint._ridge import fit_ridge, predict_without
+from skfingerprint._spaces import FEWEST_SOURCES, fit_space, score_space, select
 from skfingerprint.discriminant import (
     _find_cells,
-    _find_scale,
     _read_moments,
     _restore,
     _score,
@@ -33,14 +31,10 @@ from skfingerprint.thresholds import (
 # The rates unless others are asked for.
 FALSE_ALARM_RATE = 0.01
 MISS_RATE = 0.05
-# Sources from which on strangers can be learned from by leaving one out.
-FEWEST_SOURCES = 3
 # Rows of one kind of copy that are learned from: of a source, of all, of no source.
 ROWS_A_SOURCE = 100
 MAX_ROWS = 1600
 MAX_BACKGROUND = 400
-# Weight of the identity in the covariance of one or two sources.
-SHRINKAGE = 0.1
 # A kind of copy has a detector of its own if it draws less than this share of the
 # unchanged images, and this share of its own images is recognised.
 MOST_DRAWN = 0.05
@@ -48,8 +42,6 @@ FEWEST_RECOGNISED = 1 / 3
 GATE_SHRINKAGE = 0.02
 # Held-out rows by which the kinds are chosen, at most.
 MAX_KEPT = 2048
-SMALLEST = 1e-12
-USED = ("rows", "members", "weights", "folds")
 
 
 class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
@@ -294,7 +286,7 @@ class SourceDetector(_Detector):
         self : SourceDetector
         """
         data = self._read_training(X, y, None, groups, sample_weight, params)
-        self.space_, null, known = _fit_space(data, len(self.classes_), self.alpha)
+        self.space_, null, known = fit_space(data, len(self.classes_), self.alpha)
         self._set_threshold(null, known)
         self.resolution_ = _find_resolution(null)
         return self
@@ -314,7 +306,7 @@ class SourceDetector(_Detector):
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        return score_blocks(_score_space, X, self.space_)
+        return score_blocks(score_space, X, self.space_)
 
     def false_alarm_probability(self, X):
         """Return the share of images of other sources that score as high.
@@ -445,9 +437,9 @@ class CopyDetector(_Detector):
             parts = [_separate_copies(data, n_sources)]
         else:
             self.gate_, strata = _find_strata(data, n_sources)
-            parts = [_select(data, data.kinds == kind) for kind in strata]
+            parts = [select(data, data.kinds == kind) for kind in strata]
         self.copies_ = data.names[strata]
-        fits = [_fit_space(part, n_sources, self.alpha) for part in parts]
+        fits = [fit_space(part, n_sources, self.alpha) for part in parts]
         self.strata_ = [(space, null) for space, null, _ in fits]
         nulls = [_level_scores(null, null) for _, null, _ in fits]
         knowns = [_level_scores(known, null) for _, null, known in fits]
@@ -605,10 +597,6 @@ def _find_usable(data, n_sources):
     return np.flatnonzero(usable)
 
 
-def _select(data, where):
-    return Bunch(**{name: data[name][where] for name in USED})
-
-
 def _separate_copies(data, n_sources):
     """Return the data with the background and each kind of copy as further classes."""
     changed = data.kinds > 0
@@ -616,136 +604,6 @@ def _separate_copies(data, n_sources):
     if changed.any():
         members[members < 0] = n_sources
     return Bunch(**(data | {"members": members}))
-
-
-def _fit_space(data, n_sources, alpha):
-    """Fit the space in which rows are scored; return it, and held-out scores.
-
-    Parameters
-    ----------
-    data : Bunch
-        `rows`, their `weights` and `folds`, and `members`: the source of each, more
-        than the sources for further classes, which are never an answer, and -1 for
-        none.
-    n_sources : int
-        Number of sources.
-    alpha : float
-        Penalty of the ridge regression.
-
-    Returns
-    -------
-    space : Bunch
-        For :func:`_score_space`.
-    null, known : Bunch
-        `scores`, `sources` and `weights` of rows while their source is left out, and of
-        rows while their fold is.
-    """
-    if n_sources < FEWEST_SOURCES and data.members.max() < n_sources:
-        return _fit_ellipsoids(data, n_sources)
-    center, scale = _find_units(data.rows, data.weights)
-    rows = (data.rows - center) / scale
-    targets = np.equal.outer(data.members, np.arange(data.members.max() + 1))
-    ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
-    held_out = np.empty((len(rows), n_sources))
-    strangers = np.full(len(rows), np.nan)
-    sources = range(n_sources if n_sources >= FEWEST_SOURCES else 0)
-    members = [np.flatnonzero(data.members == source) for source in sources]
-    for fold in np.unique(data.folds):
-        own = np.flatnonzero(data.folds == fold)
-        outputs, of_sources = predict_without(ridge, own, members)
-        held_out[own] = _score_vertices(outputs, n_sources)
-        for source, outputs in zip(sources, of_sources, strict=True):
-            scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
-            strangers[own[data.members[own] == source]] = scores.max(axis=1)
-    known = _take(data, held_out.max(axis=1), data.members >= 0, n_sources)
-    null = _take(data, strangers, np.isfinite(strangers), n_sources)
-    coef = ridge.coef.astype(rows.dtype) / scale[:, np.newaxis]
-    space = Bunch(center=center, coef=coef, shift=ridge.intercept, n_sources=n_sources)
-    return space, null, known
-
-
-def _take(data, scores, where, n_sources):
-    """Return scores of rows of sources, with these and their weights."""
-    where = where & (data.members < n_sources)
-    return Bunch(
-        scores=scores[where], sources=data.members[where], weights=data.weights[where]
-    )
-
-
-def _score_space(rows, space):
-    """Score rows for each source by the distance to its vertex, or its mean."""
-    rows = as_rows(rows) - space.center
-    if "inverse" in space:
-        return _score_ellipsoids(rows / space.scale, space)
-    return _score_vertices(rows @ space.coef + space.shift, space.n_sources)
-
-
-def _score_vertices(outputs, n_sources):
-    """Return the negative logarithm of the distance to each source's vertex."""
-    lengths = np.square(outputs).sum(axis=1, keepdims=True)
-    squares = lengths + 1 - 2 * outputs[:, :n_sources]
-    return -0.5 * np.log(np.maximum(squares, SMALLEST))
-
-
-def _fit_ellipsoids(data, n_sources):
-    """As :func:`_fit_space`, by distances to one or two means."""
-    data = _select(data, data.members >= 0)
-    scores = np.empty((len(data.rows), n_sources))
-    for fold in np.unique(data.folds):
-        own = data.folds == fold
-        space = _fit_ellipsoid(data, ~own, n_sources)
-        scores[own] = _score_space(data.rows[own], space)
-    everything = np.ones(len(data.rows), dtype=bool)
-    known = _take(data, scores.max(axis=1), everything, n_sources)
-    null = _take(data, scores.max(axis=1), ~everything, n_sources)
-    return _fit_ellipsoid(data, everything, n_sources), null, known
-
-
-def _fit_ellipsoid(data, used, n_sources):
-    """Shrink the covariance of the rows about their sources' means."""
-    rows, members = data.rows[used], data.members[used]
-    weights = data.weights[used] / data.weights[used].sum()
-    means = np.stack(
-        [
-            np.average(rows[members == k], axis=0, weights=weights[members == k])
-            for k in range(n_sources)
-        ]
-    ).astype(rows.dtype)
-    center, scale = _find_units(rows - means[members], weights)
-    rows = (rows - means[members] - center) / scale
-    rows *= np.sqrt(weights)[:, np.newaxis].astype(rows.dtype)
-    gram = rows.astype(np.float64) @ rows.T
-    level = SHRINKAGE * (gram.trace() / rows.shape[1] or 1)
-    gram.flat[:: len(gram) + 1] += level / (1 - SHRINKAGE)
-    return Bunch(
-        center=means[0] + center,
-        scale=scale,
-        means=(means - means[0]) / scale,
-        n_sources=n_sources,
-        rows=rows,
-        inverse=linalg.inv(gram),
-        level=level,
-    )
-
-
-def _score_ellipsoids(rows, space):
-    """Return the negative logarithm of the root mean square distance to each mean."""
-    scores = []
-    for mean in space.means:
-        away = (rows - mean).astype(np.float64)
-        inside = away @ space.rows.T
-        squares = np.square(away).sum(axis=1)
-        squares -= ((inside @ space.inverse) * inside).sum(axis=1)
-        squares /= space.level * rows.shape[1]
-        scores.append(-0.5 * np.log(np.maximum(squares, SMALLEST)))
-    return np.stack(scores, axis=1)
-
-
-def _find_units(rows, weights):
-    """Return the mean and the standard deviation of each column."""
-    center = np.average(rows, axis=0, weights=weights)
-    variances = np.average(np.square(rows - center), axis=0, weights=weights)
-    return center.astype(rows.dtype), _find_scale(variances).astype(rows.dtype)
 
 
 def _pick_stratum(rows, gate):
@@ -762,7 +620,7 @@ def _score_strata(rows, state):
     for number in np.unique(picked):
         space, null = strata[number]
         own = picked == number
-        scores[own] = _level(_score_space(rows[own], space), null)
+        scores[own] = _level(score_space(rows[own], space), null)
     return scores
 
 
