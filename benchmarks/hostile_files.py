@@ -1,9 +1,9 @@
 """Damaged fingerprint files: each loads as what was saved, or is named.
 
 ``python benchmarks/hostile_files.py [n_mutations]`` flips every bit of a small file of
-each format version, one at a time, makes 20,000 files with several changed, added, lost
-or exchanged bytes, and 20,000 more of version 3 with such changes in one member, whose
-CRC is right, loads them, and prints a row for each:
+each format version and of a detector, one at a time, makes 20,000 files with several
+changed, added, lost or exchanged bytes, and 20,000 more of version 3 with such changes
+in one member, whose CRC is right, loads them, and prints a row for each:
 
 * right: files that load as what was saved, as where a date has changed.
 * named: files that raise a ValueError with their name.
@@ -24,15 +24,20 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    ResidualExtractor,
+)
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
 
 
-def write_example(path, version=3):
+def write_example(path, version=3, last=None):
     """Save fingerprints of two sources; return the bytes of the file."""
     images, y = make_fingerprint_images(8, 2, image_shape=(16, 20), random_state=0)
-    pipeline = make_pipeline(ResidualExtractor("median"), FingerprintClassifier())
+    last = FingerprintClassifier() if last is None else last
+    pipeline = make_pipeline(ResidualExtractor("median"), last)
     save_fingerprints(path, pipeline.fit(images, np.array(["a", "b"])[y]))
     if version < 3:
         make_older(path, version)
@@ -107,17 +112,14 @@ def repack(whole, n_mutations, random_state=None):
 def describe(path):
     """Return all that a file loads as, for comparison."""
     estimator, notes = load_fingerprints(path, return_notes=True)
-    classifier = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    arrays = [
-        (part.dtype.str, part.shape, part.tobytes())
-        for part in (
-            classifier.classes_,
-            classifier.fingerprints_,
-            classifier.class_weight_sum_,
-        )
-    ]
-    name = type(estimator).__name__
-    return arrays, name, notes, getattr(classifier, "provenance_", None)
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    state = {
+        name: (part.dtype.str, part.shape, part.tobytes())
+        if isinstance(part, np.ndarray)
+        else repr(part)
+        for name, part in last.__getstate__().items()
+    }
+    return state, type(estimator).__name__, type(last).__name__, notes
 
 
 def find_outcome(path, expected):
@@ -153,8 +155,9 @@ def main(n_mutations=20_000):
     print(f"{'':24}" + "".join(f"{name:>9}" for name in columns))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "example.npz")
-        for version in (3, 2, 1):
-            whole = write_example(path, version)
+        detector = FingerprintDetector(cv=2)
+        for version, last in ((3, detector), (3, None), (2, None), (1, None)):
+            whole = write_example(path, version, last)
             kinds = {
                 "flips": flip_bits(whole),
                 "mutations": mutate(whole, n_mutations, random_state=0),
@@ -164,7 +167,8 @@ def main(n_mutations=20_000):
             for name, contents in kinds.items():
                 numbers = count(path, whole, contents)
                 row = "".join(f"{numbers[column]:9}" for column in columns)
-                print(f"version {version}, {name:13}{row}", flush=True)
+                title = "detector" if last else f"version {version}"
+                print(f"{title}, {name:14}{row}", flush=True)
 
 
 if __name__ == "__main__":

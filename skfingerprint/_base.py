@@ -1,6 +1,5 @@
 """What the estimators share: all-or-nothing fits, stateless transformers, routing."""
 
-import copy
 import functools
 import sys
 from importlib.metadata import PackageNotFoundError, metadata
@@ -16,13 +15,13 @@ from skfingerprint._blocks import (
     BlockSource,
     as_rows,
     as_stack,
+    check_values,
     map_blocks,
     read_blocks,
 )
 from skfingerprint._layouts import (
     REMEMBERED,
     check_grey_levels,
-    known_range,
     split_by_shape,
     validate_images,
 )
@@ -31,17 +30,42 @@ from skfingerprint._layouts import (
 def all_or_nothing(method):
     """Let a method work on a shallow copy of the estimator, and commit it at the end.
 
-    An error or an interrupt leaves the estimator as it was.
+    An error or an interrupt leaves the estimator as it was. Underflow is no error,
+    whatever `numpy.errstate` says.
     """
 
     @functools.wraps(method)
     def run(self, *args, **kwargs):
-        draft = copy.copy(self)
-        result = method(draft, *args, **kwargs)
+        draft = _share_state(self, vars(self).copy())
+        with np.errstate(under="ignore"):
+            result = method(draft, *args, **kwargs)
         self.__dict__ = vars(draft)
         return self if result is draft else result
 
     return run
+
+
+def at_once(method):
+    """Let a method read the state of the estimator at its head, once.
+
+    A fit replaces the state as a whole, so that one which another thread commits
+    meanwhile changes nothing in what the method returns. Underflow is no error.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        twin = _share_state(self, self.__dict__)
+        with np.errstate(under="ignore"):
+            return method(twin, *args, **kwargs)
+
+    return run
+
+
+def _share_state(estimator, state):
+    """Return another object of the estimator's class that has this state."""
+    twin = object.__new__(type(estimator))
+    twin.__dict__ = state
+    return twin
 
 
 class Estimator(BaseEstimator):
@@ -76,7 +100,6 @@ class StatelessTransformer(TransformerMixin, Estimator):
     _accepted_dtype = "numeric"
     _accepted_channels = (1, 3)
     _preserved_dtypes = ("float32",)
-    _largest = float(np.finfo(np.float32).max)
     _content = "images"
 
     @all_or_nothing
@@ -97,10 +120,10 @@ class StatelessTransformer(TransformerMixin, Estimator):
         self._get_function()
         X = self._validate(X.read(0) if isinstance(X, BlockSource) else X, reset=True)
         for places, stack in split_by_shape(X):
-            _check_range(known_range(stack), self._largest)
             check_grey_levels(stack, self._find_content(stack), places)
         return self
 
+    @at_once
     def transform(self, X):
         """Transform each image.
 
@@ -136,15 +159,8 @@ class StatelessTransformer(TransformerMixin, Estimator):
     def _transform_stack(self, X, function, params, places=None):
         """Transform images of one size, of which `places` are the numbers."""
         content = check_grey_levels(X, self._find_content(X), places)
-        found = map_blocks(
-            _run_checked,
-            as_stack(X),
-            self.n_jobs,
-            run=function,
-            params=params,
-            largest=self._largest,
-            content=content,
-        )
+        check = functools.partial(_check_block, content=content)
+        found = map_blocks(function, as_stack(X), self.n_jobs, check=check, **params)
         return found if X.ndim > 2 else as_rows(found)
 
     def _get_function(self):
@@ -255,20 +271,10 @@ def _find_taken(part, given):
     return {key: given[key] for key in given if has_fit_parameter(part, key)}
 
 
-def _run_checked(images, run, params, largest, content):
-    """Run a function on a batch whose values it can take."""
-    check_grey_levels(images, content)
-    if images.dtype.kind == "f":
-        _check_range(known_range(images), largest)
-    return run(images, **params)
-
-
-def _check_range(limits, largest):
-    if limits is not None and max(-float(limits[0]), float(limits[1])) > largest:
-        raise ValueError(
-            f"X lies in {limits[0]:.3g}..{limits[1]:.3g}, too large for float32. "
-            "Images are in grey levels 0..255."
-        )
+def _check_block(images, start, content):
+    """Check images that were not computed before."""
+    check_values(images, start)
+    check_grey_levels(images, content, range(start, start + len(images)))
 
 
 def _find_documentation():

@@ -4,10 +4,14 @@ A source of blocks is whatever has a length and slices: a stack, a list, a dask 
 """
 
 import numpy as np
+from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
 BATCH_VALUES = 2**21
+# Of images and residuals, far above any in grey levels; beyond it float32 holds no
+# sums of squares.
+LARGEST_VALUE = 1e18
 MIXED = (
     "the images differ in size, and what they are given to needs one size: cut a "
     "common part, `ImageReader(image_shape=(height, width))`."
@@ -21,6 +25,14 @@ def is_lazy(X):
     )
 
 
+def drop_empty_blocks(X):
+    """Return what is lazy without blocks that hold no image, as masks leave them."""
+    sizes = [size for size in block_sizes(X) if size]
+    if isinstance(X, BlockSource) or not sizes or len(sizes) == len(X.chunks[0]):
+        return X
+    return X.rechunk({0: tuple(sizes)})
+
+
 def as_stack(X):
     """View rows as a stack of images one pixel high."""
     return X if X.ndim > 2 else X.reshape(len(X), 1, X.shape[1])
@@ -31,19 +43,50 @@ def as_rows(X):
     return X.reshape(len(X), -1)
 
 
-def map_blocks(function, X, n_jobs=None, **params):
+def check_values(X, start=0):
+    """Refuse NaN, infinity and what is too large, and name the first such image.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Images, residuals or rows.
+    start : int, default=0
+        Number of the first of them, in messages.
+    """
+    if X.dtype.kind != "f" or not X.size:
+        return
+    low, high = float(X.min()), float(X.max())
+    if -LARGEST_VALUE <= low and high <= LARGEST_VALUE:
+        return
+    largest = np.abs(as_rows(X)).max(axis=1).astype(float)
+    first = int((~(largest <= LARGEST_VALUE)).argmax())
+    name = f"{'image' if X.ndim > 2 else 'row'} {start + first} of X"
+    if not np.isfinite(largest[first]):
+        raise ValueError(f"{name} holds NaN or infinity.")
+    raise ValueError(
+        f"{name} holds {largest[first]:.3g}, too large for float32. "
+        "Images are in grey levels 0..255."
+    )
+
+
+def map_blocks(function, X, n_jobs=None, *, check=check_values, **params):
     """Return `function(X)`, computed in batches by `n_jobs` threads.
 
-    Of a dask array it is a dask array, of which each block is computed in batches.
+    Of a dask array it is a dask array, of which each block is computed in batches,
+    after `check(block, start)` with the number of its first image.
     """
     if is_lazy(X):
-        return _map_lazily(function, X, params)
+        return _map_lazily(function, X, check, params)
     size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
     batches = [slice(i, i + size) for i in range(0, len(X), size)]
     if len(batches) == 1:
         return function(X, **params)
+    streams = get_active_backend(prefer="threads")[0].supports_return_generator
     parallel = Parallel(
-        n_jobs=n_jobs, prefer="threads", return_as="generator", batch_size=1
+        n_jobs=n_jobs,
+        prefer="threads",
+        return_as="generator" if streams else "list",
+        batch_size=1,
     )
     parts = parallel(delayed(function)(X[batch], **params) for batch in batches)
     result = None
@@ -159,7 +202,7 @@ def iterate_blocks(X):
             X.first = None
             if isinstance(block, list) or block.shape[1:] != X.shape[1:]:
                 raise ValueError(MIXED)
-        _check_finite(block)
+        check_values(block, start)
         yield block, part
         start += size
 
@@ -212,15 +255,15 @@ def _delay(function, X, state, *labels):
 
     X = _in_whole_images(X)
     shared = dask.delayed(state)
-    ends = np.cumsum(X.chunks[0])[:-1]
-    parts = [np.split(label, ends) for label in labels]
+    ends = np.cumsum(X.chunks[0])
+    parts = [np.split(label, ends[:-1]) for label in labels]
     call = dask.delayed(_call_on_block)
-    blocks = zip(X.to_delayed().ravel(), *parts, strict=True)
-    return [call(function, block, shared, *own) for block, *own in blocks]
+    blocks = zip(X.to_delayed().ravel(), [0, *ends[:-1]], *parts, strict=True)
+    return [call(function, block, start, shared, *own) for block, start, *own in blocks]
 
 
-def _call_on_block(function, block, state, *labels):
-    _check_finite(block)
+def _call_on_block(function, block, start, state, *labels):
+    check_values(block, start)
     return function(block, state, *labels)
 
 
@@ -231,7 +274,7 @@ def _sum_block(block, _, weights):
     return weights.T.astype(rows.dtype) @ rows
 
 
-def _map_lazily(function, images, params):
+def _map_lazily(function, images, check, params):
     """Return a dask array of the results of each block."""
     images = _in_whole_images(images)
     probe = function(np.zeros((1, *images.shape[1:]), dtype=images.dtype), **params)
@@ -239,6 +282,7 @@ def _map_lazily(function, images, params):
     return images.map_blocks(
         _apply_to_block,
         function,
+        check,
         params,
         dtype=probe.dtype,
         chunks=(images.chunks[0], *probe.shape[1:]),
@@ -248,8 +292,8 @@ def _map_lazily(function, images, params):
     )
 
 
-def _apply_to_block(block, function, params):
-    _check_finite(block)
+def _apply_to_block(block, function, check, params, block_info=None):
+    check(block, block_info[0]["array-location"][0][0] if block_info else 0)
     return map_blocks(function, block, **params)
 
 
@@ -258,8 +302,3 @@ def _in_whole_images(X):
     if any(len(chunks) > 1 for chunks in X.chunks[1:]):
         X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     return X
-
-
-def _check_finite(block):
-    if block.dtype.kind == "f" and not np.isfinite(block).all():
-        raise ValueError("X contains NaN or infinity.")

@@ -16,12 +16,14 @@ def check_int(name, value, low=-inf, high=inf, *, also=()):
     raise ValueError(f"{name} must be an int{bounds}{others}, got {value!r}.")
 
 
-def check_positive(name, value, *, or_zero=False, unit=""):
-    """Refuse what is no finite number > 0, or >= 0 with `or_zero`."""
-    if isinstance(value, Real) and (0 < value < inf or (or_zero and value == 0)):
-        return
+def check_positive(name, value, *, or_zero=False, high=inf, unit=""):
+    """Refuse what is no finite number > 0, or >= 0 with `or_zero`, and <= `high`."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        if (0 < value <= high and value < inf) or (or_zero and value == 0):
+            return
     sign = ">=" if or_zero else ">"
-    raise ValueError(f"{name} must be {sign} 0{unit}, got {value!r}.")
+    bound = "" if high == inf else f" and <= {high:g}"
+    raise ValueError(f"{name} must be {sign} 0{bound}{unit}, got {value!r}.")
 
 
 def check_choice(name, value, choices):

@@ -13,7 +13,11 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skfingerprint._blocks import as_rows, score_blocks, sum_blocks
-from skfingerprint.correlation import _correlate_with, _prepare_fingerprints
+from skfingerprint.correlation import (
+    correlate_with,
+    find_common,
+    prepare_fingerprints,
+)
 
 
 class CrossFittedMixin:
@@ -113,21 +117,24 @@ def average_held_out(X, members, folds, sample_weight):
     """
     n_folds, n_classes = folds.max() + 1, members.max() + 1
     cells = folds * n_classes + members
-    weights = np.equal.outer(np.arange(n_folds * n_classes), cells) * sample_weight
+    # Weights of at most 1, so that no sum leaves float32.
+    largest = sample_weight.max()
+    weights = np.equal.outer(np.arange(n_folds * n_classes), cells)
+    weights = weights * (sample_weight / largest)
     sums = sum_blocks(X, weights).reshape(n_folds, n_classes, -1).astype(np.float64)
     counts = weights.sum(axis=1, dtype=np.float64).reshape(n_folds, n_classes, 1)
     totals = counts.sum(axis=0)
     total = sums.sum(axis=0)
     whole = (total / totals).astype(X.dtype)
     if n_folds == 1:
-        return whole, whole[np.newaxis], totals[:, 0]
+        return whole, whole[np.newaxis], totals[:, 0] * largest
     left = totals - counts
     if not (left > 1e-9 * totals).all():
         raise ValueError(
             "a fold leaves no residual of some source to average: take fewer folds, or "
             "more groups a source."
         )
-    return whole, ((total - sums) / left).astype(X.dtype), totals[:, 0]
+    return whole, ((total - sums) / left).astype(X.dtype), totals[:, 0] * largest
 
 
 def correlate_held_out(X, held_out, folds, *, subtract_common=False):
@@ -149,7 +156,7 @@ def correlate_held_out(X, held_out, folds, *, subtract_common=False):
     correlations : ndarray of shape (n_samples, n_fingerprints)
     """
     prepared = [
-        _prepare_fingerprints(means, X.dtype, subtract_common=subtract_common)
+        prepare_fingerprints(means, find_common(means, subtract_common))
         for means in held_out
     ]
     return score_blocks(_correlate_by_fold, X, prepared, folds)
@@ -160,5 +167,5 @@ def _correlate_by_fold(residuals, prepared, folds):
     found = np.empty((len(rows), len(prepared[0].offsets)), dtype=rows.dtype)
     for number in np.unique(folds):
         inside = folds == number
-        found[inside] = _correlate_with(rows[inside], prepared[number])
+        found[inside] = correlate_with(rows[inside], prepared[number])
     return found

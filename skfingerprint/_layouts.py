@@ -14,7 +14,13 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skfingerprint._blocks import MIXED, BlockSource, is_lazy
+from skfingerprint._blocks import (
+    MIXED,
+    BlockSource,
+    check_values,
+    drop_empty_blocks,
+    is_lazy,
+)
 
 FLOATS = [np.float32, np.float64]
 # From this length on, a row holds a picture: its neighbours are not those of the image.
@@ -147,8 +153,6 @@ def check_grey_levels(X, content, places=None):
         return None
     axes = tuple(range(1, X.ndim))
     low, high = (f(X, axis=axes).astype(float) for f in (np.min, np.max))
-    if max(-low.min(), high.max()) > np.finfo(np.float32).max:
-        return None  # refused as such
     is_float = X.dtype.kind == "f"
     if content == "images":
         signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
@@ -176,15 +180,10 @@ def _describe_first(which, low, high, places):
     return f"image {number} lies in {low[first]:.5g}..{high[first]:.5g}"
 
 
-def known_range(X):
-    """Return the smallest and the largest value, or None before X is computed."""
-    return None if is_lazy(X) else (X.min(), X.max())
-
-
 def _validate_eager(estimator, X, y, *, dtype, reset):
     """Check an array or a data frame; rows have a length, and columns names."""
     is_stack = len(X.shape) > 2
-    return validate_data(
+    checked = validate_data(
         estimator,
         X,
         y,
@@ -192,13 +191,16 @@ def _validate_eager(estimator, X, y, *, dtype, reset):
         reset=reset and not is_stack,
         ensure_2d=not is_stack,
         allow_nd=True,
+        ensure_all_finite=False,
     )
+    check_values(checked[0] if isinstance(checked, tuple) else checked)
+    return checked
 
 
 def _validate_lazy(estimator, X, y, *, dtype, reset):
     """Check what can be known of a dask array before it is computed.
 
-    NaN and infinity are looked for when its blocks are.
+    Its values are checked when its blocks are.
     """
     if np.isnan(X.shape[0]):
         raise ValueError(
@@ -226,7 +228,9 @@ def as_images(X):
     Lists, columns of frames and object arrays of images become a stack, or a list of
     arrays if the images differ in size.
     """
-    if is_lazy(X) or sparse.issparse(X):
+    if is_lazy(X):
+        return drop_empty_blocks(X)
+    if sparse.issparse(X):
         return X
     if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
         X = np.asarray(X)

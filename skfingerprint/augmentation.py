@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skfingerprint._base import (
     Estimator,
     all_or_nothing,
+    at_once,
     copy_shape,
     share_metadata,
 )
@@ -176,6 +177,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         rest.fit(rows, y, **shared)
 
     @available_if(_has("predict"))
+    @at_once
     def predict(self, X):
         """Name the source of each image.
 
@@ -193,6 +195,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         return self.estimator_.predict(X)
 
     @available_if(_has("predict_proba"))
+    @at_once
     def predict_proba(self, X):
         """Probabilities of the sources, if the classifier has them.
 
@@ -210,6 +213,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         return self.estimator_.predict_proba(X)
 
     @available_if(_has("decision_function"))
+    @at_once
     def decision_function(self, X):
         """Scores of the sources, if the classifier has them.
 
@@ -325,6 +329,7 @@ class AugmentedPipeline(Pipeline):
         return self
 
     @available_if(_last_has("assess"))
+    @at_once
     def assess(self, X):
         """Say of each image what is known, if the last step does.
 
@@ -386,11 +391,6 @@ def _make_source(X, changes, kinds, steps, n_jobs):
     changes = [None, *[clone(change) for change in changes]]
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
 
-    def make(images, kind):
-        if changes[kind] is not None:
-            images = clone(changes[kind]).fit_transform(images)
-        return _transform(images, steps, "transform")
-
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
         images = X.read(k) if isinstance(X, BlockSource) else X[part]
@@ -401,12 +401,19 @@ def _make_source(X, changes, kinds, steps, n_jobs):
         found = np.unique(own)
         places = [np.nonzero(own == kind) for kind in found]
         rows = parallel(
-            delayed(make)(_safe_indexing(images, at[0]), kind)
+            delayed(_make_copies)(_safe_indexing(images, at[0]), changes[kind], steps)
             for kind, at in zip(found, places, strict=True)
         )
         return _interleave(rows, places, own.shape)
 
     return BlockSource(read, [size * kinds.shape[1] for size in sizes])
+
+
+def _make_copies(images, change, steps):
+    """Return copies of images, transformed; their originals without a change."""
+    if change is not None:
+        images = clone(change).fit_transform(images)
+    return _transform(images, steps, "transform")
 
 
 def _interleave(rows, places, shape):

@@ -20,7 +20,6 @@ class _Cleaner(ImageOutputMixin, StatelessTransformer):
     _accepted_dtype = FLOATS
     _accepted_channels = None
     _preserved_dtypes = ("float64", "float32")
-    _largest = np.inf
     _content = None
 
 

@@ -14,6 +14,10 @@ from skfingerprint._checks import check_int
 RESOLUTION = 1e-12
 # Values that are converted to float64 at a time: they stay in the cache.
 BLOCK_VALUES = 2**17
+# Of fingerprints that are prepared at a time: many in one matrix product, and yet a
+# bounded workspace.
+FEWEST_FINGERPRINTS = 64
+FINGERPRINT_VALUES = 2**24
 # Values of surfaces that are held at a time.
 SURFACE_VALUES = 2**22
 
@@ -58,44 +62,91 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     >>> correlation_matrix(residuals, np.array([[2.0, 4.0, 6.0]])).round(6)
     array([[ 1.], [-1.], [ 0.]])
     """
-    prepared = _prepare_fingerprints(
-        fingerprints, residuals.dtype, subtract_common=subtract_common
-    )
-    return _correlate_with(residuals, prepared)
+    common = find_common(fingerprints, subtract_common)
+    found = np.empty((len(residuals), len(fingerprints)), residuals.dtype)
+    step = max(FEWEST_FINGERPRINTS, FINGERPRINT_VALUES // fingerprints.shape[1])
+    for start in range(0, len(fingerprints), step):
+        part = slice(start, start + step)
+        prepared = prepare_fingerprints(fingerprints[part], common, residuals.dtype)
+        found[:, part] = correlate_with(residuals, prepared)
+    return found
 
 
-def _prepare_fingerprints(fingerprints, dtype, *, subtract_common=False):
-    """Bring fingerprints to zero mean and unit norm, once for many residuals."""
-    directions = fingerprints.reshape(len(fingerprints), -1).astype(np.float64)
-    common = np.zeros(directions.shape[1])
-    if subtract_common:
-        common = directions.mean(axis=0)
-        directions -= common
-        common -= common.mean()
-    directions -= directions.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-    np.divide(directions, lengths, out=directions, where=lengths > 0)
-    return Bunch(
-        columns=np.vstack([directions, common]).astype(dtype),
-        offsets=directions @ common,
-        common_energy=common @ common,
-    )
+def find_common(fingerprints, subtract_common=True):
+    """Return the mean of fingerprints, or None where it is not to be subtracted."""
+    if not subtract_common:
+        return None
+    return fingerprints.mean(axis=0, dtype=np.float64)
 
 
-def _correlate_with(residuals, prepared):
+def prepare_fingerprints(fingerprints, common=None, dtype=None):
+    """Bring fingerprints to zero mean and unit norm, once for many residuals.
+
+    Parameters
+    ----------
+    fingerprints : ndarray of shape (n_classes, ...), float32 or float64
+        In grey levels.
+    common : ndarray of shape (...), default=None
+        What is subtracted from fingerprints and residuals first.
+    dtype : dtype, default=None
+        Of the result; by default that of the fingerprints.
+
+    Returns
+    -------
+    prepared : Bunch
+        For :func:`correlate_with`.
+    """
+    rows = fingerprints.reshape(len(fingerprints), -1)
+    if common is not None:
+        common = common.ravel().astype(np.float64)
+    n_directions = len(rows) + (common is not None)
+    directions = np.empty((n_directions, rows.shape[1]), dtype or rows.dtype)
+    offsets = np.zeros(len(rows))
+    for k, row in enumerate(rows):
+        direction = row.astype(np.float64)
+        if common is not None:
+            direction -= common
+        direction -= direction.mean()
+        length = np.linalg.norm(direction)
+        if length > 0:
+            direction /= length
+        if common is not None:
+            offsets[k] = direction @ common
+        directions[k] = direction
+    energy = 0.0
+    if common is not None:
+        common = common - common.mean()
+        energy, directions[-1] = common @ common, common
+    return Bunch(directions=directions, offsets=offsets, common_energy=energy)
+
+
+def correlate_with(residuals, prepared):
     """Correlate residuals, a stack or rows, with prepared fingerprints."""
     residuals = residuals.reshape(len(residuals), -1)
-    products = (residuals @ prepared.columns.T).astype(np.float64)
-    along_common = products[:, -1]
+    found = np.empty((len(residuals), len(prepared.offsets)), residuals.dtype)
+    step = len(residuals)
+    if residuals.dtype != prepared.directions.dtype:
+        step = max(1, FINGERPRINT_VALUES // residuals.shape[1])
+    for start in range(0, len(residuals), max(1, step)):
+        part = slice(start, start + step)
+        found[part] = _correlate_rows(residuals[part], prepared)
+    return found
+
+
+def _correlate_rows(residuals, prepared):
+    """Correlate rows, of the dtype of the fingerprints or few enough to convert."""
+    directions, energy = prepared.directions, prepared.common_energy
+    products = residuals.astype(directions.dtype, copy=False) @ directions.T
+    products = products.astype(np.float64)
     sums, energies = _moments(residuals)
     squares = energies - sums**2 / residuals.shape[1]
-    squares += prepared.common_energy - 2 * along_common
-
-    correlations = products[:, :-1] - prepared.offsets
-    varied = squares > RESOLUTION * (energies + prepared.common_energy)
+    if products.shape[1] > len(prepared.offsets):
+        squares += energy - 2 * products[:, -1]
+    correlations = products[:, : len(prepared.offsets)] - prepared.offsets
+    varied = squares > RESOLUTION * (energies + energy)
     correlations[varied] /= np.sqrt(squares[varied, np.newaxis])
     correlations[~varied] = 0
-    return np.clip(correlations, -1, 1).astype(residuals.dtype)
+    return np.clip(correlations, -1, 1)
 
 
 def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):

@@ -30,12 +30,21 @@ import pywt
 from scipy import ndimage
 
 from skfingerprint import _wavelet
-from skfingerprint._checks import check_choice, check_int, needs_extra
+from skfingerprint._checks import (
+    check_choice,
+    check_int,
+    check_positive,
+    needs_extra,
+)
 from skfingerprint._numba import find_compiled
 
 # Planes that are filtered together, in pixels: their bands stay in the L2 cache.
 GROUP_PIXELS = 2**18
 MAX_SPINS = 256
+# Sides of windows, in pixels: above any that makes sense, below what fills the memory.
+MAX_SIZE = 1000
+# In grey levels, of which images have 256.
+MAX_SIGMA = 1e4
 
 
 def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
@@ -52,8 +61,8 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
         for "db4"), but for images one pixel high, which are decomposed along the width.
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels.
-    wavelet : str, default="db4"
-        Name of an orthogonal or biorthogonal wavelet of PyWavelets.
+    wavelet : str or pywt.Wavelet, default="db4"
+        An orthogonal or biorthogonal wavelet of PyWavelets.
     level : int, default=4
         Largest number of decompositions; small images allow fewer.
     cycle_spins : int, default=1
@@ -67,7 +76,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     Raises
     ------
     ValueError
-        If the images are too small for the wavelet, or `cycle_spins` is not in 1..256.
+        If the images are too small for the wavelet, or a parameter is out of its range.
 
     Notes
     -----
@@ -95,8 +104,9 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     >>> bool(wavelet_wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
+    check_sigma(sigma)
     check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
-    shape = images.shape[1:3]
+    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
     levels = _count_levels(shape, wavelet, level)
     kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
     variance = np.float32(sigma**2)
@@ -123,8 +133,8 @@ def wavelet_shrink(
         Images in grey levels, at least as large as for :func:`wavelet_wiener`.
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels.
-    wavelet : str, default="db4"
-        Name of an orthogonal or biorthogonal wavelet of PyWavelets.
+    wavelet : str or pywt.Wavelet, default="db4"
+        An orthogonal or biorthogonal wavelet of PyWavelets.
     level : int, default=4
         Largest number of decompositions; small images allow fewer.
     method : {"bayes", "visu"}, default="bayes"
@@ -152,9 +162,11 @@ def wavelet_shrink(
     >>> bool(wavelet_shrink(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
+    check_sigma(sigma)
     check_choice("method", method, ("bayes", "visu"))
     check_choice("mode", mode, ("soft", "hard"))
     height, width = images.shape[1:3]
+    wavelet = find_wavelet(wavelet)
     axes = (-1,) if height == 1 else (-2, -1)
     levels = _count_levels((height, width), wavelet, level)
     universal = sigma * np.sqrt(2 * np.log(max(2, height * width)))
@@ -213,6 +225,8 @@ def wiener(images, *, sigma=3.0, size=5):
     >>> bool(wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
+    check_sigma(sigma)
+    check_int("size", size, 1, MAX_SIZE)
     window = (1, size, size)
     noise = np.float32(sigma**2)
 
@@ -251,6 +265,7 @@ def gaussian(images, *, kernel_std=1.0):
     >>> float(gaussian(np.full((1, 8, 8), 7, dtype=np.uint8))[0, 0, 0])
     7.0
     """
+    check_positive("kernel_std", kernel_std, high=MAX_SIZE, unit=", in pixels")
     images = np.asarray(images, dtype=np.float32)
     stds = (0, kernel_std, kernel_std, 0)[: images.ndim]
     return ndimage.gaussian_filter(images, stds, mode="reflect")
@@ -279,6 +294,7 @@ def median(images, *, size=3):
     >>> float(median(image).max())
     0.0
     """
+    check_int("size", size, 1, MAX_SIZE)
     images = np.asarray(images, dtype=np.float32)
     window = (1, size, size, 1)[: images.ndim]
     return ndimage.median_filter(images, size=window, mode="reflect")
@@ -316,6 +332,9 @@ def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
     >>> bool(nl_means(noise, sigma=3).std() < 0.5 * noise.std())
     True
     """
+    check_sigma(sigma)
+    check_int("patch_size", patch_size, 1, MAX_SIZE)
+    check_int("patch_distance", patch_distance, 1, MAX_SIZE)
     options = {"patch_size": patch_size, "patch_distance": patch_distance}
     return _restore(images, "nl_means", h=0.8 * sigma, sigma=sigma, **options)
 
@@ -349,6 +368,8 @@ def total_variation(images, *, weight=3.0, n_iter=100):
     >>> bool(total_variation(noise).std() < 0.5 * noise.std())
     True
     """
+    check_positive("weight", weight, high=MAX_SIGMA, unit=", in grey levels")
+    check_int("n_iter", n_iter, 1)
     return _restore(images, "tv_chambolle", weight=weight, max_num_iter=n_iter)
 
 
@@ -361,6 +382,48 @@ DENOISERS = {
     "nl_means": nl_means,
     "total_variation": total_variation,
 }
+
+
+def check_sigma(sigma):
+    """Refuse what is no standard deviation of noise, in grey levels."""
+    check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")
+
+
+def find_wavelet(wavelet):
+    """Return the name of a wavelet that PyWavelets knows.
+
+    Parameters
+    ----------
+    wavelet : str or pywt.Wavelet
+        Orthogonal or biorthogonal.
+
+    Returns
+    -------
+    name : str
+
+    Raises
+    ------
+    ValueError
+        If it is none of `pywt.wavelist(kind="discrete")`.
+
+    Examples
+    --------
+    >>> import pywt
+    >>> from skfingerprint.denoising import find_wavelet
+    >>> find_wavelet(pywt.Wavelet("db4"))
+    'db4'
+    """
+    try:
+        known = pywt.Wavelet(getattr(wavelet, "name", wavelet))
+        filters = getattr(wavelet, "filter_bank", known.filter_bank)
+        if filters == known.filter_bank:
+            return known.name
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise ValueError(
+        "wavelet must be one of pywt.wavelist(kind='discrete'), such as 'db4', got "
+        f"{wavelet!r}."
+    )
 
 
 def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
@@ -386,6 +449,7 @@ def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
     >>> bool(np.allclose(wavelet_residual(planes), expected, atol=1e-4))
     True
     """
+    wavelet = find_wavelet(wavelet)
     levels = _count_levels(planes.shape[1:], wavelet, level)
     kernel = _wavelet.wavelet_noise if planes.shape[1] == 1 else _fastest_kernel()
     return kernel(planes, np.float32(sigma**2), wavelet, levels)
@@ -453,6 +517,7 @@ def _apply_to_planes(denoise, images):
 
 def _count_levels(shape, wavelet, level):
     """Return the number of decompositions that the shortest axis allows."""
+    check_int("level", level, 1)
     height, width = shape
     taps = pywt.Wavelet(wavelet).dec_len
     if height == 1:

@@ -1,5 +1,6 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
+import math
 import warnings
 from numbers import Integral, Real
 
@@ -7,12 +8,17 @@ import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, as_stack, score_blocks
+from skfingerprint._checks import check_choice
 from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import validate_images
-from skfingerprint.correlation import _correlate_with, _prepare_fingerprints
-from skfingerprint.fingerprint import check_training
+from skfingerprint.correlation import (
+    correlate_with,
+    find_common,
+    prepare_fingerprints,
+)
+from skfingerprint.fingerprint import PreparedFingerprintsMixin, check_training
 from skfingerprint.thresholds import tail_probability, tail_threshold
 
 # Wrong alignments of the fingerprint that each residual of a single source meets.
@@ -23,7 +29,9 @@ FEW_FOUND = 0.1
 MANY_RESIDUALS = 10
 
 
-class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
+class FingerprintDetector(
+    PreparedFingerprintsMixin, CrossFittedMixin, OutlierMixin, Estimator
+):
     """Tell residuals of known sources from all others, at a stated false-alarm rate.
 
     The score of a residual is its largest correlation with a fingerprint. What scores
@@ -75,6 +83,8 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         Shape of one residual.
     n_features_in_ : int
         Number of values in a residual.
+    provenance_ : dict
+        As in :class:`FingerprintClassifier`.
 
     See Also
     --------
@@ -138,15 +148,14 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         -------
         self : FingerprintDetector
         """
-        rate = self.false_alarm_rate
-        if not isinstance(rate, Real) or not 0 < rate <= 0.5:
-            raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
+        self._check_parameters()
         X, y = self._check_training(X, y)
         members, weights = check_training(self, X, y, sample_weight)
         self._check_common()
         folds, is_scored = self._find_folds(y, groups, weights, params)
         whole, held_out, _ = average_held_out(X, members, folds, weights)
         self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
+        self._prepare()
         for_null = held_out
         if groups is None and isinstance(self.cv, Integral) and len(self.classes_) > 1:
             for_null = np.repeat(whole[np.newaxis], len(held_out), axis=0)
@@ -158,16 +167,20 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
             np.repeat(values[used], null.shape[1]) for values in (members, weights)
         )
         self.resolution_ = 1 / len(self.null_scores_)
-        self._n_residuals = weights.sum(dtype=float)
-        offset = tail_threshold(self.null_scores_, rate, **self._describe_null())
-        self.offset_ = min(offset, 1.0)  # no correlation exceeds 1
+        self._n_residuals = float(weights.sum())
+        offset = tail_threshold(
+            self.null_scores_, self.false_alarm_rate, **self._describe_null()
+        )
+        self.offset_ = min(float(offset), 1.0)  # no correlation exceeds 1
         self.found_ = np.nan
         if is_scored:
             self.found_ = float(np.average(own >= self.offset_, weights=weights))
         if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
             self._warn_if_few_are_found()
+        vars(self).pop("provenance_", None)
         return self
 
+    @at_once
     def score_samples(self, X):
         """Return the largest correlation with a known fingerprint.
 
@@ -184,13 +197,9 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        prepared = _prepare_fingerprints(
-            self.fingerprints_,
-            X.dtype,
-            subtract_common=self.subtract_common,
-        )
-        return score_blocks(_find_largest, X, prepared)
+        return score_blocks(_find_largest, X, self._get_prepared())
 
+    @at_once
     def decision_function(self, X):
         """Return the score minus the threshold: not negative for known sources.
 
@@ -206,6 +215,7 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return self.score_samples(X) - self.offset_
 
+    @at_once
     def predict(self, X):
         """Return 1 for residuals of known sources and -1 for all others.
 
@@ -221,6 +231,7 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    @at_once
     def false_alarm_probability(self, X):
         """Return the share of residuals of other sources that score as high.
 
@@ -237,6 +248,12 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         scores = self.score_samples(X)
         return tail_probability(self.null_scores_, scores, **self._describe_null())
+
+    def _check_parameters(self):
+        rate = self.false_alarm_rate
+        if not isinstance(rate, Real) or not 0 < rate <= 0.5:
+            raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
+        check_choice("subtract_common", self.subtract_common, (False, True))
 
     def _describe_null(self):
         return {
@@ -295,8 +312,26 @@ class FingerprintDetector(CrossFittedMixin, OutlierMixin, Estimator):
         return tags
 
 
+def restore_detector(classes, fingerprints, null, known, **params):
+    """Return a detector that has these fingerprints.
+
+    `null` are the scores, sources and weights of its null, and `known` its `offset_`,
+    `found_` and number of residuals.
+    """
+    detector = FingerprintDetector(**params)
+    detector.classes_ = classes
+    detector.fingerprints_ = fingerprints
+    detector.image_shape_ = fingerprints.shape[1:]
+    detector.n_features_in_ = math.prod(fingerprints.shape[1:])
+    detector.null_scores_, detector.null_sources_, detector.null_weights_ = null
+    detector.offset_, detector.found_, detector._n_residuals = known
+    detector.resolution_ = 1 / len(detector.null_scores_)
+    detector._prepare()
+    return detector
+
+
 def _find_largest(residuals, prepared):
-    return _correlate_with(residuals, prepared).max(axis=1)
+    return correlate_with(residuals, prepared).max(axis=1)
 
 
 def _score_training(residuals, state, folds, members):
@@ -307,20 +342,18 @@ def _score_training(residuals, state, folds, members):
     for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
         inside = (folds == fold) & (members == source)
         own = rows[inside]
-        prepared = _prepare_fingerprints(
-            held_out[fold], rows.dtype, subtract_common=subtract_common
-        )
+        means = held_out[fold]
+        prepared = prepare_fingerprints(means, find_common(means, subtract_common))
         found[inside, 0] = _find_largest(own, prepared)
         if held_out.shape[1] == 1:
             wrong = _misalign(held_out[fold].reshape(1, *shape))
-            prepared = _prepare_fingerprints(wrong, rows.dtype)
-            found[inside, 1:] = np.abs(_correlate_with(own, prepared))
+            prepared = prepare_fingerprints(wrong)
+            found[inside, 1:] = np.abs(correlate_with(own, prepared))
         else:
             others = np.delete(for_null[fold], source, axis=0)
-            prepared = _prepare_fingerprints(
-                others, rows.dtype, subtract_common=subtract_common
-            )
-            largest = np.abs(_correlate_with(own, prepared)).max(axis=1)
+            common = find_common(others, subtract_common)
+            prepared = prepare_fingerprints(others, common)
+            largest = np.abs(correlate_with(own, prepared)).max(axis=1)
             found[inside, 1] = largest
     return found
 

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, iterate_blocks, score_blocks
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
@@ -163,6 +163,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.center_, self.discriminants_ = _restore(moments, solved)
         return self
 
+    @at_once
     def decision_function(self, X):
         """Score rows for each source.
 
@@ -181,6 +182,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         scores = self._score(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
+    @at_once
     def predict_proba(self, X):
         """Return the probabilities of the sources.
 
@@ -196,6 +198,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         """
         return temper(self._score(X), n_images=self.n_images_)
 
+    @at_once
     def predict(self, X):
         """Name the source of each row.
 
@@ -211,6 +214,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         scores = self._score(X)
         return self.classes_[scores.argmax(axis=1)]
 
+    @at_once
     def predict_copies(self, X):
         """Name the kind of copy that each row is likest to.
 

@@ -15,15 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import StatelessTransformer
 from skfingerprint._blocks import as_stack
-from skfingerprint._checks import check_choice, check_int, check_positive
+from skfingerprint._checks import check_choice, check_int
 from skfingerprint._runs import count_runs, run_classes
-from skfingerprint.denoising import wavelet_residual
+from skfingerprint.denoising import check_sigma, wavelet_residual
 from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.
 SMALLEST_POWER = np.float32(1e-3)
-# Of an image; above it float32 can't hold powers.
-LARGEST_VALUE = 1e18
 # Of a rounded grey level, so that differences fit into 16 bits.
 LARGEST_LEVEL = 2**14 - 1
 # Values of images, and of their planes, that are worked on together: few calls, so that
@@ -96,7 +94,6 @@ class SpectrumTransformer(StatelessTransformer):
     ['spectrum_0_+0.0000_0.0000', 'spectrum_0_+0.0000_0.0312']
     """
 
-    _largest = LARGEST_VALUE
     _content = "any"
 
     def __init__(
@@ -204,8 +201,6 @@ class CooccurrenceTransformer(StatelessTransformer):
     'cooccurrence_0_1_along_-----'
     """
 
-    _largest = LARGEST_VALUE
-
     def __init__(self, *, steps=(1.0, 3.0), length=5, n_jobs=None):
         self.steps = steps
         self.length = length
@@ -278,8 +273,6 @@ class AttributionFeatures(StatelessTransformer):
     ['residual_spectrum_0_+0.0000_0.0000', 'cooccurrence_2_1_across_00000']
     """
 
-    _largest = LARGEST_VALUE
-
     def __init__(
         self, *, sigma=1.0, block_size=32, steps=(1.0, 3.0), length=5, n_jobs=None
     ):
@@ -308,7 +301,7 @@ class AttributionFeatures(StatelessTransformer):
         return np.array([*residual, *names, *runs], dtype=object)
 
     def _get_function(self):
-        check_positive("sigma", self.sigma, unit=", in grey levels")
+        check_sigma(self.sigma)
         check_int("block_size", self.block_size, 1)
         steps, length = _check_runs(self.steps, self.length), self.length
         params = {"sigma": self.sigma, "block_size": self.block_size}

@@ -14,7 +14,10 @@ import joblib
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from skfingerprint._checks import check_positive
+from skfingerprint._blocks import check_values
+from skfingerprint._checks import check_int, check_positive
+from skfingerprint.denoising import find_wavelet
+from skfingerprint.detection import FingerprintDetector, restore_detector
 from skfingerprint.fingerprint import (
     FingerprintClassifier,
     describe_differences,
@@ -25,12 +28,16 @@ from skfingerprint.residual import ResidualExtractor
 FORMAT = "skfingerprint fingerprints"
 # 1: release 0.1.0, with `image_shape`. 2: without. 3: with `sha256` and `provenance`.
 FORMAT_VERSION = 3
-# The members of a file, and the kinds of their dtypes.
+# The members of a file of each kind of estimator, and the kinds of their dtypes.
+COMMON = {"notes": "U", "classes": "biufU", "fingerprints": "f"}
 MEMBERS = {
-    "notes": "U",
-    "classes": "biufU",
-    "fingerprints": "f",
-    "class_weight_sum": "iuf",
+    "classifier": {**COMMON, "class_weight_sum": "iuf"},
+    "detector": {
+        **COMMON,
+        "null_scores": "f",
+        "null_sources": "iu",
+        "null_weights": "iuf",
+    },
 }
 MAX_BYTES = 2**30
 MAX_NOTES_BYTES = 2**22
@@ -44,7 +51,7 @@ READ_HEADER = {
 
 
 def save_fingerprints(path, estimator, *, offset=None):
-    """Save a classifier's fingerprints, and how they were made, in one `.npz` file.
+    """Save fingerprints, and how they were made, in one `.npz` file.
 
     The file is written under a name of its own and takes its place at the end, at once:
     whoever reads or writes the same path meanwhile sees whole files only. An error
@@ -55,7 +62,8 @@ def save_fingerprints(path, estimator, *, offset=None):
     ----------
     path : str or path-like
         File to write, replaced if it exists; it keeps its mode. A link is followed.
-    estimator : FingerprintClassifier, or Pipeline that ends with one
+    estimator : FingerprintClassifier or FingerprintDetector, or Pipeline that ends \
+            with one
         Fitted. Parameters of a pipeline's ResidualExtractor are saved with it.
     offset : tuple of int, default=None
         (down, right) corner of the images within the frame of their source, in pixels:
@@ -67,9 +75,9 @@ def save_fingerprints(path, estimator, *, offset=None):
     OSError
         If the file can't be written.
     ValueError
-        If the classes are not text or numbers, if the denoiser is a function, which a
-        file can't hold, if a parameter is not valid, or if the extractor or the offset
-        is not that of the classifier's `provenance_`.
+        If the classes are not text or numbers, if the denoiser is a function or `cv` a
+        splitter, which a file can't hold, if a parameter is not valid, or if the
+        extractor or the offset is not that of the estimator's `provenance_`.
 
     Examples
     --------
@@ -110,26 +118,21 @@ def save_fingerprints(path, estimator, *, offset=None):
     """
     import skfingerprint
 
-    extractor, classifier = _split(estimator)
-    classes = classifier.classes_
-    names = classes.astype(str) if classes.dtype.kind == "O" else classes
-    is_plain = names.dtype.kind in MEMBERS["classes"]
-    if not (is_plain and np.array_equal(names, classes)):
-        raise ValueError("classes must be text or numbers to be saved.")
+    kind, extractor, last = _split(estimator)
     notes = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "package_version": skfingerprint.__version__,
-        "classifier": _plain(classifier.get_params()),
+        kind: _plain(last.get_params()),
         "extractor": None if extractor is None else _plain(extractor.get_params()),
-        "provenance": _update_provenance(extractor, classifier, offset),
+        "provenance": _update_provenance(extractor, last, offset),
     }
     notes["offset"] = (notes["provenance"] or {}).get("offset", [0, 0])
-    content = {
-        "classes": names,
-        "fingerprints": classifier.fingerprints_,
-        "class_weight_sum": classifier.class_weight_sum_,
-    }
+    content = {"classes": _name_classes(last.classes_)}
+    for name in list(MEMBERS[kind])[2:]:
+        content[name] = getattr(last, f"{name}_")
+    if kind == "detector":
+        notes["known"] = [last.offset_, last.found_, last._n_residuals]
     _restore(content, notes)
     notes["sha256"] = _digest(content, notes)
     written = np.array(json.dumps(notes))
@@ -155,12 +158,12 @@ def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
 
     Returns
     -------
-    estimator : Pipeline or FingerprintClassifier
+    estimator : Pipeline, FingerprintClassifier or FingerprintDetector
         Fitted. A pipeline with the ResidualExtractor, if one was saved. The classifier
-        has `provenance_`, if the file says how its fingerprints were made.
+        or detector has `provenance_`, if the file says how its fingerprints were made.
     notes : dict, only if `return_notes`
         `format_version`, `package_version`, `offset`, `provenance`, and the parameters
-        of `classifier` and `extractor`.
+        of `classifier` or `detector` and of `extractor`.
 
     Raises
     ------
@@ -219,9 +222,13 @@ def _read(stream, max_bytes):
     with zipfile.ZipFile(stream) as archive:
         _check_size(sum(info.file_size for info in archive.infolist()), max_bytes)
         notes = _read_notes(archive)
-        if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in MEMBERS):
+        members = MEMBERS[_find_kind(notes)]
+        if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in members):
             raise ValueError(f"it holds {archive.namelist()}")
-        content = {name: _read_array(archive, name) for name in list(MEMBERS)[1:]}
+        content = {
+            name: _read_array(archive, name, dtypes)
+            for name, dtypes in list(members.items())[1:]
+        }
     if notes["format_version"] > 2 and notes["sha256"] != _digest(content, notes):
         raise ValueError("its SHA-256 is another")
     return content, notes
@@ -239,7 +246,7 @@ def _read_notes(archive):
     """Return the notes of a file, if this release can read it."""
     if archive.getinfo("notes.npy").file_size > MAX_NOTES_BYTES:
         raise ValueError("too long notes")
-    notes = json.loads(_read_array(archive, "notes").item())
+    notes = json.loads(_read_array(archive, "notes", COMMON["notes"]).item())
     version = notes["format_version"]
     if notes["format"] != FORMAT or type(version) is not int or version < 1:
         raise ValueError("another format")
@@ -251,7 +258,15 @@ def _read_notes(archive):
     return notes
 
 
-def _read_array(archive, name):
+def _find_kind(notes):
+    """Return what a file holds; before version 3, classifiers only."""
+    kinds = [kind for kind in MEMBERS if kind in notes]
+    if len(kinds) != 1 or (notes["format_version"] < 3 and kinds != ["classifier"]):
+        raise ValueError(f"parameters of {kinds}")
+    return kinds[0]
+
+
+def _read_array(archive, name, dtypes):
     """Return a member, read to its end, so that its CRC is checked."""
     info = archive.getinfo(f"{name}.npy")
     if info.compress_type not in COMPRESSIONS:
@@ -267,7 +282,7 @@ def _read_array(archive, name):
     size = start + math.prod(shape) * dtype.itemsize
     if not info.file_size == len(data) == size or min(shape, default=1) < 1:
         raise ValueError(f"{name} has {len(data)} bytes, not {size}")
-    if dtype.kind not in MEMBERS[name]:
+    if dtype.kind not in dtypes:
         raise ValueError(f"{name} of dtype {dtype}")
     order = "F" if is_fortran else "C"
     return np.frombuffer(data, dtype, offset=start).reshape(shape, order=order)
@@ -285,14 +300,21 @@ def _digest(content, notes):
 
 def _restore(content, notes):
     """Return a fitted estimator of what a file holds, if all of it is valid."""
-    classes, fingerprints, weights = (_to_native(part) for part in content.values())
-    _check_content(classes, fingerprints, weights)
-    params = _read_params(notes["classifier"])
-    classifier = restore_classifier(
-        classes, fingerprints, weights.astype(float, copy=False), **params
-    )
-    classifier._check_parameters()
-    joblib.effective_n_jobs(classifier.n_jobs)
+    classes, fingerprints, *rest = (_to_native(part) for part in content.values())
+    kind = _find_kind(notes)
+    _check_content(classes, fingerprints, 2 if kind == "classifier" else 1)
+    params = _read_params(notes[kind])
+    if kind == "classifier":
+        weights = rest[0].astype(float, copy=False)
+        _check_weights(weights, classes)
+        last = restore_classifier(classes, fingerprints, weights, **params)
+        joblib.effective_n_jobs(last.n_jobs)
+    else:
+        known = [float(number) for number in notes["known"]]
+        _check_null(*rest, known, classes)
+        last = restore_detector(classes, fingerprints, rest, known, **params)
+        check_int("cv", last.cv, 2, also=(None,))
+    last._check_parameters()
     extractor = None
     if notes["extractor"] is not None:
         extractor = ResidualExtractor(**_read_params(notes["extractor"]))
@@ -300,33 +322,63 @@ def _restore(content, notes):
         joblib.effective_n_jobs(extractor.n_jobs)
     provenance = _read_provenance(notes, extractor)
     if provenance is not None:
-        classifier.provenance_ = provenance
-    return classifier if extractor is None else make_pipeline(extractor, classifier)
+        last.provenance_ = provenance
+    return last if extractor is None else make_pipeline(extractor, last)
 
 
 def _to_native(array):
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _check_content(classes, fingerprints, weights):
+def _name_classes(classes):
+    """Return classes as a file holds them."""
+    names = classes.astype(str) if classes.dtype.kind == "O" else classes
+    if not (names.dtype.kind in COMMON["classes"] and np.array_equal(names, classes)):
+        raise ValueError("classes must be text or numbers to be saved.")
+    return names
+
+
+def _check_content(classes, fingerprints, fewest):
     """Refuse what no fit gives."""
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError("classes must be one row, sorted, each of them once.")
     classes.tolist()  # refuses what is no text
     if fingerprints.ndim not in (2, 3, 4) or not (
-        weights.shape == classes.shape == fingerprints.shape[:1] > (1,)
+        classes.shape == fingerprints.shape[:1] >= (fewest,)
     ):
         raise ValueError(
-            "there must be two classes or more, and a fingerprint and a weight for "
-            f"each, got the shapes {classes.shape}, {fingerprints.shape} and "
-            f"{weights.shape}."
+            f"there must be {fewest} classes or more, and a fingerprint for each, got "
+            f"the shapes {classes.shape} and {fingerprints.shape}."
         )
     if fingerprints.dtype not in (np.float32, np.float64):
         raise ValueError(f"fingerprints have the dtype {fingerprints.dtype}.")
-    if not (np.isfinite(fingerprints).all() and np.isfinite(weights).all()):
-        raise ValueError("fingerprints and weights must be finite.")
-    if weights.min() < 0:
-        raise ValueError("weights must be >= 0.")
+    check_values(fingerprints)
+
+
+def _check_weights(weights, classes):
+    if weights.shape != classes.shape:
+        raise ValueError("there must be a weight for each class.")
+    if not (np.isfinite(weights).all() and weights.min() >= 0):
+        raise ValueError("weights must be finite and >= 0.")
+
+
+def _check_null(scores, sources, weights, known, classes):
+    """Refuse a null that no fit of a detector gives."""
+    if not scores.shape == sources.shape == weights.shape == (scores.size,):
+        raise ValueError("there must be a source and a weight for each null score.")
+    if not (np.abs(scores) <= 1).all() or not 0 <= sources.min() <= sources.max() < len(
+        classes
+    ):
+        raise ValueError("null scores must be correlations, of the known sources.")
+    _check_weights(weights, scores)
+    offset, found, n_residuals = known
+    if not (
+        abs(offset) <= 1
+        and (math.isnan(found) or 0 <= found <= 1)
+        and 0 < n_residuals < math.inf
+        and weights.any()
+    ):
+        raise ValueError(f"threshold, found share and number of residuals: {known}.")
 
 
 def _read_provenance(notes, extractor):
@@ -351,9 +403,9 @@ def _make_provenance(extractor, offset):
     return {"extractor": params, "offset": [int(number) for number in offset]}
 
 
-def _update_provenance(extractor, classifier, offset):
-    """Return the classifier's provenance, or what is told now, if they agree."""
-    kept = getattr(classifier, "provenance_", None)
+def _update_provenance(extractor, last, offset):
+    """Return the estimator's provenance, or what is told now, if they agree."""
+    kept = getattr(last, "provenance_", None)
     told = _make_provenance(extractor, (0, 0) if offset is None else offset)
     if kept is None:
         known = extractor is not None or offset is not None
@@ -395,31 +447,40 @@ def _replace(path, write):
 
 
 def _split(estimator):
-    """Return the residual extractor, if there is one, and the classifier."""
+    """Return the kind of the last step, the residual extractor, and the last step."""
     steps = [step for _, step in getattr(estimator, "steps", [(None, estimator)])]
-    classifier = steps[-1]
-    expected = [ResidualExtractor, FingerprintClassifier][-len(steps) :]
-    if [type(step) for step in steps] != expected:
+    kinds = {FingerprintClassifier: "classifier", FingerprintDetector: "detector"}
+    kind = kinds.get(type(steps[-1]))
+    extractor = steps[0] if len(steps) > 1 else None
+    if kind is None or [type(s) for s in steps[:-1]] not in ([], [ResidualExtractor]):
         raise ValueError(
-            "estimator must be a FingerprintClassifier, or a pipeline of a "
-            "ResidualExtractor and a FingerprintClassifier, got "
+            "estimator must be a FingerprintClassifier or a FingerprintDetector, or a "
+            "pipeline of a ResidualExtractor and one of these, got "
             f"{[type(step).__name__ for step in steps]}. Save the last step alone, "
-            "`pipeline[-1]`, and keep the others with joblib."
+            "`pipeline[-1]`, or the whole pipeline with skops or joblib."
         )
-    if not hasattr(classifier, "fingerprints_"):
-        raise ValueError("the FingerprintClassifier has no fingerprints: fit it first.")
-    return (steps[0] if len(steps) > 1 else None), classifier
+    if not hasattr(steps[-1], "fingerprints_"):
+        raise ValueError(
+            f"the {type(steps[-1]).__name__} has no fingerprints: fit it first."
+        )
+    return kind, extractor, steps[-1]
 
 
 def _plain(params):
     """Return parameters as JSON holds them."""
     try:
-        return json.loads(json.dumps(params, default=np.generic.item))
-    except TypeError as error:
+        return json.loads(json.dumps(params, default=_as_plain))
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"parameters {params} can't be saved: a file can't hold a function. Save "
-            "the last step alone, `pipeline[-1]`, and keep the denoiser as code."
+            f"parameters {params} can't be saved: a file can't hold a function, nor a "
+            "splitter. Save the last step alone, `pipeline[-1]`, with a number as cv, "
+            "and keep the denoiser as code."
         ) from error
+
+
+def _as_plain(value):
+    """Return a number of NumPy's as Python's, and a wavelet's name."""
+    return value.item() if isinstance(value, np.generic) else find_wavelet(value)
 
 
 def _read_params(params):

@@ -8,8 +8,9 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, as_stack, score_blocks, sum_blocks
+from skfingerprint._checks import check_choice
 from skfingerprint._crossfit import (
     CrossFittedMixin,
     average_held_out,
@@ -18,13 +19,52 @@ from skfingerprint._crossfit import (
 )
 from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import (
-    _correlate_with,
-    _prepare_fingerprints,
+    correlate_with,
+    find_common,
+    prepare_fingerprints,
     search_shifts,
 )
 
 
-class FingerprintClassifier(ClassifierMixin, Estimator):
+class PreparedFingerprintsMixin:
+    """What correlates with `fingerprints_`: prepared when they are made, once.
+
+    The prepared ones take as much memory as the fingerprints. They are not pickled, but
+    made again by what loads a pickle.
+    """
+
+    def _prepare(self):
+        self._prepared = None if self._searches() else self._make_prepared()
+
+    def _get_prepared(self):
+        """Return the prepared fingerprints; new ones, if they are of others."""
+        prepared, fingerprints, subtract_common = self._prepared or (None,) * 3
+        is_own = fingerprints is self.fingerprints_
+        if is_own and subtract_common == self.subtract_common:
+            return prepared
+        return self._make_prepared()[0]
+
+    def _make_prepared(self):
+        common = find_common(self.fingerprints_, self.subtract_common)
+        prepared = prepare_fingerprints(self.fingerprints_, common)
+        return prepared, self.fingerprints_, self.subtract_common
+
+    def _searches(self):
+        """Whether scores need more than one matrix product."""
+        return False
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        state.pop("_prepared", None)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "fingerprints_"):
+            self._prepare()
+
+
+class FingerprintClassifier(PreparedFingerprintsMixin, ClassifierMixin, Estimator):
     """Attribute a residual to the source whose fingerprint correlates most with it.
 
     The fingerprint of a source is the mean of its images' residuals. `fit` is one
@@ -214,20 +254,27 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             )
         check_provenance(self, other)
         classes = unique_labels(self.classes_, other.classes_)
+        parts = [
+            (part, np.searchsorted(classes, part.classes_)) for part in (self, other)
+        ]
         weights = np.zeros(len(classes))
-        sums = np.zeros((len(classes), self.n_features_in_))
-        for part in (self, other):
-            at = np.searchsorted(classes, part.classes_)
-            weights[at] += part.class_weight_sum_
-            sums[at] += as_rows(part.fingerprints_) * part.class_weight_sum_[:, None]
-        np.divide(sums, weights[:, None], out=sums, where=weights[:, None] > 0)
-        self.fingerprints_ = sums.astype(self.fingerprints_.dtype).reshape(
+        with np.errstate(over="ignore"):
+            for part, at in parts:
+                weights[at] += part.class_weight_sum_
+        check_totals(weights)
+        means = np.zeros((len(classes), self.n_features_in_))
+        for part, at in parts:
+            shares = part.class_weight_sum_ / np.where(weights[at] > 0, weights[at], 1)
+            means[at] += as_rows(part.fingerprints_) * shares[:, None]
+        self.fingerprints_ = means.astype(self.fingerprints_.dtype).reshape(
             -1, *self.image_shape_
         )
         self.classes_ = classes
         self.class_weight_sum_ = weights
+        self._prepare()
         return self
 
+    @at_once
     def correlate(self, X):
         """Score residuals against each fingerprint.
 
@@ -246,11 +293,9 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         X = self._check_fitted(X)
         if self._searches():
             return score_blocks(_find_scores, X, self._get_search())
-        prepared = _prepare_fingerprints(
-            self.fingerprints_, X.dtype, subtract_common=self.subtract_common
-        )
-        return score_blocks(_correlate_with, X, prepared)
+        return score_blocks(correlate_with, X, self._get_prepared())
 
+    @at_once
     def decision_function(self, X):
         """Score residuals against the fingerprints.
 
@@ -270,6 +315,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             return scores[:, 1] - scores[:, 0]
         return scores
 
+    @at_once
     def predict(self, X):
         """Name the source of each residual.
 
@@ -287,6 +333,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         scores = self.correlate(X)
         return self.classes_[scores.argmax(axis=1)]
 
+    @at_once
     def find_shifts(self, X):
         """Return the shift at which each score is found.
 
@@ -306,7 +353,6 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         return score_blocks(_find_shifts, X, self._get_search())
 
     def _searches(self):
-        """Whether scores need more than one matrix product."""
         return self.statistic != "correlation" or self.max_shift != 0
 
     def _get_search(self):
@@ -341,6 +387,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             raise ValueError(
                 f'max_shift must be an int >= 0 or "full", got {self.max_shift!r}.'
             )
+        check_choice("subtract_common", self.subtract_common, (False, True))
         if self.subtract_common and self.max_shift != 0:
             raise ValueError(
                 "subtract_common needs aligned images: set max_shift=0, or "
@@ -352,7 +399,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         self._check_parameters()
         X, y = validate_images(self, X, y, reset=reset, neighbours=self._searches())
         check_classification_targets(y)
-        weights = _check_weights(y, sample_weight, X.dtype)
+        weights = _check_weights(y, sample_weight)
         classes = np.unique(y) if classes is None else classes
         check_classes(y, classes)
         if reset:
@@ -360,16 +407,21 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             self.class_weight_sum_ = np.zeros(len(classes))
             self.fingerprints_ = np.zeros((len(classes), *self.image_shape_), X.dtype)
         members = (classes[:, None] == y) * weights
-        added = members.sum(axis=1, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            added = members.sum(axis=1)
         totals = self.class_weight_sum_ + added
-        changes = sum_blocks(X, members)
-        changes -= added.astype(X.dtype)[:, None] * as_rows(self.fingerprints_)
-        changes /= np.where(totals > 0, totals, 1).astype(X.dtype)[:, None]
+        check_totals(totals)
+        # Shares of the new means: no sum leaves float32.
+        divisors = np.where(totals > 0, totals, 1)
+        changes = sum_blocks(X, members / divisors[:, None])
+        kept = (added / divisors).astype(X.dtype)[:, None]
+        changes -= kept * as_rows(self.fingerprints_)
         # A new array: the draft shares the old one with the estimator.
         self.fingerprints_ = self.fingerprints_ + changes.reshape(
             self.fingerprints_.shape
         ).astype(self.fingerprints_.dtype, copy=False)
         self.class_weight_sum_ = totals
+        self._prepare()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -496,6 +548,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
             X, held_out, folds, subtract_common=self.subtract_common
         )
 
+    @at_once
     def transform(self, X):
         """Correlate residuals with the fingerprints.
 
@@ -544,6 +597,7 @@ def restore_classifier(classes, fingerprints, weights, **params):
     classifier.class_weight_sum_ = weights
     classifier.image_shape_ = fingerprints.shape[1:]
     classifier.n_features_in_ = math.prod(fingerprints.shape[1:])
+    classifier._prepare()
     return classifier
 
 
@@ -585,8 +639,10 @@ def check_training(estimator, X, y, sample_weight):
     """Set the classes; return the class and the weight of each residual."""
     check_classification_targets(y)
     estimator.classes_, members = np.unique(y, return_inverse=True)
-    weights = _check_weights(y, sample_weight, X.dtype)
-    check_weighed(np.bincount(members, weights), estimator.classes_)
+    weights = _check_weights(y, sample_weight)
+    totals = np.bincount(members, weights)
+    check_totals(totals)
+    check_weighed(totals, estimator.classes_)
     return members, weights
 
 
@@ -625,8 +681,18 @@ def check_classes(y, classes):
         )
 
 
-def _check_weights(y, sample_weight, dtype):
-    return _check_sample_weight(sample_weight, y, dtype=dtype, ensure_non_negative=True)
+def check_totals(totals):
+    """Refuse sums of weights that are not finite."""
+    if not np.isfinite(totals).all():
+        raise ValueError(
+            "sample_weight must have a finite sum: divide all weights by the largest."
+        )
+
+
+def _check_weights(y, sample_weight):
+    return _check_sample_weight(
+        sample_weight, y, dtype=np.float64, ensure_non_negative=True
+    )
 
 
 def _find_scores(residuals, search):

@@ -7,7 +7,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing
+from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import score_blocks, take_rows
 from skfingerprint._checks import check_positive
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
@@ -62,6 +62,7 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         self.background = background
         self.miss_rate = miss_rate
 
+    @at_once
     def score_samples(self, X):
         """Return the score of the best source of each row.
 
@@ -76,6 +77,7 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return self.score_sources(X).max(axis=1)
 
+    @at_once
     def decision_function(self, X):
         """Return the score minus the threshold: not negative for known sources.
 
@@ -90,6 +92,7 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return self.score_samples(X) - self.offset_
 
+    @at_once
     def predict(self, X):
         """Return 1 for rows of known sources and -1 for all others.
 
@@ -291,6 +294,7 @@ class SourceDetector(_Detector):
         self.resolution_ = _find_resolution(null)
         return self
 
+    @at_once
     def score_sources(self, X):
         """Score rows for each source.
 
@@ -308,6 +312,7 @@ class SourceDetector(_Detector):
         X = validate_images(self, X, reset=False)
         return score_blocks(score_space, X, self.space_)
 
+    @at_once
     def false_alarm_probability(self, X):
         """Return the share of images of other sources that score as high.
 
@@ -448,6 +453,7 @@ class CopyDetector(_Detector):
         self.found_by_copy_ = np.array([_find_share(k, self.offset_) for k in knowns])
         return self
 
+    @at_once
     def score_sources(self, X):
         """Score rows for each source.
 
@@ -466,6 +472,7 @@ class CopyDetector(_Detector):
         X = validate_images(self, X, reset=False)
         return score_blocks(_score_strata, X, (self.gate_, self.strata_))
 
+    @at_once
     def predict_copies(self, X):
         """Return which kind of copy each row is taken for.
 
@@ -483,6 +490,7 @@ class CopyDetector(_Detector):
         X = validate_images(self, X, reset=False)
         return self.copies_[score_blocks(_pick_stratum, X, self.gate_)]
 
+    @at_once
     def false_alarm_probability(self, X):
         """Return the share of images of other sources that score as high.
 

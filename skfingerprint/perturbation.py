@@ -151,7 +151,7 @@ class Resize(_Perturbation):
         self.restore = restore
 
     def _check_parameters(self):
-        check_positive("scale", self.scale)
+        check_positive("scale", self.scale, high=100)
         check_choice("resample", self.resample, RESAMPLES)
 
     def _perturb(self, image):
@@ -190,7 +190,7 @@ class GaussianBlur(_Perturbation):
         self.std = std
 
     def _check_parameters(self):
-        check_positive("std", self.std)
+        check_positive("std", self.std, high=1000, unit=", in pixels")
 
     def _perturb(self, image):
         spread = (self.std, self.std, 0)[: image.ndim]
@@ -231,7 +231,7 @@ class GaussianNoise(_Perturbation):
         self.random_state = random_state
 
     def _check_parameters(self):
-        check_positive("std", self.std)
+        check_positive("std", self.std, high=1e4, unit=", in grey levels")
         check_int("random_state", self.random_state, 0)
 
     def _perturb(self, image):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skfingerprint._base import (
     Estimator,
     all_or_nothing,
+    at_once,
     copy_shape,
     share_metadata,
 )
@@ -131,6 +132,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         copy_shape(self, self.detector_, self.classifier_)
         return self
 
+    @at_once
     def predict(self, X):
         """Name the source of each image, or give the label for unknown ones.
 
@@ -151,6 +153,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         y[self.detector_.predict(X) == -1] = self.unknown_label_
         return y
 
+    @at_once
     def assess(self, X):
         """Say of each image what is known: for decisions at any rate, without a fit.
 

@@ -3,11 +3,10 @@
 import inspect
 
 import numpy as np
-import pywt
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
-from skfingerprint._checks import check_int, check_positive
-from skfingerprint.denoising import DENOISERS, MAX_SPINS
+from skfingerprint._checks import check_int
+from skfingerprint.denoising import DENOISERS, MAX_SPINS, check_sigma, find_wavelet
 
 # Parameters of denoisers that the extractor has under their own names.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
@@ -30,8 +29,8 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         levels 0..255 and returns it denoised, in the same shape.
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels, for denoisers that have one.
-    wavelet : str, default="db4"
-        Name of PyWavelets' wavelet, for denoisers that have one. "db4" has 8 taps.
+    wavelet : str or pywt.Wavelet, default="db4"
+        PyWavelets' wavelet, for denoisers that have one. "db4" has 8 taps.
     level : int, default=4
         Largest number of wavelet decompositions; the image's size may allow fewer.
     cycle_spins : int, default=1
@@ -123,10 +122,10 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
                 f"denoiser must be a callable or one of {sorted(DENOISERS)}, got "
                 f"{self.denoiser!r}."
             )
-        check_positive("sigma", self.sigma, unit=", in grey levels")
+        check_sigma(self.sigma)
         check_int("level", self.level, 1)
         check_int("cycle_spins", self.cycle_spins, 1, MAX_SPINS)
-        pywt.Wavelet(self.wavelet)  # raises a ValueError that names it
+        find_wavelet(self.wavelet)
         function = DENOISERS[self.denoiser]
         known = list(inspect.signature(function).parameters)[1:]
         further = [name for name in known if name not in OWN_PARAMETERS]
@@ -144,11 +143,15 @@ def _subtract_denoised(images, denoise, params):
     if denoise in DENOISERS.values():
         denoised = denoise(images, **params)
         return np.subtract(images, denoised, out=denoised)
-    images = images.astype(np.float32)
-    denoised = np.asarray(denoise(images, **params))
-    if denoised.shape != images.shape:
+    # A copy, which the function may change in place.
+    denoised = np.asarray(denoise(images.astype(np.float32), **params))
+    if denoised.shape != images.shape or denoised.dtype.kind not in "buif":
         raise ValueError(
-            f"the denoiser must return the shape that it is given, {images.shape}, got "
-            f"{denoised.shape}."
+            "the denoiser must return real numbers of the shape that it is given, "
+            f"{images.shape}, got {denoised.dtype} of shape {denoised.shape}."
         )
-    return np.subtract(images, denoised, out=images, casting="same_kind")
+    residuals = images.astype(np.float32)
+    np.subtract(residuals, denoised, out=residuals, casting="same_kind")
+    if not np.isfinite(residuals).all():
+        raise ValueError("the denoiser must return finite numbers, got NaN or infinity")
+    return residuals

@@ -179,7 +179,9 @@ def _invert_tail(tails, ratio):
     """Return how far above its start the tail has fallen by a ratio."""
     if np.isinf(tails.count):
         return tails.excess * np.log(ratio)
-    return tails.excess * tails.count * np.expm1(np.log(ratio) / tails.count)
+    # Of next to no score: far, but finite.
+    steps = min(np.log(ratio) / tails.count, 100)
+    return tails.excess * tails.count * np.expm1(steps)
 
 
 def _fall(tails, beyond):

@@ -1,14 +1,18 @@
 import builtins
 import os
+import re
+import shutil
 import struct
 import sys
 import types
 import zlib
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skfingerprint import datasets
 from skfingerprint.datasets import (
     _files,
     describe_image_folder,
@@ -24,6 +28,18 @@ def picture(pixels):
     from PIL import Image
 
     return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("name", ["generators.csv", "generators.npy.xz"])
+def test_damaged_files_of_the_package_are_named(tmp_path, monkeypatch, name):
+    folder = tmp_path / "datasets"
+    shutil.copytree(Path(datasets.__file__).parent / "data", folder / "data")
+    monkeypatch.setattr(resources, "files", lambda package: folder)
+    content = bytearray((folder / "data" / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "data" / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{re.escape(name)} is damaged: install"):
+        load_generators()
 
 
 def test_generators_are_eight_real_sources():

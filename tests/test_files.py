@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import pywt
 from hostile_files import (
     count,
     flip_bits,
@@ -24,11 +25,17 @@ from hostile_files import (
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 import skfingerprint
-from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    ResidualExtractor,
+)
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
+from tests.test_interrupts import freeze
 
 
 @pytest.fixture
@@ -194,7 +201,7 @@ def test_what_a_file_cant_hold_is_refused_and_nothing_written(planted, tmp_path)
     path = tmp_path / "f.npz"
     with pytest.raises(ValueError, match="can't hold a function"):
         save_fingerprints(path, own.fit(images, y))
-    with pytest.raises(ValueError, match="must be a FingerprintClassifier, or"):
+    with pytest.raises(ValueError, match="must be a FingerprintClassifier or"):
         save_fingerprints(path, other)
     with pytest.raises((ValueError, NotFittedError), match="fit it first"):
         save_fingerprints(path, FingerprintClassifier())
@@ -208,10 +215,13 @@ def test_names_in_object_arrays_are_saved_as_text(planted, tmp_path):
     assert load_fingerprints(tmp_path / "f").classes_.tolist() == ["a", "bb", "ccc"]
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
-def test_flipped_bits_change_nothing_or_are_named(tmp_path, version):
+EXAMPLES = [(1, None), (2, None), (3, None), (3, FingerprintDetector(cv=2))]
+
+
+@pytest.mark.parametrize(("version", "last"), EXAMPLES)
+def test_flipped_bits_change_nothing_or_are_named(tmp_path, version, last):
     path = tmp_path / "f.npz"
-    whole = write_example(path, version)
+    whole = write_example(path, version, last)
     changed = list(flip_bits(whole))
     rng = np.random.default_rng(version)
     some = rng.choice(len(changed), 1000, replace=False)
@@ -573,6 +583,62 @@ def test_only_fingerprints_made_alike_merge(fitted, tmp_path):
         fitted[-1].merge(one)
 
 
+@pytest.mark.parametrize("n_sources", [1, 3])
+def test_detectors_are_kept_too(planted, tmp_path, n_sources):
+    images, y = planted
+    path, used = tmp_path / "f.npz", y < n_sources
+    detector = FingerprintDetector(false_alarm_rate=0.05)
+    pipeline = make_pipeline(ResidualExtractor(wavelet=pywt.Wavelet("db4")), detector)
+    pipeline.fit(images[used], np.array(["a", "b", "c"])[y[used]])
+    save_fingerprints(path, pipeline, offset=(16, 0))
+    loaded, notes = load_fingerprints(path, return_notes=True)
+    for method in ("predict", "score_samples", "decision_function"):
+        np.testing.assert_array_equal(
+            getattr(loaded, method)(images), getattr(pipeline, method)(images)
+        )
+    X = pipeline[:-1].transform(images)
+    np.testing.assert_array_equal(
+        loaded[-1].false_alarm_probability(X), detector.false_alarm_probability(X)
+    )
+    expected = detector.__getstate__() | {"provenance_": notes["provenance"]}
+    assert freeze(loaded[-1].__getstate__()) == freeze(expected)
+    assert loaded[0].wavelet == "db4"
+    assert not hasattr(loaded[-1].fit(X, y), "provenance_")
+    with pytest.raises(ValueError, match="nor a splitter"):
+        save_fingerprints(path, detector.set_params(cv=KFold(2)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"null_scores": np.full(8, np.nan)},
+        {"null_scores": np.full(8, 2.0)},
+        {"null_sources": np.full(8, 2)},
+        {"null_sources": np.full(8, -1)},
+        {"null_sources": np.zeros(7, int)},
+        {"null_weights": np.full(8, -1.0)},
+        {"null_weights": np.zeros(8)},
+        {"known": [0.1, 0.5]},
+        {"known": [float("nan"), 0.5, 8]},
+        {"known": [0.1, 1.5, 8]},
+        {"known": [0.1, 0.5, 0]},
+        {"detector": {"false_alarm_rate": 2}},
+        {"detector": {"cv": "many"}},
+        {"detector": {"subtract_common": "magic"}},
+        {"classifier": {}},
+    ],
+    ids=str,
+)
+def test_what_no_fit_of_a_detector_gives_is_refused(tmp_path, changes):
+    path = tmp_path / "f.npz"
+    write_example(path, last=FingerprintDetector(cv=2))
+    tampered(path)
+    assert load_fingerprints(path)[-1].null_scores_.shape == (8,)
+    tampered(path, **changes)
+    with pytest.raises(ValueError, match=r"f\.npz is damaged"):
+        load_fingerprints(path)
+
+
 def test_bare_classifiers_have_no_provenance_unless_it_is_told(fitted, tmp_path):
     path = tmp_path / "f.npz"
     save_fingerprints(path, fitted[-1])
@@ -600,7 +666,7 @@ def test_what_could_not_be_loaded_is_not_saved(fitted, tmp_path):
     with pytest.raises(ValueError, match="too long"):
         save_fingerprints(path, fitted)
     fitted[-1].fingerprints_ = fitted[-1].fingerprints_ * np.nan
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match="holds NaN or infinity"):
         save_fingerprints(path, fitted)
     fitted[-1].classes_ = np.array([0, "b", None], dtype=object)
     with pytest.raises(ValueError, match="must be text or numbers"):

@@ -56,7 +56,7 @@ class Interrupter:
         before = sys.gettrace()
         sys.settrace(self)
         try:
-            call()
+            return call()
         finally:
             sys.settrace(before)
 

@@ -1,11 +1,23 @@
 """The real images inside the package."""
 
 import csv
+import hashlib
+import io
 import lzma
 from importlib import resources
 
 import numpy as np
 from sklearn.utils import Bunch
+
+# SHA-256 of the files in `data`; benchmarks/make_generators.py prints them.
+CHECKSUMS = {
+    "generators.csv": (
+        "8e8874db14434e308b9da02ed7509790e2f5e0347e20c1a4a9b799df4f917751"
+    ),
+    "generators.npy.xz": (
+        "ebe23debf92d97599e5b09e7604f7439c14fd1ac1631bb28c47acb152568c41e"
+    ),
+}
 
 
 def load_generators(*, return_X_y=False):
@@ -42,6 +54,11 @@ def load_generators(*, return_X_y=False):
         DESCR : str
             Provenance, licences and protocol.
 
+    Raises
+    ------
+    ValueError
+        If the files in the package are damaged.
+
     Examples
     --------
     >>> from skfingerprint.datasets import load_generators
@@ -52,10 +69,10 @@ def load_generators(*, return_X_y=False):
     2xHFA2kSPAN_27k 4xSPANkendata acnet-gan
     """
     folder = resources.files("skfingerprint.datasets")
-    with (folder / "data" / "generators.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    text = _read(folder / "data", "generators.csv").decode("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
     names, target = np.unique([row["source"] for row in rows], return_inverse=True)
-    images = _read_images(folder / "data" / "generators.npy.xz")
+    images = _unpack_images(_read(folder / "data", "generators.npy.xz"))
     if return_X_y:
         return images, target
     return Bunch(
@@ -67,10 +84,20 @@ def load_generators(*, return_X_y=False):
     )
 
 
-def _read_images(path):
+def _read(folder, name):
+    """Return the content of a file of the package, if it is what was packed."""
+    content = (folder / name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != CHECKSUMS[name]:
+        raise ValueError(
+            f"{folder / name} is damaged: install the package again, "
+            "`pip install --force-reinstall skfingerprint`."
+        )
+    return content
+
+
+def _unpack_images(content):
     """Undo the differences, modulo 256, that made the file small."""
-    with path.open("rb") as packed, lzma.open(packed) as file:
-        differences = np.load(file, allow_pickle=False)
+    differences = np.load(io.BytesIO(lzma.decompress(content)), allow_pickle=False)
     images = np.cumsum(differences, axis=1, dtype=np.uint8)
     np.cumsum(images, axis=2, dtype=np.uint8, out=images)
     images[..., 0] += images[..., 1]
