@@ -17,6 +17,7 @@ EXTRAS = {
     "polars": "polars",
     "rich": "rich",
     "skimage": "scikit-image",
+    "skops": "skops",
 }
 
 

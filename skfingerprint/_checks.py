@@ -4,6 +4,11 @@ from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
 
+import pywt
+
+# In grey levels, of which images have 256.
+MAX_SIGMA = 1e4
+
 
 def check_int(name, value, low=-inf, high=inf, *, also=()):
     """Refuse what is neither an integer in low..high nor one of `also`."""
@@ -30,6 +35,29 @@ def check_choice(name, value, choices):
     """Refuse what is not among the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+
+
+def check_sigma(sigma):
+    """Refuse what is no standard deviation of noise, in grey levels."""
+    check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")
+
+
+def find_wavelet(wavelet):
+    """Return the name of a wavelet that PyWavelets knows.
+
+    A ValueError tells that it is none of `pywt.wavelist(kind="discrete")`.
+    """
+    try:
+        known = pywt.Wavelet(getattr(wavelet, "name", wavelet))
+        filters = getattr(wavelet, "filter_bank", known.filter_bank)
+        if filters == known.filter_bank:
+            return known.name
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise ValueError(
+        "wavelet must be one of pywt.wavelist(kind='discrete'), such as 'db4', got "
+        f"{wavelet!r}."
+    )
 
 
 @contextmanager

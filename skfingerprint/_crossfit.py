@@ -14,9 +14,9 @@ from sklearn.utils.metadata_routing import (
 
 from skfingerprint._blocks import as_rows, score_blocks, sum_blocks
 from skfingerprint.correlation import (
-    correlate_with,
-    find_common,
-    prepare_fingerprints,
+    _correlate_with,
+    _find_common,
+    _prepare_fingerprints,
 )
 
 
@@ -156,7 +156,7 @@ def correlate_held_out(X, held_out, folds, *, subtract_common=False):
     correlations : ndarray of shape (n_samples, n_fingerprints)
     """
     prepared = [
-        prepare_fingerprints(means, find_common(means, subtract_common))
+        _prepare_fingerprints(means, _find_common(means, subtract_common))
         for means in held_out
     ]
     return score_blocks(_correlate_by_fold, X, prepared, folds)
@@ -167,5 +167,5 @@ def _correlate_by_fold(residuals, prepared, folds):
     found = np.empty((len(rows), len(prepared[0].offsets)), dtype=rows.dtype)
     for number in np.unique(folds):
         inside = folds == number
-        found[inside] = correlate_with(rows[inside], prepared[number])
+        found[inside] = _correlate_with(rows[inside], prepared[number])
     return found

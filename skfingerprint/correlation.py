@@ -62,24 +62,24 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     >>> correlation_matrix(residuals, np.array([[2.0, 4.0, 6.0]])).round(6)
     array([[ 1.], [-1.], [ 0.]])
     """
-    common = find_common(fingerprints, subtract_common)
+    common = _find_common(fingerprints, subtract_common)
     found = np.empty((len(residuals), len(fingerprints)), residuals.dtype)
     step = max(FEWEST_FINGERPRINTS, FINGERPRINT_VALUES // fingerprints.shape[1])
     for start in range(0, len(fingerprints), step):
         part = slice(start, start + step)
-        prepared = prepare_fingerprints(fingerprints[part], common, residuals.dtype)
-        found[:, part] = correlate_with(residuals, prepared)
+        prepared = _prepare_fingerprints(fingerprints[part], common, residuals.dtype)
+        found[:, part] = _correlate_with(residuals, prepared)
     return found
 
 
-def find_common(fingerprints, subtract_common=True):
+def _find_common(fingerprints, subtract_common=True):
     """Return the mean of fingerprints, or None where it is not to be subtracted."""
     if not subtract_common:
         return None
     return fingerprints.mean(axis=0, dtype=np.float64)
 
 
-def prepare_fingerprints(fingerprints, common=None, dtype=None):
+def _prepare_fingerprints(fingerprints, common=None, dtype=None):
     """Bring fingerprints to zero mean and unit norm, once for many residuals.
 
     Parameters
@@ -94,7 +94,7 @@ def prepare_fingerprints(fingerprints, common=None, dtype=None):
     Returns
     -------
     prepared : Bunch
-        For :func:`correlate_with`.
+        For :func:`_correlate_with`.
     """
     rows = fingerprints.reshape(len(fingerprints), -1)
     if common is not None:
@@ -120,7 +120,7 @@ def prepare_fingerprints(fingerprints, common=None, dtype=None):
     return Bunch(directions=directions, offsets=offsets, common_energy=energy)
 
 
-def correlate_with(residuals, prepared):
+def _correlate_with(residuals, prepared):
     """Correlate residuals, a stack or rows, with prepared fingerprints."""
     residuals = residuals.reshape(len(residuals), -1)
     found = np.empty((len(residuals), len(prepared.offsets)), residuals.dtype)

@@ -31,9 +31,12 @@ from scipy import ndimage
 
 from skfingerprint import _wavelet
 from skfingerprint._checks import (
+    MAX_SIGMA,
     check_choice,
     check_int,
     check_positive,
+    check_sigma,
+    find_wavelet,
     needs_extra,
 )
 from skfingerprint._numba import find_compiled
@@ -43,8 +46,6 @@ GROUP_PIXELS = 2**18
 MAX_SPINS = 256
 # Sides of windows, in pixels: above any that makes sense, below what fills the memory.
 MAX_SIZE = 1000
-# In grey levels, of which images have 256.
-MAX_SIGMA = 1e4
 
 
 def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
@@ -382,48 +383,6 @@ DENOISERS = {
     "nl_means": nl_means,
     "total_variation": total_variation,
 }
-
-
-def check_sigma(sigma):
-    """Refuse what is no standard deviation of noise, in grey levels."""
-    check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")
-
-
-def find_wavelet(wavelet):
-    """Return the name of a wavelet that PyWavelets knows.
-
-    Parameters
-    ----------
-    wavelet : str or pywt.Wavelet
-        Orthogonal or biorthogonal.
-
-    Returns
-    -------
-    name : str
-
-    Raises
-    ------
-    ValueError
-        If it is none of `pywt.wavelist(kind="discrete")`.
-
-    Examples
-    --------
-    >>> import pywt
-    >>> from skfingerprint.denoising import find_wavelet
-    >>> find_wavelet(pywt.Wavelet("db4"))
-    'db4'
-    """
-    try:
-        known = pywt.Wavelet(getattr(wavelet, "name", wavelet))
-        filters = getattr(wavelet, "filter_bank", known.filter_bank)
-        if filters == known.filter_bank:
-            return known.name
-    except (ValueError, TypeError, AttributeError):
-        pass
-    raise ValueError(
-        "wavelet must be one of pywt.wavelist(kind='discrete'), such as 'db4', got "
-        f"{wavelet!r}."
-    )
 
 
 def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):

@@ -14,9 +14,9 @@ from skfingerprint._checks import check_choice
 from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import (
-    correlate_with,
-    find_common,
-    prepare_fingerprints,
+    _correlate_with,
+    _find_common,
+    _prepare_fingerprints,
 )
 from skfingerprint.fingerprint import PreparedFingerprintsMixin, check_training
 from skfingerprint.thresholds import tail_probability, tail_threshold
@@ -331,7 +331,7 @@ def restore_detector(classes, fingerprints, null, known, **params):
 
 
 def _find_largest(residuals, prepared):
-    return correlate_with(residuals, prepared).max(axis=1)
+    return _correlate_with(residuals, prepared).max(axis=1)
 
 
 def _score_training(residuals, state, folds, members):
@@ -343,17 +343,17 @@ def _score_training(residuals, state, folds, members):
         inside = (folds == fold) & (members == source)
         own = rows[inside]
         means = held_out[fold]
-        prepared = prepare_fingerprints(means, find_common(means, subtract_common))
+        prepared = _prepare_fingerprints(means, _find_common(means, subtract_common))
         found[inside, 0] = _find_largest(own, prepared)
         if held_out.shape[1] == 1:
             wrong = _misalign(held_out[fold].reshape(1, *shape))
-            prepared = prepare_fingerprints(wrong)
-            found[inside, 1:] = np.abs(correlate_with(own, prepared))
+            prepared = _prepare_fingerprints(wrong)
+            found[inside, 1:] = np.abs(_correlate_with(own, prepared))
         else:
             others = np.delete(for_null[fold], source, axis=0)
-            common = find_common(others, subtract_common)
-            prepared = prepare_fingerprints(others, common)
-            largest = np.abs(correlate_with(own, prepared)).max(axis=1)
+            common = _find_common(others, subtract_common)
+            prepared = _prepare_fingerprints(others, common)
+            largest = np.abs(_correlate_with(own, prepared)).max(axis=1)
             found[inside, 1] = largest
     return found
 

@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import StatelessTransformer
 from skfingerprint._blocks import as_stack
-from skfingerprint._checks import check_choice, check_int
+from skfingerprint._checks import check_choice, check_int, check_sigma
 from skfingerprint._runs import count_runs, run_classes
-from skfingerprint.denoising import check_sigma, wavelet_residual
+from skfingerprint.denoising import wavelet_residual
 from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
 
 # Below this, in grey levels squared, a spectrum is the rounding of pixels.

@@ -15,8 +15,7 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint._blocks import check_values
-from skfingerprint._checks import check_int, check_positive
-from skfingerprint.denoising import find_wavelet
+from skfingerprint._checks import check_int, check_positive, find_wavelet
 from skfingerprint.detection import FingerprintDetector, restore_detector
 from skfingerprint.fingerprint import (
     FingerprintClassifier,

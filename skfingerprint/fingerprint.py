@@ -19,9 +19,9 @@ from skfingerprint._crossfit import (
 )
 from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import (
-    correlate_with,
-    find_common,
-    prepare_fingerprints,
+    _correlate_with,
+    _find_common,
+    _prepare_fingerprints,
     search_shifts,
 )
 
@@ -45,8 +45,8 @@ class PreparedFingerprintsMixin:
         return self._make_prepared()[0]
 
     def _make_prepared(self):
-        common = find_common(self.fingerprints_, self.subtract_common)
-        prepared = prepare_fingerprints(self.fingerprints_, common)
+        common = _find_common(self.fingerprints_, self.subtract_common)
+        prepared = _prepare_fingerprints(self.fingerprints_, common)
         return prepared, self.fingerprints_, self.subtract_common
 
     def _searches(self):
@@ -293,7 +293,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         X = self._check_fitted(X)
         if self._searches():
             return score_blocks(_find_scores, X, self._get_search())
-        return score_blocks(correlate_with, X, self._get_prepared())
+        return score_blocks(_correlate_with, X, self._get_prepared())
 
     @at_once
     def decision_function(self, X):

@@ -5,8 +5,8 @@ import inspect
 import numpy as np
 
 from skfingerprint._base import ImageOutputMixin, StatelessTransformer
-from skfingerprint._checks import check_int
-from skfingerprint.denoising import DENOISERS, MAX_SPINS, check_sigma, find_wavelet
+from skfingerprint._checks import check_int, check_sigma, find_wavelet
+from skfingerprint.denoising import DENOISERS, MAX_SPINS
 
 # Parameters of denoisers that the extractor has under their own names.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")

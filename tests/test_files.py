@@ -23,6 +23,7 @@ from hostile_files import (
     repack,
     write_example,
 )
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
@@ -35,6 +36,7 @@ from skfingerprint import (
     ResidualExtractor,
 )
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
+from tests.estimators import ESTIMATORS
 from tests.test_interrupts import freeze
 
 
@@ -606,6 +608,20 @@ def test_detectors_are_kept_too(planted, tmp_path, n_sources):
     assert not hasattr(loaded[-1].fit(X, y), "provenance_")
     with pytest.raises(ValueError, match="nor a splitter"):
         save_fingerprints(path, detector.set_params(cv=KFold(2)))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_every_estimator_goes_through_skops(planted, estimator):
+    skops_io = pytest.importorskip("skops.io")
+    images, y = (part[:24] for part in planted)
+    if type(estimator).__name__ == "Unflatten":
+        estimator = type(estimator)(images.shape[1:])
+    fitted = clone(estimator).fit(images, y)
+    data = skops_io.dumps(fitted)
+    types = skops_io.get_untrusted_types(data=data)
+    assert all(name.startswith(("skfingerprint.", "sklearn.")) for name in types)
+    loaded = skops_io.loads(data, trusted=types)
+    assert freeze(vars(loaded)) == freeze(vars(fitted))
 
 
 @pytest.mark.parametrize(
