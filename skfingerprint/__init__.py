@@ -1,5 +1,6 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
+from skfingerprint._versions import show_versions
 from skfingerprint.augmentation import AugmentedClassifier, AugmentedPipeline
 from skfingerprint.cleaning import (
     ChannelDecorrelator,
@@ -43,4 +44,5 @@ __all__ = [
     "SpectrumTransformer",
     "Unflatten",
     "make_attribution_pipeline",
+    "show_versions",
 ]

@@ -274,6 +274,8 @@ def _read_array(archive, name, dtypes):
     with archive.open(info) as member:
         while piece := member.read(PIECE):
             data += piece
+    if b"L" in data[: max(0, data.find(b"\n"))]:  # NumPy would warn of Python 2
+        raise ValueError(f"{name} has a header of another kind")
     stream = io.BytesIO(data[: 2 * MAX_HEADER_BYTES])
     read_header = READ_HEADER[np.lib.format.read_magic(stream)]
     shape, is_fortran, dtype = read_header(stream, max_header_size=MAX_HEADER_BYTES)

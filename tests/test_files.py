@@ -266,6 +266,9 @@ def as_npy(descr, shape, data=b""):
 
 
 HOSTILE = {
+    "long integers": lambda m: [
+        (name, data.replace(b"(2,), }", b"(2L,),}")) for name, data in m
+    ],
     "extra member": lambda m: [*m, ("more.npy", b"")],
     "traversal": lambda m: [*m, ("../../more.npy", b"")],
     "renamed": lambda m: [("../" + m[1][0], m[1][1]), m[0], *m[2:]],

@@ -1,0 +1,43 @@
+"""What is installed: for reports of faults."""
+
+import os
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+
+
+def show_versions():
+    """Print the versions of Python, of the packages in use, and of the system.
+
+    Packages of extras that are not installed are shown as "-".
+
+    Examples
+    --------
+    >>> import skfingerprint
+    >>> skfingerprint.show_versions()  # doctest: +ELLIPSIS
+    skfingerprint  ...
+    python         3...
+    """
+    rows = {
+        "skfingerprint": _find_version("skfingerprint"),
+        "python": sys.version.replace("\n", " "),
+        "system": f"{platform.platform()}, {os.cpu_count()} processors",
+    }
+    rows |= {name: _find_version(name) for name in _list_packages()}
+    width = max(map(len, rows)) + 2
+    print("\n".join(f"{name:{width}}{found}" for name, found in rows.items()))
+
+
+def _list_packages():
+    """Return the names of what the package and its extras for users need."""
+    needed = [line for line in requires("skfingerprint") or [] if "test" not in line]
+    names = [re.match(r"[\w-]+", line)[0] for line in needed if "docs" not in line]
+    return dict.fromkeys(name for name in names if name != "skfingerprint")
+
+
+def _find_version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "-"
