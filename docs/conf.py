@@ -1,6 +1,11 @@
 """Configuration of the documentation, built with ``sphinx-build -W -n``."""
 
+import sys
+from pathlib import Path
+
 import skfingerprint
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "skfingerprint"
 author = "the skfingerprint developers"
@@ -11,7 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
-    "matplotlib.sphinxext.mathmpl",
+    "mathml",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -21,8 +26,7 @@ extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 default_role = "literal"
 nitpicky = True
 autosummary_generate = True
-mathmpl_fontsize = 13.0
-mathmpl_srcset = ["2x"]
+html_math_renderer = "mathml"
 autodoc_default_options = {
     "members": True,
     "inherited-members": True,
@@ -38,7 +42,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = project
 html_show_sourcelink = False
 html_theme_options = {
-    "show_prev_next": False,
+    "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "pygments_light_style": "a11y-high-contrast-light",
