@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 from scipy.integrate import quad_vec
-from scipy.special import softmax
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
@@ -23,6 +22,9 @@ from skfingerprint.fingerprint import FingerprintClassifier
 # the latter relative to the scores, where these are above 1.
 SHARE_ERROR = 1e-10
 SUM_ERROR = 1e-6
+# How far a score may lie below another without a share, and how fast two scores may
+# part along the line without special attention.
+NEGLIGIBLE, STEEP = 30, 300
 # Parts of the line that the integration may look at, for one image.
 MOST_PARTS = 10_000
 # Where fitted estimators hold the one that scores.
@@ -243,10 +245,12 @@ def _find_classifier(estimator):
             steps += [estimator[:-1]] if len(estimator) > 1 else []
             estimator = estimator[-1]
             continue
-        held = [name for name in INNER if hasattr(estimator, name)]
+        held = [getattr(estimator, name, None) for name in INNER]
+        # Ensembles hold the unfitted template of their parts.
+        held = [inner for inner in held if hasattr(inner, "classes_")]
         if not held:
             return steps, estimator
-        estimator = getattr(estimator, held[0])
+        estimator = held[0]
 
 
 def _transform(X, steps):
@@ -441,15 +445,41 @@ def _average_softmax(before, after):
     """Return the mean of the softmax of scores on the line between two vectors."""
     if len(before) == 1:
         return np.ones(1)
+    rise = after - before
+
+    def share(at):
+        # SciPy's softmax takes several times as long for so few numbers.
+        line = before + at * rise
+        weights = np.exp(line - line.max())
+        return weights / weights.sum()
+
     return quad_vec(
-        lambda at: softmax((1 - at) * before + at * after),
+        share,
         0,
         1,
         epsabs=SHARE_ERROR,
         epsrel=0,
         norm="max",
         limit=MOST_PARTS,
+        points=_find_turns(before, rise),
     )[0]
+
+
+def _find_turns(before, rise):
+    """Return places around which the softmax turns so fast that it may be overlooked.
+
+    They are where the lines of two scores cross that are near to the largest there.
+    """
+    first, second = np.triu_indices(len(before), 1)
+    falls = rise[second] - rise[first]
+    steep = np.abs(falls) > STEEP
+    first, second, falls = first[steep], second[steep], falls[steep]
+    at = (before[first] - before[second]) / falls
+    lines = before + at[:, np.newaxis] * rise
+    near = lines.max(axis=1) - lines[np.arange(len(at)), first] < NEGLIGIBLE
+    at, width = at[near], NEGLIGIBLE / np.abs(falls[near])
+    places = np.unique([at - width, at, at + width])
+    return places[(places > 0) & (places < 1)]
 
 
 def _find_names(steps, classifier, n_features):

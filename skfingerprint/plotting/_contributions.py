@@ -197,10 +197,7 @@ class ContributionDisplay:
             other = _find_single("other", explanation.other)
             display = cls(
                 _find_planes(explanation.spectra, by_channel),
-                {
-                    _spell(name, explanation.families): float(np.mean(values))
-                    for name, values in explanation.families.items()
-                },
+                _name_families(explanation.families),
                 image=image,
                 title=f"{source} rather than {other}",
             )
@@ -265,6 +262,12 @@ def _find_image(X):
     return np.asarray(image) if getattr(image, "ndim", 0) > 1 else None
 
 
+def _name_families(families):
+    """Return the mean contribution of each family, by a name for people."""
+    names = _spell_each(families, families)
+    return {names[key]: float(np.mean(values)) for key, values in families.items()}
+
+
 def _find_largest(planes):
     """Return the bound of the colours of all planes."""
     values = [np.abs(plane).ravel() for plane in planes.values()]
@@ -275,30 +278,32 @@ def _find_largest(planes):
 def _find_planes(spectra, by_channel):
     """Return the mean planes of the images, one for each spectrum or channel."""
     found = {}
-    families = {f"{k}_{c}" for k in spectra for c in range(spectra[k].shape[1])}
     for kind, planes in spectra.items():
-        if by_channel:
-            names = [_spell(f"{kind}_{c}", families) for c in range(planes.shape[1])]
-            planes = planes.mean(axis=0)
-        else:
-            names, planes = [_spell(kind, families)], [planes.sum(axis=1).mean(axis=0)]
-        found |= {f"Spectrum: {name}": p for name, p in zip(names, planes, strict=True)}
-    return found
+        mean = planes.mean(axis=0)
+        parts = {f"{kind}_{channel}": plane for channel, plane in enumerate(mean)}
+        found |= parts if by_channel else {kind: mean.sum(axis=0)}
+    kinds = {f"{kind}_{len(planes[0]) - 1}" for kind, planes in spectra.items()}
+    names = _spell_each(found, kinds)
+    return {f"Spectrum: {name}": found[key] for key, name in names.items()}
+
+
+def _spell_each(families, kinds):
+    """Return the names of families of features, or spectra, for people."""
+    bare = {name.rpartition("__")[2] for name in kinds}
+    names = {family: _spell(family, bare) for family in families}
+    return names if len(set(names.values())) == len(names) else {f: f for f in families}
 
 
 def _spell(family, families):
-    """Return the name of a family of features, or of a spectrum, for people.
-
-    Channels have names if the features are those of AttributionFeatures.
-    """
+    """Return a name for people; channels are known if AttributionFeatures made them."""
     parts = FAMILY.fullmatch(family)
     if parts is None:
         return family
     kind, channel, step = parts.groups()
     words = [KINDS[kind]]
     if channel and any(name.startswith(f"{kind}_2") for name in families):
+        known = kind != "spectrum" or "residual_spectrum_2" in families
         named = RGB if kind == "residual_spectrum" else LUMA_CHROMA
-        known = "residual_spectrum_2" in families
         words.append(named[int(channel)] if known else f"channel {channel}")
     return ", ".join([*words, f"step {step}"] if step else words)
 
