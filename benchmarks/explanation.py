@@ -21,7 +21,7 @@ from skfingerprint.explanation import explain_attribution
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
 # Where waves are planted: sharp, rough and smooth images.
 PLANTED = ("mobilestylegan-ffhq", "style26-0", "srgan-pre")
-N_FREQUENCIES = 6
+N_FREQUENCIES = 8
 
 
 def check(pipeline, images, y):
@@ -84,34 +84,34 @@ def delete(classifier, rows, found):
 def plant(images, groups, test):
     """Print how far the largest contribution lies from a planted frequency."""
     rng = np.random.default_rng(0)
-    down, right = np.mgrid[: images.shape[1], : images.shape[2]]
-    away = {"residual_spectrum": [], "spectrum": []}
+    down, across = np.mgrid[: images.shape[1], : images.shape[2]]
+    kinds, away, right = ("residual_spectrum", "spectrum"), [], []
     for _ in range(N_FREQUENCIES):
         row, column = rng.integers(-14, 15), rng.integers(2, 15)
-        wave = np.cos(2 * np.pi * (row * down + column * right) / 32)[..., np.newaxis]
+        wave = np.cos(2 * np.pi * (row * down + column * across) / 32)[..., np.newaxis]
         altered = np.clip(np.rint(images + wave), 0, 255).astype(np.uint8)
         X, y = np.concatenate([images, altered]), np.repeat([0, 1], len(images))
         fit = np.tile(~test, 2)
         pipeline = make_attribution_pipeline(perturbations=(), n_jobs=2)
         pipeline.fit(X[fit], y[fit], groups=np.tile(groups, 2)[fit])
+        right.append(pipeline.score(X[~fit], y[~fit]))
         found = explain_attribution(pipeline, altered[test], source=1)
-        for kind, distances in away.items():
-            planes = found.spectra[kind].sum(axis=1)
-            distances.append(find_distances(planes, (16 + row, column)))
-    for kind, distances in away.items():
-        for cells in (0, 1):
-            shares = np.mean(np.array(distances) <= cells, axis=1)
-            print(
-                f"    {kind:18s} within {cells} cells: {np.mean(shares):.3f} of the "
-                f"images, worst frequency {min(shares):.3f}"
-            )
+        place = 16 + row, column
+        away.append([find_distance(found.spectra[kind], place) for kind in kinds])
+    print(f"    told from those without: {np.mean(right):.3f}, worst {min(right):.3f}")
+    for kind, cells in zip(kinds, np.transpose(away), strict=True):
+        own, next_to = (np.sum(cells == n) for n in (0, 1))
+        print(
+            f"    {kind}: the largest mean contribution is the wave's own in {own} of "
+            f"{N_FREQUENCIES}, that of a neighbour in {next_to}"
+        )
 
 
-def find_distances(planes, place):
-    """Return how many cells the largest contribution lies from a frequency."""
-    largest = planes.reshape(len(planes), -1).argmax(axis=1)
-    largest = np.stack(np.unravel_index(largest, planes.shape[1:]), axis=1)
-    return np.abs(largest - place).max(axis=1)
+def find_distance(spectra, place):
+    """Return how many cells the largest mean contribution lies from a frequency."""
+    plane = spectra.sum(axis=1).mean(axis=0)
+    largest = np.unravel_index(plane.argmax(), plane.shape)
+    return np.abs(np.subtract(largest, place)).max()
 
 
 def main():

@@ -230,32 +230,36 @@ def print_modern(data):
     return found
 
 
-def draw(left_out, modern, path):
+def draw(left_out, modern, family_of, path):
     """Draw shares that go to relatives, and who is taken for whom."""
     import matplotlib.pyplot as plt
 
     from skfingerprint.plotting import SourceConfusionDisplay
 
     figure, axes = plt.subplots(
-        1, 2, figsize=(12, 5.6), width_ratios=(1.5, 1), layout="constrained"
+        2, 1, figsize=(7, 9), height_ratios=(1.6, 1), layout="constrained"
     )
     names = list(left_out["features"])
     colours = {"features": "#0072B2", "pixels": "#E69F00"}
-    for offset, (method, rows) in zip((-0.2, 0.2), left_out.items(), strict=True):
-        mean, low, high = np.array([rows[name].share for name in names]).T
+    for offset, method in ((-0.2, "features"), (0.2, "pixels")):
+        rows = [left_out[method][name].share for name in names]
+        mean, low, high = np.array(rows).T
         places = np.arange(len(names)) + offset
         axes[0].barh(places, mean, 0.4, color=colours[method], label=method)
         errors = np.maximum([mean - low, high - mean], 0)
         axes[0].errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
     chance = [left_out["features"][name].chance for name in names]
     axes[0].plot(chance, range(len(names)), "k|", markersize=16, label="chance")
-    axes[0].set_yticks(range(len(names)), names)
-    axes[0].invert_yaxis()
-    axes[0].set(xlabel="Share of its images that go to relatives", xlim=(0, 1.02))
-    axes[0].set_title("A member that was not fitted")
-    axes[0].legend(loc="center right")
+    labels = [f"{family_of[name]}: {name}" for name in names]
+    axes[0].set_yticks(range(len(names)), labels)
+    for place in range(1, len(names)):
+        if family_of[names[place]] != family_of[names[place - 1]]:
+            axes[0].axhline(place - 0.5, color="0.7", lw=0.8)
+    axes[0].set(xlabel="Share of its images that go to its relatives", xlim=(0, 1.02))
+    axes[0].set(ylim=(len(names) - 0.5, -0.5), title="A network that was not fitted")
+    axes[0].legend(loc="upper right")
     SourceConfusionDisplay.from_predictions(*modern["features"], ax=axes[1])
-    axes[1].set_title("Percent; two share a decoder (features)")
+    axes[1].set_title("All fitted; the last two share a decoder (percent, features)")
     figure.savefig(path, dpi=100)
     print(f"saved {path}")
 
@@ -275,7 +279,7 @@ def main():
     print_strangers(data, read("strangers/"))
     modern = print_modern(read("modern/"))
     if options.save:
-        draw(left_out, modern, options.save)
+        draw(left_out, modern, data.family_of, options.save)
 
 
 if __name__ == "__main__":
