@@ -222,12 +222,12 @@ def explain_correlation(classifier, X, *, source=None):
     steps, classifier = _find_classifier(classifier)
     _check_correlates(classifier)
     X = _transform(X, steps)
-    scores = classifier.correlate(X)
     if source is None:
-        places = scores.argmax(axis=1)
+        places = classifier.correlate(X).argmax(axis=1)
+        X = validate_images(classifier, X, reset=False)
     else:
-        places = _find_places("source", source, classifier.classes_, len(scores))
-    X = validate_images(classifier, X, reset=False)
+        X = validate_images(classifier, X, reset=False)
+        places = _find_places("source", source, classifier.classes_, len(X))
     state = classifier.fingerprints_, classifier.subtract_common
     contributions = score_blocks(_multiply, X, state, places)
     return Bunch(

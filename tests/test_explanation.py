@@ -13,6 +13,7 @@ from skfingerprint import (
     CooccurrenceTransformer,
     CopyDiscriminant,
     FingerprintClassifier,
+    ImageReader,
     ResidualExtractor,
     SpectrumTransformer,
     make_attribution_pipeline,
@@ -20,6 +21,7 @@ from skfingerprint import (
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.explanation import explain_attribution, explain_correlation
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise
+from skfingerprint.plotting import ContributionDisplay
 
 
 def draw_rows(n_images=120, n_copies=4, d=12, seed=0):
@@ -235,6 +237,29 @@ def test_lazy_and_ragged_images(pipeline, embedded):
     np.testing.assert_allclose(
         found.contributions[::2], expected.contributions[::2], atol=1e-4
     )
+
+
+def test_paths(planted, tmp_path):
+    image_module = pytest.importorskip("PIL.Image")
+    images, y = np.stack([planted[0]] * 3, axis=-1), planted[1]
+    paths = [str(tmp_path / f"{i}.png") for i in range(8)]
+    for path, image in zip(paths, images, strict=False):
+        image_module.fromarray(image).save(path)
+    for model, explain in (
+        (make_attribution_pipeline(perturbations=()), explain_attribution),
+        (
+            make_pipeline(ResidualExtractor(), FingerprintClassifier()),
+            explain_correlation,
+        ),
+    ):
+        model.fit(images, y)
+        reading = make_pipeline(ImageReader(), model)
+        found, expected = explain(reading, paths), explain(model, images[:8])
+        np.testing.assert_allclose(
+            found.contributions, expected.contributions, atol=1e-4
+        )
+        display = ContributionDisplay.from_estimator(reading, paths[:1], source=1)
+        assert display.image is None
 
 
 def test_frames_of_rows_keep_their_names():

@@ -231,16 +231,17 @@ class ContributionDisplay:
         -------
         display : ContributionDisplay
         """
-        if isinstance(_find_classifier(estimator)[1], FingerprintClassifier):
-            if other is not None:
-                raise ValueError(
-                    f"other={other!r}: a correlation is with one fingerprint, and "
-                    "argues against none. Leave other out."
-                )
+        steps, classifier = _find_classifier(estimator)
+        if not isinstance(classifier, FingerprintClassifier):
+            explanation = explain_attribution(estimator, X, source=source, other=other)
+        elif other is None:
             explanation = explain_correlation(estimator, X, source=source)
         else:
-            explanation = explain_attribution(estimator, X, source=source, other=other)
-        kwargs = {"image": _find_image(X)} | kwargs
+            raise ValueError(
+                f"other={other!r}: a correlation is with one fingerprint, and argues "
+                "against none. Leave other out."
+            )
+        kwargs = {"image": _find_image(X) if steps else None} | kwargs
         return cls.from_explanation(explanation, ax=ax, **kwargs)
 
 
@@ -257,9 +258,12 @@ def _find_single(name, labels):
 
 def _find_image(X):
     """Return the image if X is a single one, as a picture can show it."""
-    X = as_images(X)
-    image = X[0] if len(X) == 1 else None
-    return np.asarray(image) if getattr(image, "ndim", 0) > 1 else None
+    try:
+        X = as_images(X)
+    except ValueError:  # paths
+        return None
+    image = np.asarray(X[0]) if len(X) == 1 else None
+    return image if getattr(image, "ndim", 0) > 1 else None
 
 
 def _name_families(families):
