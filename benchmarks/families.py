@@ -259,7 +259,7 @@ def draw(left_out, modern, family_of, path):
     axes[0].set(ylim=(len(names) - 0.5, -0.5), title="A network that was not fitted")
     axes[0].legend(loc="upper right")
     SourceConfusionDisplay.from_predictions(*modern["features"], ax=axes[1])
-    axes[1].set_title("All fitted; the last two share a decoder (percent, features)")
+    axes[1].set_title("Percent by features; the last two share a decoder")
     figure.savefig(path, dpi=100)
     print(f"saved {path}")
 
