@@ -72,6 +72,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
         source, other : ndarray of shape (n_samples,)
             Whose scores these are.
         feature_names : ndarray of str of shape (n_features,)
+            As of `get_feature_names_out`; x0, x1, ... of bare rows.
         families : dict of str to ndarray of shape (n_samples,)
             Sums of the contributions of features whose names begin alike, such as
             `residual_spectrum_0` or `cooccurrence_0_1`. They add up to the same.
