@@ -68,6 +68,8 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         unchanged image than of a changed one.
     n_images_ : float
         Number of training images, copies not counted, or the sum of their weights.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the mean features of the sources, which count alike.
     image_shape_ : tuple of int
         Shape of one row: (n_features,).
     n_features_in_ : int
@@ -161,6 +163,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.inverse_temperatures_ = inverse
         solved = _solve(moments, self.shrinkage_)
         self.center_, self.discriminants_ = _restore(moments, solved)
+        self.mean_ = _find_mean(moments)
         return self
 
     @at_once
@@ -370,7 +373,7 @@ def _solve(moments, shrinkage, without=None):
     squares = sum(moments.squares[fold] for fold in parts)
     sums, totals = moments.sums[parts].sum(axis=0), moments.totals[parts].sum(axis=0)
     pairs = moments.owners
-    pooled = sparse.csr_array((np.ones(len(pairs)), (pairs, np.arange(len(pairs)))))
+    pooled = _pool(pairs)
     sources = np.arange(pooled.shape[0])
     classes = [(pooled @ sums, pooled @ totals, sources, np.zeros_like(sources))]
     if not (classes[0][1] > 0).all():
@@ -385,6 +388,11 @@ def _solve(moments, shrinkage, without=None):
         (*_solve_one(moments, squares, sums, totals, shrinkage), *labels)
         for sums, totals, *labels in classes
     ]
+
+
+def _pool(owners):
+    """Return the matrix that adds up what the cells of each source have."""
+    return sparse.csr_array((np.ones(len(owners)), (owners, np.arange(len(owners)))))
 
 
 def _solve_one(moments, squares, sums, totals, shrinkage):
@@ -449,9 +457,25 @@ def _restore(moments, discriminants):
         return moments.center, discriminants
     found = []
     for coef, intercept, *labels in discriminants:
-        turned = linalg.solve_triangular(way.root, coef.T, lower=True, trans="T").T
-        found.append((turned @ way.rows / way.scale, intercept, *labels))
+        found.append((_turn_back(coef, way) / way.scale, intercept, *labels))
     return way.center, found
+
+
+def _find_mean(moments):
+    """Return the mean of the sources' means, in the columns."""
+    pooled, way = _pool(moments.owners), moments.way
+    sums, totals = moments.sums.sum(axis=0), moments.totals.sum(axis=0)
+    mean = (pooled @ sums / (pooled @ totals)[:, np.newaxis]).mean(axis=0)
+    if way is None:
+        return moments.center + mean
+    return way.center + _turn_back(mean[np.newaxis], way)[0] * way.scale
+
+
+def _turn_back(rotated, way):
+    """Return rows of scaled columns from where they were rotated to."""
+    return linalg.solve_triangular(way.root, rotated.T, lower=True, trans="T").T @ (
+        way.rows
+    )
 
 
 def _score_rows(rows, state):

@@ -15,6 +15,7 @@ MODULES = [
     "correlation",
     "datasets",
     "denoising",
+    "explanation",
     "files",
     "metrics",
     "perturbation",

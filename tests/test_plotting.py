@@ -11,17 +11,23 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from skfingerprint import (
+    CooccurrenceTransformer,
+    CopyDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     RejectingClassifier,
     ResidualExtractor,
+    SpectrumTransformer,
+    make_attribution_pipeline,
     plotting,
 )
+from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.explanation import explain_attribution, explain_correlation
 from skfingerprint.metrics import (
     average_correlation_matrix,
     fit_energy_curve,
@@ -472,3 +478,106 @@ def test_open_set_of_an_estimator():
     display = plotting.OpenSetDisplay.from_estimator(model, X, y, rates=[0.1, 0.01])
     assert list(display.found) == ["0", "1", "2", "3"]
     assert list(display.accepted) == ["4"]
+
+
+@pytest.fixture(scope="module")
+def attributing():
+    images, y = make_fingerprint_images(
+        60, 3, image_shape=(32, 48, 3), strength=8, random_state=0
+    )
+    model = make_attribution_pipeline(perturbations=())
+    return model.fit(images, np.array(["a", "b", "c"])[y]), images
+
+
+def test_contributions_of_an_image(attributing):
+    model, images = attributing
+    display = plotting.ContributionDisplay.from_estimator(model, images[:1])
+    found = explain_attribution(model, images[:1])
+    titles = ["Spectrum: residual", "Spectrum: image", "Families of features"]
+    assert [axes.get_title() for axes in display.ax_] == [*titles, "The image"]
+    for picture, planes in zip(display.image_, found.spectra.values(), strict=True):
+        np.testing.assert_allclose(picture.get_array(), planes[0].sum(axis=0))
+        low, high = picture.get_clim()
+        assert -low == high > 0
+    widths = [bar.get_width() for bar in display.bar_]
+    np.testing.assert_allclose(widths, [v[0] for v in found.families.values()])
+    assert list(display.families)[:4] == [
+        *("residual, red", "residual, green", "residual, blue", "image, luma")
+    ]
+    assert list(display.families)[7:9] == [
+        *("runs, luma, step 3", "runs, blue diff., step 1")
+    ]
+    assert f"{found.source[0]} rather than {found.other[0]}" in display.title
+    left, right, bottom, top = display.image_[0].get_extent()
+    height, width = display.image_[0].get_array().shape
+    # Frequency 0 lies in the middle of its cell.
+    assert left + (right - left) * 0.5 / width == pytest.approx(0)
+    assert top + (bottom - top) * (height // 2 + 0.5) / height == pytest.approx(0)
+
+
+def test_contributions_of_several_images_are_their_mean(attributing):
+    model, images = attributing
+    options = {"source": "a", "other": "b"}
+    display = plotting.ContributionDisplay.from_estimator(
+        model, images[:5], by_channel=True, **options
+    )
+    found = explain_attribution(model, images[:5], **options)
+    assert len(display.image_) == 6
+    assert display.ax_[5].get_title() == "Spectrum: image, red diff."
+    np.testing.assert_allclose(
+        display.image_[2].get_array(), found.spectra["residual_spectrum"][:, 2].mean(0)
+    )
+    with pytest.raises(ValueError, match=r"source differs between .* Name one source"):
+        plotting.ContributionDisplay.from_estimator(model, images)
+    figure, axes = plt.subplots(1, 3)
+    drawn = plotting.ContributionDisplay.from_explanation(found, ax=axes)
+    assert drawn.figure_ is figure
+
+
+def test_families_without_channels_or_known_names(planted):
+    images, y = planted
+    model = make_attribution_pipeline(perturbations=()).fit(images, y)
+    display = plotting.ContributionDisplay.from_estimator(model, images[:1])
+    assert list(display.families)[:2] == ["residual", "image"]
+    features = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
+    colour = np.stack([images] * 3, axis=-1)
+    model = make_pipeline(features, CopyDiscriminant()).fit(colour, y)
+    display = plotting.ContributionDisplay.from_estimator(model, colour[:1])
+    assert list(display.families)[0:5:3] == [
+        *("image, channel 0", "runs, luma, step 1")
+    ]
+    twice = make_union(SpectrumTransformer(block_size=8), SpectrumTransformer())
+    model = make_pipeline(twice, CopyDiscriminant()).fit(colour[:, :8], y)
+    display = plotting.ContributionDisplay.from_estimator(model, colour[:1, :8])
+    assert next(iter(display.families)) == "spectrumtransformer-1__spectrum_0"
+    rows = features.transform(colour)
+    model = CopyDiscriminant().fit(rows, y)
+    display = plotting.ContributionDisplay.from_estimator(model, rows[:1])
+    assert (display.planes, list(display.families)) == ({}, ["other"])
+    assert display.image is None
+
+
+def test_contributions_of_places(fitted, planted):
+    images, _ = planted
+    display = plotting.ContributionDisplay.from_estimator(fitted, images[:1])
+    found = explain_correlation(fitted, images[:1])
+    squares = found.contributions[0].reshape(4, 8, 6, 8).sum(axis=(1, 3))
+    np.testing.assert_allclose(display.image_[0].get_array(), squares)
+    assert f"{found.correlation[0]:.3f}" in display.title
+    assert display.image_[0].get_alpha().max() == 1
+    several = plotting.ContributionDisplay.from_estimator(
+        fitted, images[:4], source="b", block_size=5
+    )
+    assert several.image is None
+    np.testing.assert_allclose(
+        several.image_[0].get_array().sum(),
+        explain_correlation(fitted, images[:4], source="b").correlation.mean(),
+    )
+    assert several.image_[0].get_array().shape == (7, 10)
+    with pytest.raises(ValueError, match=r"other='a'.*Leave other out"):
+        plotting.ContributionDisplay.from_estimator(fitted, images[:1], other="a")
+    with pytest.raises(ValueError, match="block_size must be an int >= 1, got 0"):
+        several.plot(block_size=0)
+    flat = FingerprintClassifier().fit(images.reshape(120, -1), planted[1])
+    with pytest.raises(ValueError, match="rows have no places"):
+        plotting.ContributionDisplay.from_estimator(flat, images.reshape(120, -1)[:1])

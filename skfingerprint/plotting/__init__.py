@@ -8,6 +8,7 @@ from skfingerprint.plotting._attribution import (
     OneVsRestRocDisplay,
     SourceConfusionDisplay,
 )
+from skfingerprint.plotting._contributions import ContributionDisplay
 from skfingerprint.plotting._correlations import (
     CorrelationHistogramDisplay,
     CorrelationMatrixDisplay,
@@ -22,6 +23,7 @@ from skfingerprint.plotting._open_set import OpenSetDisplay
 
 __all__ = [
     "AutocorrelationDisplay",
+    "ContributionDisplay",
     "CorrelationHistogramDisplay",
     "CorrelationMatrixDisplay",
     "EnergyCurveDisplay",

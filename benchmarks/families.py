@@ -1,0 +1,286 @@
+"""Ask what a source is: a set of weights, an architecture, or a decoder.
+
+``python benchmarks/families.py`` on the images of `registry/`, `strangers/` and
+`modern/` (see `real_images.py`): even groups fit, odd groups test. Prints how well the
+members of a family are told apart, and where the images of a member go that was not
+fitted; of the text-to-image generators the same by model and by decoder. Intervals
+are of 95 %, by resampling the groups (photographs or prompts) of the test images. Two
+to four minutes. ``--save PATH`` draws the figure.
+"""
+
+import argparse
+
+import numpy as np
+from real_images import read_images, reference_split
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
+
+from skfingerprint import (
+    AttributionFeatures,
+    CopyDiscriminant,
+    FingerprintClassifier,
+    ResidualExtractor,
+)
+
+TRANSFORMERS = {
+    "features": AttributionFeatures(n_jobs=2),
+    "pixels": ResidualExtractor(sigma=3, n_jobs=2),
+}
+# One shrinkage: many discriminants are fitted, and its choice changes little.
+CLASSIFIERS = {
+    "features": CopyDiscriminant(shrinkages=(0.1,), cv=2),
+    "pixels": FingerprintClassifier(),
+}
+N_RESAMPLES = 2000
+# Correlation of the fingerprints of two halves of a source's images.
+FAINT = 0.05
+
+
+def read(*prefixes):
+    """Return sources, families, groups, which test, and X of both methods."""
+    data = read_images(*prefixes)
+    X = {name: t.fit_transform(data.images) for name, t in TRANSFORMERS.items()}
+    return Bunch(
+        X=X,
+        y=data.sources,
+        families=data.families,
+        groups=data.groups,
+        test=reference_split(data.groups),
+        family_of=dict(zip(data.sources.tolist(), data.families.tolist(), strict=True)),
+    )
+
+
+def attribute(data, method, fit, test, labels=None):
+    """Fit on some images of the even groups, and name some of the odd groups."""
+    labels = data.y if labels is None else labels
+    fit, test = fit & ~data.test, test & data.test
+    X = data.X[method]
+    model = make_pipeline(CLASSIFIERS[method]).fit(X[fit], labels[fit])
+    return model.predict(X[test]), test
+
+
+def interval(right, groups):
+    """Return the mean and its 95 % interval, with whole groups as the units."""
+    rng = np.random.default_rng(0)
+    units = np.unique(groups, return_inverse=True)[1]
+    sums, counts = np.bincount(units, right), np.bincount(units)
+    drawn = rng.integers(0, len(sums), (N_RESAMPLES, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    return (np.mean(right), *np.quantile(means, (0.025, 0.975)))
+
+
+def spell(right, groups):
+    """Return a mean, its interval and the number of images as text."""
+    mean, low, high = interval(right, groups)
+    return f"{mean:.3f} ({low:.2f}-{high:.2f}, n = {len(right)})"
+
+
+def find_families(data):
+    """Return the members of each family of several sources."""
+    members = {}
+    for source, family in data.family_of.items():
+        members.setdefault(family, []).append(source)
+    return {f: sorted(m) for f, m in sorted(members.items()) if len(m) > 1}
+
+
+def print_within(data, method):
+    """Print accuracy among all sources, what the errors are, and in each family."""
+    every = np.ones(len(data.y), dtype=bool)
+    predicted, test = attribute(data, method, every, every)
+    truth, groups = data.y[test], data.groups[test]
+    family = np.array([data.family_of[name] for name in predicted])
+    n_sources = len(data.family_of)
+    print(f"\n{method}: {n_sources} sources, chance {1 / n_sources:.2f}")
+    print(f"  source right   {spell(predicted == truth, groups)}")
+    print(f"  family right   {spell(family == data.families[test], groups)}")
+    wrong = predicted != truth
+    sizes = {f: len(m) for f, m in find_families(data).items()}
+    chance = [(sizes.get(f, 1) - 1) / (n_sources - 1) for f in data.families[test]]
+    relatives = np.mean((family == data.families[test])[wrong])
+    print(
+        f"  of {wrong.sum()} errors {relatives:.2f} name a relative, chance "
+        f"{np.mean(np.array(chance)[wrong]):.2f}"
+    )
+    for name, members in find_families(data).items():
+        own = np.isin(data.y, members)
+        predicted, test = attribute(data, method, own, own)
+        right = spell(predicted == data.y[test], data.groups[test])
+        chance = f"chance {1 / len(members):.2f}"
+        print(f"  among {len(members)} of {name:8s} {right}, {chance}")
+
+
+def leave_out(data, method):
+    """Return where the images of each member of a family go that was not fitted."""
+    found = {}
+    for members in find_families(data).values():
+        for source in members:
+            own = data.y == source
+            predicted, test = attribute(data, method, ~own, own)
+            right = np.isin(predicted, members)
+            names, counts = np.unique(predicted, return_counts=True)
+            found[source] = Bunch(
+                share=interval(right, data.groups[test]),
+                text=spell(right, data.groups[test]),
+                chance=(len(members) - 1) / (len(data.family_of) - 1),
+                most=(names[counts.argmax()], counts.max() / len(predicted)),
+            )
+    return found
+
+
+def print_left_out(found, method):
+    """Print the table of left-out members."""
+    print(
+        f"\n{method}: share of a member that was not fitted that goes to its relatives"
+    )
+    for source, row in found.items():
+        name, share = row.most
+        print(
+            f"  {source:24s} {row.text}, chance {row.chance:.2f}; most to {name}, "
+            f"{share:.2f}"
+        )
+
+
+def print_strangers(data, strangers):
+    """Print where images of other members of known families go."""
+    print("\nstrangers, 20 sources known: share that goes to the own family")
+    for method in CLASSIFIERS:
+        fit = ~data.test
+        X, model = data.X[method], make_pipeline(CLASSIFIERS[method])
+        model.fit(X[fit], data.y[fit])
+        for source in np.unique(strangers.y[strangers.families == "span"]):
+            own = strangers.y == source
+            predicted = model.predict(strangers.X[method][own])
+            family = np.array([data.family_of[name] for name in predicted])
+            right = spell(family == "span", strangers.groups[own])
+            print(f"  {method:8s} {source:24s} {right}, chance 0.15")
+
+
+def print_likeness(data):
+    """Print correlations of fingerprints without their noise.
+
+    The fingerprints of one half of the photographs are correlated with those of the
+    other, and divided by those of each with itself.
+    """
+    likeness, names, reliable = find_likeness(data)
+    print(f"\nfingerprints that correlate less than {FAINT} with themselves, left out:")
+    print("  " + ", ".join(np.array(names)[~reliable]))
+    print("likeness of the others, noise removed: nearest relative; nearest other")
+    for family, members in find_families(data).items():
+        inside = np.isin(names, members)
+        for i in np.flatnonzero(inside & reliable):
+            parts = [
+                describe_nearest(
+                    likeness[i], names, own & reliable & (names != names[i])
+                )
+                for own in (inside, ~inside)
+            ]
+            print(f"  {family:8s} {names[i]:24s} {'; '.join(parts)}")
+
+
+def find_likeness(data):
+    """Return likenesses, names, and which fingerprints are no mere noise."""
+    residuals, names = data.X["pixels"], np.array(sorted(data.family_of))
+    first, second = (
+        np.stack([_mean_direction(residuals[half & (data.y == n)]) for n in names])
+        for half in (~data.test, data.test)
+    )
+    products = first @ second.T
+    own = np.diagonal(products)
+    norms = np.sqrt(np.maximum(own, FAINT))
+    return (products + products.T) / 2 / np.outer(norms, norms), names, own > FAINT
+
+
+def _mean_direction(residuals):
+    mean = residuals.mean(axis=0).ravel()
+    mean = mean - mean.mean()
+    return mean / np.linalg.norm(mean)
+
+
+def describe_nearest(values, names, candidates):
+    """Return the largest value and its name, among candidates."""
+    if not candidates.any():
+        return "none"
+    place = np.where(candidates, values, -np.inf).argmax()
+    return f"{values[place]:+.2f} {names[place]}"
+
+
+def print_modern(data):
+    """Print attribution of text-to-image generators by model and by decoder."""
+    every = np.ones(len(data.y), dtype=bool)
+    found = {}
+    for method in CLASSIFIERS:
+        predicted, test = attribute(data, method, every, every)
+        truth, groups = data.y[test], data.groups[test]
+        found[method] = truth, predicted
+        print(f"\n{method}: text to image")
+        print(f"  by model, chance .25      {spell(predicted == truth, groups)}")
+        named, _ = attribute(data, method, every, every, data.families)
+        right = spell(named == data.families[test], groups)
+        print(f"  by decoder, chance .33    {right}")
+        names = sorted(data.family_of)
+        for i, first in enumerate(names):
+            for second in names[i + 1 :]:
+                pair = np.isin(data.y, [first, second])
+                predicted, test = attribute(data, method, pair, pair)
+                right = spell(predicted == data.y[test], data.groups[test])
+                same = data.family_of[first] == data.family_of[second]
+                note = ", one decoder" if same else ""
+                print(f"  {first} or {second}, chance .50: {right}{note}")
+        print_left_out(leave_out(data, method), method)
+    return found
+
+
+def draw(left_out, modern, family_of, path):
+    """Draw shares that go to relatives, and who is taken for whom."""
+    import matplotlib.pyplot as plt
+
+    from skfingerprint.plotting import SourceConfusionDisplay
+
+    figure, axes = plt.subplots(
+        2, 1, figsize=(7, 9), height_ratios=(1.6, 1), layout="constrained"
+    )
+    names = list(left_out["features"])
+    colours = {"features": "#0072B2", "pixels": "#E69F00"}
+    for offset, method in ((-0.2, "features"), (0.2, "pixels")):
+        rows = [left_out[method][name].share for name in names]
+        mean, low, high = np.array(rows).T
+        places = np.arange(len(names)) + offset
+        axes[0].barh(places, mean, 0.4, color=colours[method], label=method)
+        errors = np.maximum([mean - low, high - mean], 0)
+        axes[0].errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
+    chance = [left_out["features"][name].chance for name in names]
+    axes[0].plot(chance, range(len(names)), "k|", markersize=16, label="chance")
+    labels = [f"{family_of[name]}: {name}" for name in names]
+    axes[0].set_yticks(range(len(names)), labels)
+    for place in range(1, len(names)):
+        if family_of[names[place]] != family_of[names[place - 1]]:
+            axes[0].axhline(place - 0.5, color="0.7", lw=0.8)
+    axes[0].set(xlabel="Share of its images that go to its relatives", xlim=(0, 1.02))
+    axes[0].set(ylim=(len(names) - 0.5, -0.5), title="A network that was not fitted")
+    axes[0].legend(loc="upper right")
+    SourceConfusionDisplay.from_predictions(*modern["features"], ax=axes[1])
+    axes[1].set_title("Percent by features; the last two share a decoder")
+    figure.savefig(path, dpi=100)
+    print(f"saved {path}")
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--save", metavar="PATH", help="draw the figure")
+    options = parser.parse_args()
+    data = read("registry/")
+    left_out = {}
+    for method in CLASSIFIERS:
+        print_within(data, method)
+        left_out[method] = leave_out(data, method)
+        print_left_out(left_out[method], method)
+    print_likeness(data)
+    print_strangers(data, read("strangers/"))
+    modern = print_modern(read("modern/"))
+    if options.save:
+        draw(left_out, modern, data.family_of, options.save)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,545 @@
+"""Why this source rather than that one: what features, or places, add to a score.
+
+Functions of a fitted classifier and images. What they return adds up to the score.
+"""
+
+import re
+from itertools import product
+
+import numpy as np
+from scipy.integrate import quad_vec
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._blocks import as_rows, score_blocks
+from skfingerprint._layouts import validate_images
+from skfingerprint.correlation import RESOLUTION
+from skfingerprint.discriminant import CopyDiscriminant, _score
+from skfingerprint.fingerprint import FingerprintClassifier
+
+# Of the mean shares of copies along the line, and of what the contributions add up to:
+# the latter relative to the scores, where these are above 1.
+SHARE_ERROR = 1e-10
+SUM_ERROR = 1e-6
+# How far a score may lie below another without a share, and how fast two scores may
+# part along the line without special attention.
+NEGLIGIBLE, STEEP = 30, 300
+# Parts of the line that the integration may look at, for one image.
+MOST_PARTS = 10_000
+# Where fitted estimators hold the one that scores.
+INNER = ("best_estimator_", "estimator_", "classifier_")
+SPECTRUM = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
+FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
+
+
+def explain_attribution(estimator, X, *, source=None, other=None, baseline=None):
+    """Say what each feature adds to one source's score rather than to another's.
+
+    The scores are followed along the straight line from a baseline, by default the mean
+    features of the sources, to the features of the image (integrated gradients [1]_).
+    A positive contribution speaks for `source`, a negative one for `other`; swapping
+    them changes the signs and nothing else.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted: :func:`~skfingerprint.make_attribution_pipeline`, with or without copies
+        or a rate, a :class:`~skfingerprint.CopyDiscriminant`, or a linear classifier
+        (with `coef_`) of feature rows; alone or at the end of a pipeline or a search.
+    X : array-like
+        What `estimator` takes: images in grey levels 0..255, or rows of features.
+    source : label or array-like of shape (n_samples,), default=None
+        The source to argue for; by default the likeliest one of each image.
+    other : label or array-like of shape (n_samples,), default=None
+        The source to argue against; by default the likeliest one but `source`.
+    baseline : array-like of shape (n_features,) or (n_samples, n_features), \
+            default=None
+        Features to start from, as the classifier takes them. By default the mean of the
+        sources' means: `mean_` of a CopyDiscriminant, that of `means_` of a linear
+        discriminant; other linear classifiers do not know one.
+
+    Returns
+    -------
+    explanation : :class:`~sklearn.utils.Bunch`
+        contributions : ndarray of shape (n_samples, n_features), float64
+            In units of the scores, which are logarithms of probabilities if the
+            classifier has them.
+        difference : ndarray of shape (n_samples,)
+            Score of `source` less that of `other`, of the image.
+        baseline_difference : ndarray of shape (n_samples,)
+            The same of the baseline.
+        source, other : ndarray of shape (n_samples,)
+            Whose scores these are.
+        feature_names : ndarray of str of shape (n_features,)
+            As of `get_feature_names_out`; x0, x1, ... of bare rows.
+        families : dict of str to ndarray of shape (n_samples,)
+            Sums of the contributions of features whose names begin alike, such as
+            `residual_spectrum_0` or `cooccurrence_0_1`. They add up to the same.
+        spectra : dict of str to ndarray of shape (n_samples, n_channels, \
+                n_vertical, n_horizontal)
+            Contributions of frequencies, as planes with vertical frequency 0 in row
+            `n_vertical // 2` and horizontal frequency 0 on the left:
+            `residual_spectrum` and `spectrum`, if the features have them.
+
+    Raises
+    ------
+    ValueError
+        If the classifier is of another kind, a source is not known, both are the same,
+        or there is no baseline.
+    RuntimeError
+        If the contributions do not add up.
+
+    See Also
+    --------
+    explain_correlation : The same of a correlation with a fingerprint, by place.
+    skfingerprint.plotting.ContributionDisplay : Draws it.
+
+    Notes
+    -----
+    The contribution of feature i to the score s is
+    ``(x_i - b_i) * integral over a in 0..1 of ds/dx_i (b + a (x - b))`` for features x
+    and a baseline b, and ``contributions.sum(axis=1)`` is
+    ``difference - baseline_difference``. `difference` is that of `decision_function`
+    for float64 features.
+
+    Within a :class:`~skfingerprint.CopyDiscriminant` the score of a source is the log
+    mean exponential of linear scores, one for each kind of copy, so its gradient is the
+    mean of their coefficients, weighted by their softmax. Only these weights, a few
+    numbers for each image, are integrated: adaptively, until the rest is below 1e-10.
+    The temperature is that of the image's kind of copy all along the line.
+
+    Contributions say what moved this classifier. They do not say what the network does,
+    and of features that correlate, such as neighbouring frequencies, how they share a
+    contribution depends on the training images.
+
+    References
+    ----------
+    .. [1] M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks",
+       ICML, 2017. :doi:`10.48550/arXiv.1703.01365`
+
+    Examples
+    --------
+    >>> from skfingerprint import make_attribution_pipeline
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.explanation import explain_attribution
+    >>> data = load_generators()
+    >>> y = data.target_names[data.target]
+    >>> pipeline = make_attribution_pipeline(perturbations=()).fit(data.images, y)
+    >>> why = explain_attribution(
+    ...     pipeline, data.images[:2], source="2xHFA2kSPAN_27k", other="srgan-pre")
+    >>> why.contributions.shape, why.spectra["residual_spectrum"].shape
+    ((2, 3824), (2, 3, 32, 17))
+    >>> gain = why.difference - why.baseline_difference
+    >>> bool(abs(why.contributions.sum(axis=1) - gain).max() < 1e-6)
+    True
+    >>> bool(abs(sum(why.families.values()) - gain).max() < 1e-6)
+    True
+    """
+    check_is_fitted(estimator)
+    steps, classifier = _find_classifier(estimator)
+    _check_explainable(classifier)
+    rows = validate_images(classifier, _transform(X, steps), reset=False)
+    rows = score_blocks(_as_precise_rows, rows, None)
+    model = _read_model(classifier, rows)
+    scores, kinds = _score(rows - model.center, model.discriminants)
+    pair = _choose_pair(scores, classifier.classes_, source, other)
+    start = _check_baseline(model, rows, baseline)
+    explanation = _integrate(model, rows, start, pair, model.scales[kinds])
+    names = _find_names(steps, classifier, rows.shape[1])
+    source, other = classifier.classes_[np.stack(pair)]
+    groups = _group(explanation.contributions, names)
+    explanation.update(source=source, other=other, feature_names=names, **groups)
+    return explanation
+
+
+def explain_correlation(classifier, X, *, source=None):
+    """Say what each place of a residual adds to its correlation with a fingerprint.
+
+    Parameters
+    ----------
+    classifier : FingerprintClassifier
+        Fitted, with aligned correlation as its statistic; alone, or at the end of a
+        pipeline or a search.
+    X : array-like
+        What `classifier` takes: residuals in grey levels, or images for a pipeline.
+    source : label or array-like of shape (n_samples,), default=None
+        Whose fingerprint; by default the source that each is attributed to.
+
+    Returns
+    -------
+    explanation : :class:`~sklearn.utils.Bunch`
+        contributions : ndarray of shape (n_samples, height, width[, n_channels]), \
+                float64
+            One for each value of a residual.
+        correlation : ndarray of shape (n_samples,)
+            Their sums, which are the correlations.
+        source : ndarray of shape (n_samples,)
+            Whose fingerprint it is.
+
+    Raises
+    ------
+    ValueError
+        If the classifier is of another kind, searches shifts, or does not know the
+        source.
+
+    See Also
+    --------
+    explain_attribution : The same of the recommended pipeline, by frequency.
+    skfingerprint.plotting.ContributionDisplay : Draws it.
+
+    Notes
+    -----
+    The terms of the sum in eq. 5 of [1]_, ``(R_p - mean(R)) (F_p - mean(F)) / (norm *
+    norm)`` for each pixel and channel p. With `subtract_common` R and F are what is
+    left without the mean of the fingerprints. A constant residual contributes 0.
+
+    A single pixel says next to nothing: sum over blocks of some 8 pixels, or over
+    images.
+
+    References
+    ----------
+    .. [1] F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs Leave Artificial
+       Fingerprints?", IEEE MIPR, 2019. :doi:`10.1109/MIPR.2019.00103`
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.explanation import explain_correlation
+    >>> data = load_generators()
+    >>> pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    >>> pipeline = pipeline.fit(data.images, data.target_names[data.target])
+    >>> why = explain_correlation(pipeline, data.images[:1], source="srgan-gan")
+    >>> why.contributions.shape
+    (1, 64, 64, 3)
+    >>> column = pipeline.classes_.tolist().index("srgan-gan")
+    >>> expected = pipeline[-1].correlate(pipeline[:-1].transform(data.images[:1]))
+    >>> bool(abs(why.correlation - expected[:, column]).max() < 1e-6)
+    True
+    """
+    check_is_fitted(classifier)
+    steps, classifier = _find_classifier(classifier)
+    _check_correlates(classifier)
+    X = _transform(X, steps)
+    if source is None:
+        places = classifier.correlate(X).argmax(axis=1)
+        X = validate_images(classifier, X, reset=False)
+    else:
+        X = validate_images(classifier, X, reset=False)
+        places = _find_places("source", source, classifier.classes_, len(X))
+    state = classifier.fingerprints_, classifier.subtract_common
+    contributions = score_blocks(_multiply, X, state, places)
+    return Bunch(
+        contributions=contributions,
+        correlation=as_rows(contributions).sum(axis=1),
+        source=classifier.classes_[places],
+    )
+
+
+def _find_classifier(estimator):
+    """Return the steps in front of what scores, and that."""
+    steps = []
+    while True:
+        if isinstance(estimator, Pipeline):
+            steps += [estimator[:-1]] if len(estimator) > 1 else []
+            estimator = estimator[-1]
+            continue
+        held = [getattr(estimator, name, None) for name in INNER]
+        # Ensembles hold the unfitted template of their parts.
+        held = [inner for inner in held if hasattr(inner, "classes_")]
+        if not held:
+            return steps, estimator
+        estimator = held[0]
+
+
+def _transform(X, steps):
+    for step in steps:
+        X = step.transform(X)
+    return X
+
+
+def _check_explainable(classifier):
+    if isinstance(classifier, FingerprintClassifier):
+        raise ValueError(
+            "estimator ends with a FingerprintClassifier, whose scores come from "
+            "places: take explain_correlation."
+        )
+    if not isinstance(classifier, CopyDiscriminant) and not hasattr(
+        classifier, "coef_"
+    ):
+        raise ValueError(
+            "estimator must end with a CopyDiscriminant, as make_attribution_pipeline "
+            "does, or with a linear classifier that has coef_, got "
+            f"{type(classifier).__name__}. Of others "
+            "sklearn.inspection.permutation_importance tells which features matter."
+        )
+
+
+def _check_correlates(classifier):
+    if not isinstance(classifier, FingerprintClassifier):
+        raise ValueError(
+            "classifier must be a FingerprintClassifier, or a pipeline or search that "
+            f"ends with one, got {type(classifier).__name__}. For the recommended "
+            "pipeline take explain_attribution."
+        )
+    if classifier.statistic != "correlation" or classifier.max_shift != 0:
+        raise ValueError(
+            f"classifier has statistic={classifier.statistic!r} and "
+            f"max_shift={classifier.max_shift!r}, and only the aligned correlation is "
+            'a sum over places: set statistic="correlation" and max_shift=0.'
+        )
+
+
+def _as_precise_rows(block, _):
+    return as_rows(block).astype(np.float64)
+
+
+def _read_model(classifier, rows):
+    """Return what scores rows: center, discriminants, scale of each kind of copy."""
+    if isinstance(classifier, CopyDiscriminant):
+        return Bunch(
+            center=classifier.center_,
+            discriminants=classifier.discriminants_,
+            scales=classifier.inverse_temperatures_,
+            mean=classifier.mean_,
+        )
+    coef = np.asarray(classifier.coef_, dtype=np.float64)
+    coef = coef.reshape(-1, rows.shape[1])
+    intercept = np.ravel(getattr(classifier, "intercept_", 0.0)) * np.ones(len(coef))
+    n_classes = len(classifier.classes_)
+    if n_classes == 2 and len(coef) == 1:
+        coef, intercept = (np.concatenate([0 * a, a]) for a in (coef, intercept))
+    sources = np.arange(n_classes)
+    model = Bunch(
+        center=0,
+        discriminants=[(coef, intercept, sources, np.zeros_like(sources))],
+        scales=np.ones(1),
+        mean=_find_linear_mean(classifier),
+    )
+    _check_linear(classifier, model, rows)
+    return model
+
+
+def _find_linear_mean(classifier):
+    """Return the mean of the classes' means if a linear classifier keeps them."""
+    means = getattr(classifier, "means_", None)
+    return None if means is None else np.mean(means, axis=0)
+
+
+def _check_linear(classifier, model, rows):
+    """Refuse coefficients that do not give the scores, as of one class against one."""
+    coef, intercept, sources, _ = model.discriminants[0]
+    if len(coef) == len(sources):
+        scores = rows @ coef.T + intercept
+        expected = np.asarray(classifier.decision_function(rows))
+        if expected.ndim == 1:
+            scores = scores[:, 1] - scores[:, 0]
+        if scores.shape == expected.shape and np.allclose(scores, expected, 1e-5, 1e-5):
+            return
+    raise ValueError(
+        f"the scores of {type(classifier).__name__} are not rows @ coef_.T + "
+        "intercept_, one for each source: take a linear discriminant, a logistic "
+        "regression or a one-vs-rest linear classifier."
+    )
+
+
+def _choose_pair(scores, classes, source, other):
+    """Return the columns of the sources of each image, argued for and against."""
+    every = np.arange(len(scores))
+    given = {
+        name: _find_places(name, labels, classes, len(scores))
+        for name, labels in (("source", source), ("other", other))
+        if labels is not None
+    }
+    left = scores.copy()
+    for places in given.values():
+        left[every, places] = -np.inf
+    for name in ("source", "other"):
+        if name not in given:
+            given[name] = left.argmax(axis=1)
+            left[every, given[name]] = -np.inf
+    if (same := given["source"] == given["other"]).any():
+        image = int(same.argmax())
+        raise ValueError(
+            f"source and other are both {classes[given['source'][image]]!r} for image "
+            f"{image}: name two sources, or leave one out."
+        )
+    return given["source"], given["other"]
+
+
+def _find_places(name, labels, classes, n_images):
+    """Return the column of the label of each image."""
+    labels = np.asarray(labels)
+    if labels.ndim == 0:
+        labels = np.repeat(labels, n_images)
+    if labels.shape != (n_images,):
+        raise ValueError(
+            f"{name} must be one label, or one for each of the {n_images} images, got "
+            f"shape {labels.shape}."
+        )
+    columns = {label: column for column, label in enumerate(classes.tolist())}
+    if unknown := sorted({str(x) for x in labels.tolist() if x not in columns}):
+        raise ValueError(
+            f"{name} must be among the sources that were fitted, "
+            f"{classes.tolist()}, got {unknown}."
+        )
+    return np.array([columns[label] for label in labels.tolist()])
+
+
+def _check_baseline(model, rows, baseline):
+    """Return the rows to start from, (n_samples, n_features)."""
+    if baseline is None:
+        baseline = model.mean
+    if baseline is None:
+        raise ValueError(
+            "the classifier does not keep the mean of its sources: pass baseline, such "
+            "as the mean of the training rows, as the classifier takes them."
+        )
+    baseline = np.asarray(baseline, dtype=np.float64)
+    if baseline.shape not in (rows.shape, rows.shape[1:]):
+        raise ValueError(
+            f"baseline must be of shape {rows.shape[1:]} or {rows.shape}, got "
+            f"{baseline.shape}."
+        )
+    if not np.isfinite(baseline).all():
+        raise ValueError("baseline contains NaN or infinity.")
+    return np.broadcast_to(baseline, rows.shape)
+
+
+def _integrate(model, rows, start, pair, scale):
+    """Return contributions along the line from start to rows, and the differences."""
+    slopes, every = 0, np.arange(len(rows))
+    ends = [end - model.center for end in (start, rows)]
+    scores = [_score(end, model.discriminants)[0] for end in ends]
+    for coef, intercept, owners, _ in model.discriminants:
+        coef = coef.astype(np.float64)
+        lines = [end @ coef.T + intercept for end in ends]
+        slopes = slopes + _mean_shares(*lines, owners, pair) @ coef
+    contributions = scale[:, np.newaxis] * slopes * (rows - start)
+    before, after = (scale * (s[every, pair[0]] - s[every, pair[1]]) for s in scores)
+    rest = np.abs(contributions.sum(axis=1) - (after - before))
+    if (rest > SUM_ERROR * np.maximum(1, np.abs(after) + np.abs(before))).any():
+        raise RuntimeError(
+            f"the contributions to image {rest.argmax()} miss its score by "
+            f"{rest.max():.2g}. Features may be out of all proportion; pass a baseline "
+            "that is nearer to them."
+        )
+    return Bunch(
+        contributions=contributions, difference=after, baseline_difference=before
+    )
+
+
+def _mean_shares(before, after, owners, pair):
+    """Return the weights of cells along the line, less those of the other source."""
+    shares = np.zeros(after.shape)
+    for places, sign in zip(pair, (1, -1), strict=True):
+        for image, place in enumerate(places):
+            own = np.flatnonzero(owners == place)
+            mean = _average_softmax(before[image, own], after[image, own])
+            shares[image, own] = sign * mean
+    return shares
+
+
+def _average_softmax(before, after):
+    """Return the mean of the softmax of scores on the line between two vectors."""
+    if len(before) == 1:
+        return np.ones(1)
+    rise = after - before
+
+    def share(at):
+        # SciPy's softmax takes several times as long for so few numbers.
+        line = before + at * rise
+        weights = np.exp(line - line.max())
+        return weights / weights.sum()
+
+    return quad_vec(
+        share,
+        0,
+        1,
+        epsabs=SHARE_ERROR,
+        epsrel=0,
+        norm="max",
+        limit=MOST_PARTS,
+        points=_find_turns(before, rise),
+    )[0]
+
+
+def _find_turns(before, rise):
+    """Return places around which the softmax turns so fast that it may be overlooked.
+
+    They are where the lines of two scores cross that are near to the largest there.
+    """
+    first, second = np.triu_indices(len(before), 1)
+    falls = rise[second] - rise[first]
+    steep = np.abs(falls) > STEEP
+    first, second, falls = first[steep], second[steep], falls[steep]
+    at = (before[first] - before[second]) / falls
+    lines = before + at[:, np.newaxis] * rise
+    near = lines.max(axis=1) - lines[np.arange(len(at)), first] < NEGLIGIBLE
+    at, width = at[near], NEGLIGIBLE / np.abs(falls[near])
+    places = np.unique([at - width, at, at + width])
+    return places[(places > 0) & (places < 1)]
+
+
+def _find_names(steps, classifier, n_features):
+    """Return the names of the rows' features, x0, x1, ... if they have none."""
+    if steps and hasattr(steps[-1], "get_feature_names_out"):
+        names = steps[-1].get_feature_names_out()
+        if names is not None and len(names) == n_features:
+            return np.asarray(names, dtype=object)
+    found = getattr(classifier, "feature_names_in_", None)
+    names = [f"x{i}" for i in range(n_features)] if found is None else found
+    return np.asarray(names, dtype=object)
+
+
+def _group(contributions, names):
+    """Sum contributions by family, and lay those of frequencies out as planes."""
+    members, places = {}, {}
+    for column, name in enumerate(names):
+        family = FAMILY.match(name)
+        members.setdefault(family[1] if family else "other", []).append(column)
+        if found := SPECTRUM.match(name):
+            where = int(found[2]), float(found[3]), float(found[4])
+            places.setdefault(found[1], {})[where] = column
+    return {
+        "families": {
+            family: contributions[:, columns].sum(axis=1)
+            for family, columns in members.items()
+        },
+        "spectra": {
+            kind: contributions[:, _lay_out(columns)]
+            for kind, columns in places.items()
+        },
+    }
+
+
+def _lay_out(columns):
+    """Return the columns of (channel, vertical, horizontal frequency) as planes."""
+    axes = [sorted(set(axis)) for axis in zip(*columns, strict=True)]
+    shape = [len(axis) for axis in axes]
+    return np.array([columns[where] for where in product(*axes)]).reshape(shape)
+
+
+def _multiply(block, state, places):
+    """Return the terms of the correlations of residuals with fingerprints."""
+    fingerprints, subtract_common = state
+    rows = as_rows(block).astype(np.float64)
+    patterns = as_rows(fingerprints).astype(np.float64)
+    energies = np.square(rows).sum(axis=1)
+    if subtract_common:
+        common = patterns.mean(axis=0)
+        rows, patterns = rows - common, patterns - common
+        energies += np.square(common - common.mean()).sum()
+    terms = _normalise(rows, energies) * _normalise(patterns)[places]
+    return terms.reshape(block.shape)
+
+
+def _normalise(rows, energies=0):
+    """Bring rows to zero mean and unit norm; constant ones become 0."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    squares = np.square(centred).sum(axis=1)
+    varied = squares > RESOLUTION * energies
+    norms = np.sqrt(np.where(varied, squares, 1))
+    return np.where(varied[:, np.newaxis], centred / norms[:, np.newaxis], 0)
