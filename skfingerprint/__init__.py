@@ -15,6 +15,7 @@ from skfingerprint.features import (
     SpectrumTransformer,
 )
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
+from skfingerprint.localization import FingerprintLocalizer, WindowedClassifier
 from skfingerprint.open_set import CopyDetector, SourceDetector
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
@@ -33,6 +34,7 @@ __all__ = [
     "CopyDiscriminant",
     "FingerprintClassifier",
     "FingerprintDetector",
+    "FingerprintLocalizer",
     "FingerprintTransformer",
     "ImageReader",
     "LinearPatternRemover",
@@ -42,5 +44,6 @@ __all__ = [
     "SpectrumFlattener",
     "SpectrumTransformer",
     "Unflatten",
+    "WindowedClassifier",
     "make_attribution_pipeline",
 ]

@@ -7,6 +7,8 @@ an image one pixel high.
 
 import math
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ FAR_OFF = (
     "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
     "factor for all images."
 )
+# Whether the grey levels of what comes now have been checked.
+CHECKED = ContextVar("checked", default=False)
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
     "common one: `load_image_folder(path, image_shape=(height, width))` does so."
@@ -141,6 +145,8 @@ def check_grey_levels(X, content, places=None):
     content : str or None
         What is to be checked yet, of images that are not computed.
     """
+    if CHECKED.get():
+        return None
     if is_lazy(X):
         return content
     if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
@@ -168,6 +174,19 @@ def check_grey_levels(X, content, places=None):
             stacklevel=5,
         )
     return None
+
+
+@contextmanager
+def skip_grey_levels():
+    """Leave out the check of grey levels of what are parts of images that passed it.
+
+    A dark part of an image may look like an image in 0..1.
+    """
+    token = CHECKED.set(True)
+    try:
+        yield
+    finally:
+        CHECKED.reset(token)
 
 
 def _describe_first(which, low, high, places):

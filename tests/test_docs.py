@@ -31,6 +31,7 @@ INNER = {
     "open_set",
     "features",
     "fingerprint",
+    "localization",
     "pipeline",
     "rejection",
     "residual",

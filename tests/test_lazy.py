@@ -23,7 +23,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
-from tests.estimators import ESTIMATORS, STATELESS
+from tests.estimators import ANY_SIZE, ESTIMATORS, STATELESS
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -73,7 +73,8 @@ def test_what_learns_equals_the_one_in_memory(estimator, chunks):
     weights = np.random.default_rng(0).uniform(size=len(Y))
     expected = clone(estimator).fit(residuals, Y, sample_weight=weights)
     found = clone(estimator).fit(lazy, Y, sample_weight=weights)
-    assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
+    if estimator not in ANY_SIZE:
+        assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
     for method in ("decision_function", "predict", "transform"):
         if hasattr(estimator, method):
             answers = getattr(found, method)(lazy)
