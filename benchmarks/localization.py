@@ -28,7 +28,7 @@ from skfingerprint import FingerprintLocalizer, ResidualExtractor, WindowedClass
 PHOTOGRAPH = "real-photo"
 SIDES = (32, 64, 96)
 # Composites of a source and a size.
-N_COMPOSITES = 5
+N_COMPOSITES = 10
 
 
 def read_scenes(*, even):
@@ -60,6 +60,11 @@ def paste(image, into, side, rng):
 def find_area(mask, score_map):
     """Return the area under the ROC curve of pixels."""
     return roc_auc_score(mask.ravel(), score_map.ravel())
+
+
+def find_f1(mask, found):
+    """Return the F1 of a mask."""
+    return f1_score(mask.ravel(), found.ravel(), zero_division=0)
 
 
 def describe(values, names):
@@ -95,47 +100,53 @@ def measure_photographs(data, model):
     """Print how well a part of a network's image is found in a photograph."""
     real = data.sources == PHOTOGRAPH
     photographs = dict(zip(data.tiles[real], data.images[real], strict=True))
-    rng = np.random.default_rng(0)
+    scenes = np.char.startswith(data.groups, "photo") & np.isin(
+        data.tiles, list(photographs)
+    )
     for side in SIDES:
-        images, masks, names, unknown = [], [], [], []
-        for name in np.unique(data.sources[~real]):
-            own = np.flatnonzero(data.test & (data.sources == name))
-            own = [i for i in own if data.tiles[i] in photographs]
-            own = [i for i in own if data.groups[i].startswith("photo")]
-            for i in rng.permutation(own)[:N_COMPOSITES].astype(int):
-                photograph = photographs[data.tiles[i]]
-                image, mask = paste(data.images[i], photograph, side, rng)
-                images.append(image)
-                masks.append(mask)
-                names.append(name)
-                unknown.append(data.stranger[i])
-        measure_composites(model, side, images, masks, names, np.array(unknown))
+        rng = np.random.default_rng(0)
+        found = []
+        for name in np.unique(data.sources[~real & scenes]):
+            own = np.flatnonzero(data.test & scenes & (data.sources == name))
+            own = rng.permutation(own)[:N_COMPOSITES]
+            pairs = [
+                paste(data.images[i], photographs[data.tiles[i]], side, rng)
+                for i in own
+            ]
+            found += score_composites(
+                model, name, *map(np.stack, zip(*pairs, strict=True))
+            )
+        report_composites(side, found)
     measure_false_alarms(model, data.images[data.test & real])
-    measure_time(model, np.stack(images))
+    measure_time(model, data.images[: N_COMPOSITES * 5])
 
 
-def measure_composites(model, side, images, masks, names, unknown):
+def score_composites(model, name, images, masks):
+    """Return areas and F1 of each composite of one source, by what is asked."""
+    classes = list(model.classes_)
+    scores = model.score_map(images)
+    real = scores[..., classes.index(PHOTOGRAPH)]
+    known = name in classes
+    asked = {"blind": (-real, model.find_threshold(background=PHOTOGRAPH))}
+    if known:
+        threshold = model.find_threshold(name, background=PHOTOGRAPH)
+        asked["named"] = scores[..., classes.index(name)] - real, threshold
+    return [
+        (name, known, kind, find_area(mask, score_map), find_f1(mask, score_map >= t))
+        for kind, (maps, t) in asked.items()
+        for mask, score_map in zip(masks, maps, strict=True)
+    ]
+
+
+def report_composites(side, found):
     """Print areas and F1 of composites of one size."""
-    images, masks, names = map(np.stack, (images, masks, names))
-    blind = model.score_map(images, background=PHOTOGRAPH)
-    areas = np.array(list(map(find_area, masks, blind)))
-    known = np.flatnonzero(~unknown)
-    maps, found = [], []
-    for name in np.unique(names[known]):
-        part = images[names == name]
-        maps += list(model.score_map(part, name, background=PHOTOGRAPH))
-        found += list(model.predict_mask(part, name, background=PHOTOGRAPH))
-    truth, owners = masks[known], names[known]
-    hard = report(f"{side} px, named", list(map(find_area, truth, maps)), owners)
-    print(f"{'':8}below .9: {', '.join(hard) or 'none'}")
-    f1 = [f1_score(a.ravel(), b.ravel()) for a, b in zip(truth, found, strict=True)]
-    report(f"{side} px, named, F1 of the mask", f1, owners)
-    hard = report(f"{side} px, blind, of the registry", areas[known], owners)
-    print(f"{'':8}below .9: {', '.join(hard) or 'none'}")
-    masks_ = model.predict_mask(images, background=PHOTOGRAPH)
-    f1 = [f1_score(a.ravel(), b.ravel()) for a, b in zip(masks, masks_, strict=True)]
-    report(f"{side} px, blind, F1 of the mask", np.array(f1)[known], owners)
-    report(f"{side} px, blind, of strangers", areas[unknown], names[unknown])
+    for known, kind in ((True, "named"), (True, "blind"), (False, "blind")):
+        rows = [row for row in found if row[1:3] == (known, kind)]
+        names, _, _, areas, f1 = zip(*rows, strict=True)
+        title = f"{side} px, {kind}, {'known' if known else 'strangers'}"
+        hard = report(title, areas, names)
+        report(f"{'':8}F1 of the mask", f1, names)
+        print(f"{'':8}area below .9: {', '.join(hard) or 'none'}", flush=True)
 
 
 def measure_false_alarms(model, photographs):

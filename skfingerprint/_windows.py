@@ -157,6 +157,10 @@ def local_correlations(residual, fingerprints, window):
 def find_thresholds(scores, members, weights, rate):
     """Return the score from which on a pixel is taken for a source's.
 
+    It is the quantile of the scores of the background, but no less than half-way
+    between the medians of background and source, where half of a window lies inside of
+    a part: of several classes, between those that are nearest to each other.
+
     Parameters
     ----------
     scores : ndarray of shape (n, n_classes)
@@ -177,26 +181,29 @@ def find_thresholds(scores, members, weights, rate):
     """
     n_classes = scores.shape[1]
     thresholds = np.full((n_classes + 1,) * 2, np.nan)
-    inside = [members == number for number in range(n_classes)]
     for row, column in np.ndindex(thresholds.shape):
         if row == column:
             continue
-        own = inside[row] if row < n_classes else ~inside[column]
-        null = inside[column] if column < n_classes else ~inside[row]
-        contrast = scores[:, row] if row < n_classes else np.zeros(len(scores))
-        contrast = contrast - (scores[:, column] if column < n_classes else 0)
-        pair = [(contrast[part], weights[part]) for part in (null, own)]
-        thresholds[row, column] = _find_threshold(*pair, rate)
+        contrast = np.zeros(len(scores))
+        contrast += scores[:, row] if row < n_classes else 0
+        contrast -= scores[:, column] if column < n_classes else 0
+        own, null = _find_sides(row, column, n_classes)
+        below = np.isin(members, null)
+        quantile = _weighted_quantile(contrast[below], 1 - rate, weights[below])
+        medians = [
+            _weighted_quantile(contrast[part], 0.5, weights[part])
+            for part in (members == number for number in range(n_classes))
+        ]
+        middle = (min(np.take(medians, own)) + max(np.take(medians, null))) / 2
+        thresholds[row, column] = max(quantile, middle)
     return thresholds
 
 
-def _find_threshold(null, own, rate):
-    """Return the quantile of the null, or the middle of the medians if that is more.
-
-    In the middle, half of a window lies inside of a part that was pasted.
-    """
-    middle = np.mean([_weighted_quantile(one[0], 0.5, one[1]) for one in (null, own)])
-    return max(_weighted_quantile(null[0], 1 - rate, null[1]), middle)
+def _find_sides(row, column, n_classes):
+    """Return the classes that are looked for, and those of the background."""
+    classes = np.arange(n_classes)
+    own = [row] if row < n_classes else np.delete(classes, column)
+    return own, [column] if column < n_classes else np.delete(classes, row)
 
 
 def _view_windows(images, sides):

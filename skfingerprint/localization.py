@@ -43,11 +43,13 @@ from skfingerprint._windows import (
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.features import AttributionFeatures
 from skfingerprint.fingerprint import (
-    FingerprintClassifier,
     check_classes,
     check_training,
     restore_classifier,
 )
+
+# Of the default estimator: less would make it too sure of single windows.
+SHRINKAGES = (0.3,)
 
 
 class _Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
@@ -138,7 +140,9 @@ class _Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
                     f"{label!r}."
                 )
         if source == background:
-            raise ValueError(f"source and background must differ, got {source!r} twice.")
+            raise ValueError(
+                f"source and background must differ, got {source!r} twice."
+            )
         return [-1 if label is None else names.index(label) for label in given.values()]
 
     def _check_rate(self):
@@ -187,8 +191,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         Takes windows, stacks of shape (n_samples, window, window[, n_channels]), and
         has a `decision_function` or `predict_proba`. By default
         :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
-        :class:`CopyDiscriminant`.
-    window : int, default=32
+        :class:`CopyDiscriminant` of shrinkage 0.3, for three images a source.
+    window : int, default=24
         Side of the windows in pixels. What is much smaller is not found. Of rows, at
         most their length.
     hop : int, default=8
@@ -235,7 +239,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     A threshold is the quantile of held-out scores of the background's windows that
     leaves `pixel_false_alarm_rate` above it, but no less than half-way between the
     medians of background and source: where half of a window lies inside of a part, if
-    scores were linear in that.
+    scores were linear in that. Of any source, or any background, the class counts whose
+    median is nearest to the other side.
 
     Examples
     --------
@@ -243,13 +248,13 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     >>> from skfingerprint import WindowedClassifier
     >>> from skfingerprint.datasets import load_generators
     >>> data = load_generators()
-    >>> names = data.target_names[data.target]
-    >>> pair = np.isin(names, ["acnet-gan", "srgan-gan"])
-    >>> images, names, groups = data.images[pair], names[pair], data.groups[pair]
+    >>> y = data.target_names[data.target]
+    >>> pair = np.isin(y, ["acnet-gan", "srgan-gan"])
+    >>> X, y, groups = data.images[pair], y[pair], data.groups[pair]
     >>> fit = np.isin(groups, np.unique(groups)[::2])
-    >>> model = WindowedClassifier(cv=2).fit(images[fit], names[fit], groups=groups[fit])
-    >>> image = images[~fit & (names == "srgan-gan")][0].copy()
-    >>> image[:32] = images[~fit & (names == "acnet-gan")][0][:32]  # the upper half
+    >>> model = WindowedClassifier(cv=3).fit(X[fit], y[fit], groups=groups[fit])
+    >>> image = X[~fit & (y == "srgan-gan")][3].copy()
+    >>> image[:32] = X[~fit & (y == "acnet-gan")][3][:32]  # the upper half
     >>> mask = model.predict_mask([image], "acnet-gan", background="srgan-gan")[0]
     >>> print(f"{mask[:32].mean():.2f} {mask[32:].mean():.2f}")
     1.00 0.00
@@ -259,7 +264,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         self,
         estimator=None,
         *,
-        window=32,
+        window=24,
         hop=8,
         max_windows=12,
         pixel_false_alarm_rate=0.05,
@@ -375,7 +380,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         if self.estimator is not None:
             return self.estimator
         features = AttributionFeatures(block_size=16, length=4, n_jobs=self.n_jobs)
-        return make_pipeline(features, CopyDiscriminant())
+        return make_pipeline(features, CopyDiscriminant(shrinkages=SHRINKAGES))
 
     def _check_parameters(self):
         for name in ("window", "hop", "max_windows"):
@@ -394,7 +399,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         return np.concatenate(drawn), owners
 
     def _read(self, X, *, reset=False):
-        """Yield stacks of images of one size, which are in memory, and their numbers."""
+        """Yield stacks of images of one size, in memory, and their numbers."""
         many = isinstance(X, BlockSource)
         start = 0
         for number in range(len(X.sizes) if many else 1):
@@ -413,7 +418,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
             start += len(part)
 
     def _check_images(self, stack, places):
-        """Check sizes and grey levels as the first step does, before windows are cut."""
+        """Check sizes, and grey levels as the first step does: windows may be dark."""
         height, width = as_stack(stack).shape[1:3]
         if stack.ndim > 2 and min(height, width) < self.window:
             raise ValueError(
@@ -443,8 +448,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
             fitted = clone(estimator).fit(rows[used], labels[used], **metadata)
             if len(fitted.classes_) < len(self.classes_):
                 raise ValueError(
-                    "a fold of cv leaves no image of some class: take fewer folds, or "
-                    "more groups a class."
+                    "a fold of cv leaves no image of some class: take fewer folds, "
+                    "or more groups a class."
                 )
             scores[own] = _score_classes(fitted, rows[own])
         return scores
@@ -533,17 +538,16 @@ class FingerprintLocalizer(_Localizer):
 
     Examples
     --------
-    >>> from skfingerprint import FingerprintLocalizer
+    >>> from skfingerprint import FingerprintLocalizer, ResidualExtractor
     >>> from skfingerprint.datasets import make_fingerprint_images
-    >>> from skfingerprint import ResidualExtractor
     >>> images, y = make_fingerprint_images(120, 3, strength=4, random_state=0)
     >>> residuals = ResidualExtractor().transform(images)
     >>> localizer = FingerprintLocalizer(window=24).fit(residuals[:100], y[:100])
     >>> spliced = residuals[y == 0][-1].copy()
-    >>> spliced[:, 32:] = residuals[y == 1][-1][:, 32:]
+    >>> spliced[:, 32:] = residuals[y == 1][-1][:, 32:]  # the right half
     >>> mask = localizer.predict_mask(spliced[None], 1, background=0)[0]
-    >>> print(f"{mask[:, :32].mean():.2f} {mask[:, 32:].mean():.2f}")
-    0.10 0.94
+    >>> print(f"{mask[:, :32].mean():.1f} {mask[:, 32:].mean():.1f}")
+    0.1 0.9
     """
 
     def __init__(self, *, window=64, pixel_false_alarm_rate=0.05, cv=5):
@@ -640,7 +644,7 @@ class FingerprintLocalizer(_Localizer):
 
 
 def _correlate_sparsely(residuals, state, folds):
-    """Return local correlations, with held-out fingerprints, at every so many pixels."""
+    """Return local correlations with held-out fingerprints, of a few pixels."""
     held_out, window = state
     stack = _add_channels(residuals)
     shape = stack.shape[1:]

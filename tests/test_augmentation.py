@@ -16,8 +16,8 @@ from skfingerprint import (
     ResidualExtractor,
     SpectrumTransformer,
 )
-from skfingerprint._blocks import iterate_blocks
 from skfingerprint._base import split_stateless
+from skfingerprint._blocks import iterate_blocks
 from skfingerprint.augmentation import _draw_kinds
 from skfingerprint.perturbation import (
     Crop,

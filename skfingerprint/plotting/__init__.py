@@ -18,6 +18,7 @@ from skfingerprint.plotting._fingerprints import (
     FingerprintDisplay,
     SpectrumDisplay,
 )
+from skfingerprint.plotting._maps import ScoreMapDisplay
 from skfingerprint.plotting._open_set import OpenSetDisplay
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "OneVsRestRocDisplay",
     "OpenSetDisplay",
     "RobustnessDisplay",
+    "ScoreMapDisplay",
     "SourceConfusionDisplay",
     "SpectrumDisplay",
 ]
