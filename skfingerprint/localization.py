@@ -192,7 +192,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         has a `decision_function` or `predict_proba`. By default
         :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
         :class:`CopyDiscriminant` of shrinkage 0.3, for three images a source.
-    window : int, default=24
+    window : int, default=20
         Side of the windows in pixels. What is much smaller is not found. Of rows, at
         most their length.
     hop : int, default=8
@@ -256,15 +256,15 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     >>> image = X[~fit & (y == "srgan-gan")][3].copy()
     >>> image[:32] = X[~fit & (y == "acnet-gan")][3][:32]  # the upper half
     >>> mask = model.predict_mask([image], "acnet-gan", background="srgan-gan")[0]
-    >>> print(f"{mask[:32].mean():.2f} {mask[32:].mean():.2f}")
-    1.00 0.00
+    >>> print(f"{mask[:32].mean():.1f} {mask[32:].mean():.1f}")
+    0.9 0.0
     """
 
     def __init__(
         self,
         estimator=None,
         *,
-        window=24,
+        window=20,
         hop=8,
         max_windows=12,
         pixel_false_alarm_rate=0.05,

@@ -286,9 +286,7 @@ def test_dark_parts_of_float_images_give_no_warning(networks):
     assert np.isfinite(model.score_map(images[:2])).all()
     with pytest.warns(UserWarning, match=r"image 3 lies in 0\.\.1.*by 255"):
         model.predict([*images[:3], images[3] / images[3].max()])
-    with pytest.raises(
-        ValueError, match=r"image 1 lies in -1\.\.0\.6.*127\.5"
-    ):
+    with pytest.raises(ValueError, match=r"image 1 lies in -1\.\..*127\.5"):
         model.fit([images[0], images[1] / 160.0 - 1] * 2, [0, 1] * 2)
 
 
