@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import gaussian_filter1d, uniform_filter
 from sklearn.utils import Bunch
 
 from skfingerprint.spectrum import _block_starts
@@ -98,11 +98,14 @@ def score_windows(images, grid, score):
 
 
 def scores_to_pixels(scores, grid):
-    """Interpolate scores of windows between the centres of these, bilinearly.
+    """Average scores over the windows around a pixel, which overlap.
+
+    They are smoothed by a Gaussian of the spread of a window, and interpolated
+    bilinearly between the centres of windows.
 
     Parameters
     ----------
-    scores : ndarray of shape (n_rows, n_columns[, n_scores])
+    scores : ndarray of shape (n_rows, n_columns[, n_scores]), float
         Of the windows of one image.
     grid : Bunch
         Of :func:`find_grid`.
@@ -112,19 +115,26 @@ def scores_to_pixels(scores, grid):
     score_map : ndarray of shape (height, width[, n_scores])
         Beyond the outermost centres the scores of these go on.
     """
-    places = zip((grid.tops, grid.lefts), grid.sides, grid.size, strict=True)
-    for axis, (starts, side, length) in enumerate(places):
-        centres = np.add(starts, (side - 1) / 2)
-        at = np.interp(np.arange(length), centres, np.arange(len(starts)))
-        before = at.astype(int)
-        after = np.minimum(before + 1, len(starts) - 1)
-        share = (at - before).astype(scores.dtype)
-        share = np.expand_dims(share, tuple(range(1, scores.ndim - axis)))
-        low, high = (np.take(scores, k, axis=axis) for k in (before, after))
-        high -= low
-        high *= share
-        scores = np.add(low, high, out=high)
+    for axis, starts in enumerate((grid.tops, grid.lefts)):
+        if len(starts) > 1:
+            spread = grid.sides[axis] / np.sqrt(12) / (starts[1] - starts[0])
+            scores = gaussian_filter1d(scores, spread, axis=axis, mode="nearest")
+    for axis, starts in enumerate((grid.tops, grid.lefts)):
+        scores = _interpolate(scores, starts, grid.sides[axis], grid.size[axis], axis)
     return scores
+
+
+def _interpolate(scores, starts, side, length, axis):
+    """Interpolate scores along an axis between the centres of windows."""
+    centres = np.add(starts, (side - 1) / 2)
+    at = np.interp(np.arange(length), centres, np.arange(len(starts)))
+    before = at.astype(int)
+    after = np.minimum(before + 1, len(starts) - 1)
+    share = np.expand_dims(at - before, tuple(range(1, scores.ndim - axis)))
+    low, high = (np.take(scores, k, axis=axis) for k in (before, after))
+    high -= low
+    high *= share.astype(scores.dtype)
+    return np.add(low, high, out=high)
 
 
 def local_correlations(residual, fingerprints, window):

@@ -232,9 +232,11 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
 
     Notes
     -----
-    Scores are interpolated bilinearly between the centres of windows, and go on beyond
-    the outermost. Those of the default estimator are logarithms of probabilities, so
-    that the difference of two is a log-likelihood ratio.
+    Overlapping windows are averaged, by a Gaussian whose standard deviation is that of
+    a window, ``window / sqrt(12)``. Scores are interpolated bilinearly between the
+    centres of windows, and go on beyond the outermost. Those of the default estimator
+    are logarithms of probabilities, so that the difference of two is a log-likelihood
+    ratio.
 
     A threshold is the quantile of held-out scores of the background's windows that
     leaves `pixel_false_alarm_rate` above it, but no less than half-way between the

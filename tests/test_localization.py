@@ -51,7 +51,7 @@ def networks():
 @pytest.fixture(scope="module")
 def fitted(networks):
     images, names, groups, fit = networks
-    model = WindowedClassifier(window=24, cv=2)
+    model = WindowedClassifier(window=16, hop=6, cv=2)
     return model.fit(images[fit], names[fit], groups=groups[fit])
 
 
@@ -96,14 +96,29 @@ def test_windows_are_scored_where_they_lie(shape, monkeypatch):
 
 
 def test_a_slope_is_interpolated_between_centres_and_held_beyond():
-    grid = find_grid((40, 50), 16, 5)
+    grid = find_grid((80, 95), 8, 5)
     slope = np.add.outer(grid.tops, 10.0 * np.array(grid.lefts))
     found = scores_to_pixels(slope, grid)
-    assert found.shape == (40, 50)
-    y, x = np.mgrid[8:32, 8:42]
-    np.testing.assert_allclose(found[8:32, 8:42], y - 7.5 + 10 * (x - 7.5))
-    assert (found[:8] == found[7]).all()
-    assert (found[:, 45] == found[:, 49]).all()
+    assert found.shape == (80, 95)
+    y, x = np.mgrid[20:60, 20:60]
+    np.testing.assert_allclose(found[20:60, 20:60], y - 3.5 + 10 * (x - 3.5))
+    assert (found[:4] == found[3]).all()
+    assert (found[:, 92] == found[:, 94]).all()
+    both = scores_to_pixels(np.stack([slope, -slope], axis=2), grid)
+    np.testing.assert_allclose(both, np.stack([found, -found], axis=2))
+
+
+def test_a_lonely_window_is_spread_over_its_neighbours():
+    grid = find_grid((64, 64), 8, 4)
+    scores = np.zeros((15, 15))
+    scores[7, 7] = 1
+    found = scores_to_pixels(scores, grid)
+    weights = found.sum(axis=0) / found.sum()
+    spread = np.sqrt(weights @ np.square(np.arange(64) - 31.5))
+    # Of the windows, and of the interpolation between them.
+    assert spread == pytest.approx(np.sqrt(8**2 / 12 + 4**2 / 6), rel=0.02)
+    single = scores_to_pixels(np.full((1, 1, 2), 3.0), find_grid((8, 8), 8, 4))
+    np.testing.assert_array_equal(single, np.full((8, 8, 2), 3.0))
 
 
 def test_windows_are_drawn_by_content():
@@ -181,18 +196,18 @@ def test_a_part_is_found(networks, fitted, asked):
     assert maps.shape == (len(images), 64, 64)
     assert maps.dtype == np.float32
     areas = [roc_auc_score(mask.ravel(), one.ravel()) for one in maps]
-    assert np.mean(areas) > 0.89
+    assert np.mean(areas) > 0.93
     masks = fitted.predict_mask(images, **question)
     assert masks.dtype == bool
     np.testing.assert_array_equal(masks, maps >= fitted.find_threshold(**question))
-    assert masks[:, mask].mean() > 0.6
-    assert masks[:, ~mask].mean() < 0.15
+    assert masks[:, mask].mean() > 0.55
+    assert masks[:, ~mask].mean() < 0.25
 
 
 def test_a_network_that_was_not_fitted_is_found(networks):
     images, names, groups, fit = networks
     fit = fit & (names != "acnet-gan")
-    model = WindowedClassifier(window=24, cv=2)
+    model = WindowedClassifier(window=16, hop=6, cv=2)
     model.fit(images[fit], names[fit], groups=groups[fit])
     spliced, mask = splice(networks, "acnet-gan", "srgan-gan")
     maps = model.score_map(spliced, background="srgan-gan")
@@ -299,9 +314,9 @@ def test_what_cannot_be_asked_is_refused(networks, fitted):
     with pytest.raises(ValueError, match="must differ, got 'acnet-gan' twice"):
         fitted.score_map(images[:1], "acnet-gan", background="acnet-gan")
     with pytest.raises(
-        ValueError, match=r"image 0 has 20 x 64 pixels, and window is 24"
+        ValueError, match=r"image 0 has 12 x 64 pixels, and window is 16"
     ):
-        fitted.score_map(images[:1, :20])
+        fitted.score_map(images[:1, :12])
     with pytest.raises(ValueError, match=r"1 channel\(s\).*fitted with 3"):
         fitted.predict(images[:2, ..., 0])
 
