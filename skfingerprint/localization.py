@@ -309,7 +309,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         ------
         ValueError
             If an image is smaller than the window, or a class has fewer than two
-            images or groups.
+            images or groups; three for the default estimator, which holds out some of
+            those that are left.
         """
         self._check_parameters()
         X, y = as_images(X), _check_labels(X, y)
@@ -329,7 +330,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         self.thresholds_ = find_thresholds(
             scores, members[owners], weights[owners], self.pixel_false_alarm_rate
         )
-        rest.fit(rows, labels, **given)
+        skip_grey_levels(rest.fit, rows, labels, **given)
         if rest is not self.estimator_:
             self.estimator_.steps[len(first) :] = rest.steps
         return self
@@ -436,9 +437,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     def _transform(self, steps, windows):
         """Return what the steps in front make of windows; those of rows are rows."""
         found = as_rows(windows) if hasattr(self, "n_features_in_") else windows
-        with skip_grey_levels():
-            for step in steps:
-                found = step.fit_transform(found)
+        for step in steps:
+            found = skip_grey_levels(step.fit_transform, found)
         return found
 
     def _score_held_out(self, estimator, rows, labels, folds, given):
@@ -447,7 +447,8 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         for fold in np.unique(folds):
             own, used = folds == fold, folds != fold
             metadata = {name: value[used] for name, value in given.items()}
-            fitted = clone(estimator).fit(rows[used], labels[used], **metadata)
+            fitted = clone(estimator)
+            skip_grey_levels(fitted.fit, rows[used], labels[used], **metadata)
             if len(fitted.classes_) < len(self.classes_):
                 raise ValueError(
                     "a fold of cv leaves no image of some class: take fewer folds, "
@@ -472,8 +473,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
 
     def _score_windows(self, windows):
         windows = as_rows(windows) if hasattr(self, "n_features_in_") else windows
-        with skip_grey_levels():
-            return _score_classes(self.estimator_, windows)
+        return skip_grey_levels(_score_classes, self.estimator_, windows)
 
     def _make_maps(self, X, contrast):
         found = {}

@@ -70,6 +70,8 @@ def test_transformers_stay_lazy_and_equal(transformer, chunks):
 def test_what_learns_equals_the_one_in_memory(estimator, chunks):
     residuals = ResidualExtractor().transform(IMAGES)
     lazy = ResidualExtractor().transform(split(IMAGES, chunks))
+    if estimator in ANY_SIZE:
+        residuals, lazy = IMAGES, split(IMAGES, chunks)
     weights = np.random.default_rng(0).uniform(size=len(Y))
     expected = clone(estimator).fit(residuals, Y, sample_weight=weights)
     found = clone(estimator).fit(lazy, Y, sample_weight=weights)
