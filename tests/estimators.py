@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint import (
     AttributionFeatures,
@@ -40,7 +40,6 @@ from skfingerprint.perturbation import (
 WINDOWS = make_pipeline(
     AttributionFeatures(block_size=8, length=2),
     FunctionTransformer(np.float64),
-    StandardScaler(),
     RidgeClassifier(),
 )
 ESTIMATORS = [
