@@ -325,7 +325,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
             given["groups"] = np.arange(len(y)) if groups is None else groups
         given = share_metadata(self, {"estimator": rest}, **given)["estimator"]
         given = {name: np.asarray(value)[owners] for name, value in given.items()}
-        rows, labels = self._transform(first, windows), y[owners]
+        rows, labels = self._transform(first, windows, "fit_transform"), y[owners]
         scores = self._score_held_out(rest, rows, labels, folds[owners], given)
         self.thresholds_ = find_thresholds(
             scores, members[owners], weights[owners], self.pixel_false_alarm_rate
@@ -434,12 +434,12 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         if isinstance(first, StatelessTransformer):
             check_grey_levels(stack, first._find_content(stack), places)
 
-    def _transform(self, steps, windows):
+    def _transform(self, steps, windows, method):
         """Return what the steps in front make of windows; those of rows are rows."""
         found = as_rows(windows) if hasattr(self, "n_features_in_") else windows
         for step in steps:
-            found = skip_grey_levels(step.fit_transform, found)
-        return found
+            found = skip_grey_levels(getattr(step, method), found)
+        return np.asarray(found)
 
     def _score_held_out(self, estimator, rows, labels, folds, given):
         """Score the windows of each fold by a classifier of the other folds."""
@@ -472,8 +472,9 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
             yield places, score_windows(stack, grid, self._score_windows), grid
 
     def _score_windows(self, windows):
-        windows = as_rows(windows) if hasattr(self, "n_features_in_") else windows
-        return skip_grey_levels(_score_classes, self.estimator_, windows)
+        first, rest = split_stateless(self.estimator_)
+        rows = self._transform(first, windows, "transform")
+        return skip_grey_levels(_score_classes, rest, rows)
 
     def _make_maps(self, X, contrast):
         found = {}

@@ -39,7 +39,7 @@ from skfingerprint.perturbation import (
 # Copies of a row must not change how it is weighed; folds of the default estimator do.
 WINDOWS = make_pipeline(
     AttributionFeatures(block_size=8, length=2),
-    FunctionTransformer(np.float64),
+    FunctionTransformer(np.float64, feature_names_out="one-to-one"),
     RidgeClassifier(),
 )
 ESTIMATORS = [

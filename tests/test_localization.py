@@ -305,6 +305,16 @@ def test_dark_parts_of_float_images_give_no_warning(networks):
         model.fit([images[0], images[1] / 160.0 - 1] * 2, [0, 1] * 2)
 
 
+def test_global_output_changes_nothing(networks):
+    pytest.importorskip("pandas")
+    images, names, *_ = networks
+    model = WindowedClassifier(window=16, max_windows=2, cv=3)
+    expected = model.fit(images[::5], names[::5]).score_map(images[:2])
+    with sklearn.config_context(transform_output="pandas"):
+        found = clone(model).fit(images[::5], names[::5]).score_map(images[:2])
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_what_cannot_be_asked_is_refused(networks, fitted):
     images = networks[0]
     with pytest.raises(ValueError, match="source or background must be given"):
