@@ -16,6 +16,7 @@ from skfingerprint.features import (
     SpectrumTransformer,
 )
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
+from skfingerprint.localization import FingerprintLocalizer, WindowedClassifier
 from skfingerprint.open_set import CopyDetector, SourceDetector
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
@@ -34,6 +35,7 @@ __all__ = [
     "CopyDiscriminant",
     "FingerprintClassifier",
     "FingerprintDetector",
+    "FingerprintLocalizer",
     "FingerprintTransformer",
     "ImageReader",
     "LinearPatternRemover",
@@ -43,6 +45,7 @@ __all__ = [
     "SpectrumFlattener",
     "SpectrumTransformer",
     "Unflatten",
+    "WindowedClassifier",
     "make_attribution_pipeline",
     "show_versions",
 ]

@@ -1,5 +1,10 @@
 """Every exported estimator, in the settings that matter, for the common checks."""
 
+import numpy as np
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
 from skfingerprint import (
     AttributionFeatures,
     AugmentedClassifier,
@@ -9,6 +14,7 @@ from skfingerprint import (
     CopyDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
+    FingerprintLocalizer,
     FingerprintTransformer,
     LinearPatternRemover,
     RejectingClassifier,
@@ -17,6 +23,7 @@ from skfingerprint import (
     SpectrumFlattener,
     SpectrumTransformer,
     Unflatten,
+    WindowedClassifier,
 )
 from skfingerprint.perturbation import (
     Crop,
@@ -29,6 +36,12 @@ from skfingerprint.perturbation import (
     WebPCompression,
 )
 
+# Copies of a row must not change how it is weighed; folds of the default estimator do.
+WINDOWS = make_pipeline(
+    AttributionFeatures(block_size=8, length=2),
+    FunctionTransformer(np.float64, feature_names_out="one-to-one"),
+    RidgeClassifier(),
+)
 ESTIMATORS = [
     ResidualExtractor(),
     ResidualExtractor("gaussian"),
@@ -55,6 +68,8 @@ ESTIMATORS = [
     LinearPatternRemover(),
     SpectrumFlattener(),
     AugmentedClassifier(FingerprintClassifier(), []),
+    FingerprintLocalizer(window=9),
+    WindowedClassifier(WINDOWS, window=16, hop=5, max_windows=3),
     Unflatten((20, -1)),
     JPEGCompression(),
     Resize(),
@@ -71,3 +86,5 @@ TRANSFORMERS = [
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
 ]
 STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]
+# What takes images of any size, and knows the number of channels alone.
+ANY_SIZE = [*STATELESS, *(e for e in ESTIMATORS if isinstance(e, WindowedClassifier))]

@@ -32,6 +32,7 @@ INNER = {
     "open_set",
     "features",
     "fingerprint",
+    "localization",
     "pipeline",
     "rejection",
     "residual",

@@ -23,7 +23,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
-from tests.estimators import ESTIMATORS, STATELESS
+from tests.estimators import ANY_SIZE, ESTIMATORS, STATELESS
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -70,10 +70,13 @@ def test_transformers_stay_lazy_and_equal(transformer, chunks):
 def test_what_learns_equals_the_one_in_memory(estimator, chunks):
     residuals = ResidualExtractor().transform(IMAGES)
     lazy = ResidualExtractor().transform(split(IMAGES, chunks))
+    if estimator in ANY_SIZE:
+        residuals, lazy = IMAGES, split(IMAGES, chunks)
     weights = np.random.default_rng(0).uniform(size=len(Y))
     expected = clone(estimator).fit(residuals, Y, sample_weight=weights)
     found = clone(estimator).fit(lazy, Y, sample_weight=weights)
-    assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
+    if estimator not in ANY_SIZE:
+        assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
     for method in ("decision_function", "predict", "transform"):
         if hasattr(estimator, method):
             answers = getattr(found, method)(lazy)
