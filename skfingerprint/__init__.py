@@ -7,6 +7,7 @@ from skfingerprint.cleaning import (
     SpectrumFlattener,
 )
 from skfingerprint.datasets._reader import ImageReader
+from skfingerprint.clustering import FingerprintClustering, PatchWhitener
 from skfingerprint.detection import FingerprintDetector
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.features import (
@@ -32,10 +33,12 @@ __all__ = [
     "CopyDetector",
     "CopyDiscriminant",
     "FingerprintClassifier",
+    "FingerprintClustering",
     "FingerprintDetector",
     "FingerprintTransformer",
     "ImageReader",
     "LinearPatternRemover",
+    "PatchWhitener",
     "RejectingClassifier",
     "ResidualExtractor",
     "SourceDetector",
