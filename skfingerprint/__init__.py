@@ -6,8 +6,12 @@ from skfingerprint.cleaning import (
     LinearPatternRemover,
     SpectrumFlattener,
 )
+from skfingerprint.clustering import (
+    FingerprintClustering,
+    PatchWhitener,
+    ResidualClustering,
+)
 from skfingerprint.datasets._reader import ImageReader
-from skfingerprint.clustering import FingerprintClustering, PatchWhitener
 from skfingerprint.detection import FingerprintDetector
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.features import (
@@ -40,6 +44,7 @@ __all__ = [
     "LinearPatternRemover",
     "PatchWhitener",
     "RejectingClassifier",
+    "ResidualClustering",
     "ResidualExtractor",
     "SourceDetector",
     "SpectrumFlattener",

@@ -17,25 +17,60 @@ EDGES = 2**15
 # Rows that silhouettes are taken of, and that the null is drawn for, at most.
 MAX_JUDGED = 2000
 MAX_TESTED = 500
-N_DRAWS = 10
+N_DRAWS = 20
 # By how much a silhouette must exceed that of draws from one Gaussian: of a split in
 # two, and of one in more, which scenes that repeat bring about as well.
 EXCESS_OF_TWO = 0.03
 EXCESS_OF_MORE = 0.15
 
 
-def find_neighbours(rows, n_neighbors):
+def find_sources(rows, ks, n_drawn, resolution, test_single, rng):
+    """Return a label for each row, and the best number of neighbours of `ks`.
+
+    So many rows are drawn and sorted, and the others join them.
+    """
+    places = draw_places(len(rows), n_drawn, rng)
+    tested = rows[places[draw_places(n_drawn, MAX_TESTED, rng)]]
+    units = to_unit_norm(rows)
+    drawn = units[places]
+    found, k = _find_best(drawn, ks, resolution, rng)
+    sizes = dict.fromkeys((2, int(found.max()) + 1))
+    if test_single and not any(are_several(tested, n, rng) for n in sizes if n > 1):
+        return np.zeros(len(rows), dtype=np.intp), k
+    labels = join_neighbours(units, drawn, found, k) if n_drawn < len(rows) else found
+    labels[places] = found
+    return labels, k
+
+
+def _find_best(rows, ks, resolution, rng):
+    """Return the communities of largest silhouette, and their number of neighbours."""
+    judged = draw_places(len(rows), MAX_JUDGED, rng)
+    seed = int(rng.integers(2**31))
+    neighbours = find_neighbours(rows, max(ks))
+    best = -2.0, None, None
+    for k in ks:
+        labels = find_communities(neighbours[:, :k], resolution, seed)
+        score = judge(rows[judged], labels[judged])
+        if score > best[0]:
+            best = score, labels, k
+    return best[1:]
+
+
+def find_neighbours(rows, n_neighbors, among=None):
     """Return the rows of largest cosine, nearest first, (n_rows, n_neighbors).
 
-    Rows have unit norm. A block of the matrix of cosines is held at a time.
+    Rows have unit norm. A block of the matrix of cosines is held at a time. Without
+    rows to look `among`, they are neighbours of each other, and none of itself.
     """
+    others = rows if among is None else among
     found = np.empty((len(rows), n_neighbors), dtype=np.int32)
-    step = max(1, SIMILARITY_VALUES // len(rows))
+    step = max(1, SIMILARITY_VALUES // len(others))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        distances = -rows[part] @ rows.T
-        own = np.arange(len(distances))
-        distances[own, own + start] = np.inf
+        distances = -rows[part] @ others.T
+        if among is None:
+            own = np.arange(len(distances))
+            distances[own, own + start] = np.inf
         near = np.argpartition(distances, n_neighbors - 1, axis=1)[:, :n_neighbors]
         order = np.take_along_axis(distances, near, axis=1).argsort(axis=1)
         found[part] = np.take_along_axis(near, order, axis=1)
@@ -78,6 +113,13 @@ def find_communities(neighbours, resolution, seed):
     return labels
 
 
+def join_neighbours(rows, among, labels, n_neighbors):
+    """Return the label that most neighbours of each row have."""
+    near = labels[find_neighbours(rows, n_neighbors, among)]
+    members = near[:, :, None] == np.arange(labels.max() + 1)
+    return members.sum(axis=1).argmax(axis=1)
+
+
 def draw_places(n_rows, most, rng):
     """Return the sorted places of at most so many rows."""
     if n_rows <= most:
@@ -109,7 +151,7 @@ def are_several(rows, n_clusters, rng):
         null[i] = _split(drawn @ factor + center, n_clusters, seed)
     margin = EXCESS_OF_TWO if n_clusters == 2 else EXCESS_OF_MORE
     excess = _split(rows, n_clusters, seed) - null.mean()
-    return excess > max(margin, 2 * null.std())
+    return excess > max(margin, null.std())
 
 
 def _split(rows, n_clusters, seed):

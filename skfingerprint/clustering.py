@@ -1,31 +1,36 @@
-"""One source or many? Images sorted by sources that nobody has named."""
+"""One source or many? Images sorted by their sources, of which none is known."""
 
-from numbers import Real
+from functools import partial
 
 import numpy as np
-from scipy import linalg
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing
-from skfingerprint._blocks import BlockSource, map_blocks, read_rows, take_images
+from skfingerprint._blocks import (
+    BlockSource,
+    as_stack,
+    map_blocks,
+    read_rows,
+    take_images,
+)
 from skfingerprint._checks import check_int, check_positive
+from skfingerprint._evidence import (
+    find_freedom,
+    merge_by_evidence,
+    reassign,
+)
 from skfingerprint._graphs import (
-    MAX_JUDGED,
-    MAX_TESTED,
-    are_several,
     draw_places,
-    find_communities,
-    find_neighbours,
-    judge,
+    find_sources,
     number_by_size,
     to_unit_norm,
 )
-from skfingerprint._layouts import split_by_shape, validate_images
-from skfingerprint.denoising import median
+from skfingerprint._layouts import validate_images
+from skfingerprint._patches import find_patch_side, project, whiten_by_patches
 from skfingerprint.features import AttributionFeatures
+from skfingerprint.fingerprint import restore_classifier
 
 # What is tried where the number of neighbours is not given.
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
@@ -33,9 +38,85 @@ NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 FEWEST = 8
 
 
-class PatchWhitener(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
-):
+class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """Features in which images of one source point in one direction, without labels.
+
+    The features of :class:`AttributionFeatures` differ between two images because
+    their sources do, and because they show different things. The patches of one image
+    share its source, so that what they differ by is content. The same goes for copies
+    of all images that went through one filter, their last source. Both scatters are
+    learned here, and features are whitened by them: the cosine of two rows says
+    whether they are of one source.
+
+    Images may be of any size, and need not be aligned. Nothing is known of sources
+    that all leave the same, and what changed all images alike is part of their source.
+
+    Parameters
+    ----------
+    n_components : int, default=60
+        Number of columns, at most that of the images less one.
+    n_pca : int, default=300
+        Number of principal components that are whitened.
+    ridge : float, default=0.01
+        What is added to the scatter of content, > 0, as a share of its mean.
+    max_samples : int, default=2000
+        Number of images that are learned from, at most, drawn at random.
+    block_size : int, default=32
+        Side of the blocks of the spectra in pixels, at most that of a patch.
+    n_jobs : int, default=None
+        Number of threads; -1 for all processors.
+    random_state : int, RandomState instance or None, default=None
+        Draws the images and starts the principal components.
+
+    Attributes
+    ----------
+    features_ : AttributionFeatures
+        What the features are made by.
+    mean_ : ndarray of shape (n_values,)
+        Mean of the features.
+    directions_ : ndarray of shape (n_values, n_components)
+        What features less their mean are multiplied by.
+    eigenvalues_ : ndarray of shape (n_components,)
+        Scatter of images along each column, that of content being 1. The columns are
+        in its order.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    See Also
+    --------
+    FingerprintClustering : Sorts the rows by sources.
+    AttributionFeatures : The features, for sources that are known.
+
+    Notes
+    -----
+    Of the standardised features' principal components, with the covariance B of
+    images, the mean covariance W of the four quarters of an image about their mean,
+    and that of 3x3 medians of all images, brought to the trace of W and added to it,
+    the columns are the eigenvectors v of ``B v = l W v`` of largest l: within-class
+    covariance normalisation [1]_, with patches in the place of classes.
+
+    References
+    ----------
+    .. [1] A. Hatch, S. Kajarekar, A. Stolcke, "Within-Class Covariance Normalization
+       for SVM-based Speaker Recognition", Interspeech, 2006.
+       :doi:`10.21437/Interspeech.2006-183`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.metrics.pairwise import cosine_similarity
+    >>> from skfingerprint import PatchWhitener
+    >>> from skfingerprint.datasets import load_generators
+    >>> data = load_generators()
+    >>> rows = PatchWhitener(random_state=0).fit_transform(data.images)
+    >>> rows.shape
+    (320, 60)
+    >>> cosines = cosine_similarity(rows)
+    >>> same = data.target[:, None] == data.target
+    >>> print(f"one source {cosines[same].mean():.1f}, two {cosines[~same].mean():.1f}")
+    one source 0.6, two -0.1
+    """
+
     def __init__(
         self,
         n_components=60,
@@ -57,33 +138,51 @@ class PatchWhitener(
 
     @all_or_nothing
     def fit(self, X, y=None):
+        """Learn by what patches and filtered copies differ.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
+            Images, in grey levels, of any number of sources.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : PatchWhitener
+        """
         self._check_parameters()
-        X = self._validate(X, reset=True)
-        rng = check_random_state(self.random_state)
-        rng = np.random.default_rng(rng.randint(2**31))
-        images = take_images(X, draw_places(len(X), self.max_samples, rng))
+        X, rng = self._validate(X, reset=True), _find_generator(self.random_state)
+        images = take_images(_as_images(X), draw_places(len(X), self.max_samples, rng))
         if len(images) < 2:
             raise ValueError("what images differ by needs 2 of them, got 1 sample.")
         side = min(self.block_size, find_patch_side(images))
         self.features_ = AttributionFeatures(block_size=side, n_jobs=self.n_jobs)
-        self.features_.fit(X)
-        whitened = whiten_by_patches(
-            images,
-            self.features_.transform,
-            (self.n_components, self.n_pca),
-            self.ridge,
-            int(rng.integers(2**31)),
-        )
-        self.mean_, self.directions_, self.eigenvalues_ = whitened
+        function, params = self.features_.fit(X)._get_function()
+        describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
+        sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
+        found = whiten_by_patches(images, describe, sizes, self.ridge, seed)
+        self.mean_, self.directions_, self.eigenvalues_ = found
         return self
 
     def transform(self, X):
+        """Whiten the features of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
+            Images, in grey levels. Sizes need not be those of `fit`.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_components), or dask array if X is one
+            Float32, the content of an image having the scatter 1.
+        """
         check_is_fitted(self)
         if not isinstance(X, BlockSource):
             X = self._validate(X, reset=False)
         rows = self.features_.transform(X)
-        params = {"mean": self.mean_, "directions": self.directions_}
-        return map_blocks(_project, rows, **params)
+        return map_blocks(project, rows, mean=self.mean_, directions=self.directions_)
 
     @property
     def _n_features_out(self):
@@ -108,42 +207,17 @@ class PatchWhitener(
         return tags
 
 
-class FingerprintClustering(ClusterMixin, Estimator):
-    def __init__(
-        self,
-        n_neighbors="auto",
-        *,
-        resolution=1.0,
-        test_single=True,
-        random_state=None,
-    ):
-        self.n_neighbors = n_neighbors
-        self.resolution = resolution
-        self.test_single = test_single
-        self.random_state = random_state
+class _Clustering(ClusterMixin, Estimator):
+    """What both clusterings do alike: read rows, number clusters."""
 
-    @all_or_nothing
-    def fit(self, X, y=None):
-        check_int("n_neighbors", self.n_neighbors, 1, also=("auto",))
-        check_positive("resolution", self.resolution)
+    def _read(self, X):
+        """Check X; return its rows in memory, float32, and a generator."""
         rows = read_rows(validate_images(self, X, reset=True))
-        rng = check_random_state(self.random_state)
-        rng = np.random.default_rng(rng.randint(2**31))
-        # Sorted, so that the order of rows is of no effect; equal ones are one.
-        rows, places = np.unique(rows, axis=0, return_inverse=True)
-        labels = np.full(len(rows), -1)
-        present = rows.any(axis=1)
-        labels[present], self.n_neighbors_ = self._cluster(rows[present], rng)
-        self.labels_ = number_by_size(labels[places.ravel()])
-        self.n_clusters_ = int(self.labels_.max()) + 1
-        return self
+        return rows, _find_generator(self.random_state)
 
-    def _cluster(self, rows, rng):
-        if len(rows) < FEWEST:
-            return np.zeros(len(rows), dtype=np.intp), None
-        ks = NEIGHBOURS if self.n_neighbors == "auto" else (self.n_neighbors,)
-        ks = [k for k in ks if k < len(rows)] or [len(rows) - 1]
-        return find_sources(rows, ks, self.resolution, self.test_single, rng)
+    def _keep(self, labels):
+        self.labels_ = number_by_size(labels)
+        self.n_clusters_ = int(self.labels_.max()) + 1
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -151,95 +225,269 @@ class FingerprintClustering(ClusterMixin, Estimator):
         return tags
 
 
-def find_sources(rows, ks, resolution, test_single, rng):
-    """Return the best of the partitions by so many neighbours, and their number."""
-    tested = rows[draw_places(len(rows), MAX_TESTED, rng)]
-    judged = draw_places(len(rows), MAX_JUDGED, rng)
-    seed = int(rng.integers(2**31))
-    rows = to_unit_norm(rows)
-    neighbours = find_neighbours(rows, max(ks))
-    best, labels, n_neighbors = -2.0, None, None
-    for k in ks:
-        found = find_communities(neighbours[:, :k], resolution, seed)
-        score = judge(rows[judged], found[judged])
-        if score > best:
-            best, labels, n_neighbors = score, found, k
-    n_found = labels.max() + 1
-    if test_single and not any(
-        are_several(tested, n, rng) for n in dict.fromkeys((2, n_found)) if n > 1
+class FingerprintClustering(_Clustering):
+    """Sort rows of :class:`PatchWhitener` by sources, without their number.
+
+    Rows are joined to their neighbours by cosine, the more strongly the more neighbours
+    they share, and the clusters are the communities of this graph. Whether there are
+    several sources at all is asked apart: a graph has communities even in a cloud of
+    one source. Rows must split better than random ones that have their mean
+    and covariance, and no clusters.
+
+    What it can't tell: sources that are nearer to each other than the scenes of one
+    are, such as two trainings of one network, and sources of very few images.
+    Fewer than 8 different rows are taken for one source.
+
+    It needs networkx: ``pip install 'skfingerprint[cluster]'``.
+
+    Parameters
+    ----------
+    n_neighbors : int or "auto", default="auto"
+        Neighbours of a row: fewer make more and smaller clusters. By default the one
+        of 5, 7, 10, 15, 20 and 30 whose clusters have the largest silhouette.
+    resolution : float, default=1.0
+        Of the modularity, > 0: larger values make more clusters.
+    test_single : bool, default=True
+        Whether to ask if the rows are of one source; otherwise they are sorted in any
+        case.
+    max_samples : int, default=10000
+        Rows that are sorted, at most, drawn at random, >= 8. The others join the
+        cluster of most of their neighbours among these. Sources that have few images
+        in the draw are lost.
+    random_state : int, RandomState instance or None, default=None
+        Draws the rows, and orders the moves between communities.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int
+        Cluster of each row, the largest cluster 0. Rows alone in theirs, and zero
+        rows, have -1.
+    n_clusters_ : int
+        Number of clusters.
+    n_neighbors_ : int or None
+        The number of neighbours; None where nothing was sorted.
+    image_shape_ : tuple of int
+        Shape of one row: (n_features,).
+    n_features_in_ : int
+        Number of features.
+
+    See Also
+    --------
+    ResidualClustering : For aligned residuals of cameras.
+    SourceDetector : Once some sources are known.
+
+    Notes
+    -----
+    The weight of an edge is the Jaccard index of two neighbourhoods [1]_; communities
+    are those of Louvain's method [2]_. Equal rows count once, and the order of rows is
+    of no effect. Rows are of several sources if the cosine silhouette of their
+    split in two by k-means exceeds the mean of 20 Gaussian draws' by more than .03,
+    or that of a split into as many as there are communities by more than .15, and by
+    more than the draws' standard deviation: a gap statistic [3]_. It is taken
+    of at most 500 rows.
+
+    References
+    ----------
+    .. [1] R. Jarvis, E. Patrick, "Clustering Using a Similarity Measure Based on
+       Shared Near Neighbors", IEEE Transactions on Computers, 1973.
+       :doi:`10.1109/T-C.1973.223640`
+    .. [2] V. Blondel, J.-L. Guillaume, R. Lambiotte, E. Lefebvre, "Fast Unfolding of
+       Communities in Large Networks", Journal of Statistical Mechanics, 2008.
+       :doi:`10.1088/1742-5468/2008/10/P10008`
+    .. [3] R. Tibshirani, G. Walther, T. Hastie, "Estimating the Number of Clusters in
+       a Data Set via the Gap Statistic", Journal of the Royal Statistical Society B,
+       2001. :doi:`10.1111/1467-9868.00293`
+
+    Examples
+    --------
+    >>> from sklearn.metrics import adjusted_rand_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClustering, PatchWhitener
+    >>> from skfingerprint.datasets import load_generators
+    >>> data = load_generators()
+    >>> clustering = make_pipeline(
+    ...     PatchWhitener(random_state=0), FingerprintClustering(random_state=0))
+    >>> labels = clustering.fit_predict(data.images)
+    >>> int(labels.max()) + 1, len(data.target_names)
+    (8, 8)
+    >>> round(adjusted_rand_score(data.target, labels), 2)
+    1.0
+
+    One source alone is one cluster:
+
+    >>> clustering.fit_predict(data.images[data.target == 0]).max()
+    0
+    """
+
+    def __init__(
+        self,
+        n_neighbors="auto",
+        *,
+        resolution=1.0,
+        test_single=True,
+        max_samples=10000,
+        random_state=None,
     ):
-        labels = np.zeros(len(rows), dtype=np.intp)
-    return labels, n_neighbors
+        self.n_neighbors = n_neighbors
+        self.resolution = resolution
+        self.test_single = test_single
+        self.max_samples = max_samples
+        self.random_state = random_state
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Sort the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, those of :class:`PatchWhitener` above all. They are held in memory.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : FingerprintClustering
+        """
+        check_int("n_neighbors", self.n_neighbors, 1, also=("auto",))
+        check_int("max_samples", self.max_samples, FEWEST)
+        check_positive("resolution", self.resolution)
+        rows, rng = self._read(X)
+        # Sorted, so that the order of rows is of no effect; equal ones are one.
+        rows, places = np.unique(rows, axis=0, return_inverse=True)
+        labels, present = np.full(len(rows), -1), rows.any(axis=1)
+        labels[present], self.n_neighbors_ = self._sort(rows[present], rng)
+        self._keep(labels[places.ravel()])
+        return self
+
+    def _sort(self, rows, rng):
+        """Return a label for each row, and the number of neighbours."""
+        if len(rows) < FEWEST:
+            return np.zeros(len(rows), dtype=np.intp), None
+        n_rows = min(len(rows), self.max_samples)
+        ks = NEIGHBOURS if self.n_neighbors == "auto" else (self.n_neighbors,)
+        ks = [k for k in ks if k < n_rows] or [n_rows - 1]
+        return find_sources(rows, ks, n_rows, self.resolution, self.test_single, rng)
 
 
-def find_patch_side(images):
-    """Return the shortest side of a patch, along the axes that are halved."""
-    shapes = {image.shape[:2] for image in images}
-    return min(
-        [min(shape[axis] for shape in shapes) // 2 for axis in _halved(images)] or [1]
-    )
+class ResidualClustering(_Clustering):
+    """Sort aligned residuals by the cameras that made them, without their number.
 
+    Each residual starts as a cluster. The two clusters whose union gains most evidence
+    of a common fingerprint are merged, while the gain is more than chance
+    yields among all pairs; the fingerprint grows with the cluster, and with it what a
+    further residual adds. Then each residual is asked once more which fingerprint it
+    correlates with most, its own part in it left out.
 
-def _halved(images):
-    """Return the axes along which all images are two pixels long or more."""
-    return [a for a in (0, 1) if min(image.shape[a] for image in images) > 1]
+    For residuals of one size of a sensor's same area: photo-response noise is
+    locked to the pixels. Networks leave periodic patterns, which match at wrong
+    alignments too, by which chance is judged here: take :class:`FingerprintClustering`.
 
+    Parameters
+    ----------
+    reassign : bool, default=True
+        Whether to take the last step.
+    random_state : int, RandomState instance or None, default=None
+        Draws the wrong alignments.
 
-def cut_patches(images):
-    """Yield the halves, or quarters, of all images: a list or a stack of each."""
-    axes = _halved(images)
-    for vertical in (0, 1) if 0 in axes else (None,):
-        for horizontal in (0, 1) if 1 in axes else (None,):
-            yield [_cut(image, vertical, horizontal) for image in images]
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int
+        Cluster of each residual, the largest cluster 0. Those alone in theirs, and
+        zero ones, have -1.
+    n_clusters_ : int
+        Number of clusters.
+    fingerprints_ : ndarray of shape (n_clusters, ...)
+        Mean residual of each cluster, of shape `image_shape_`, in grey levels.
+    cluster_sizes_ : ndarray of shape (n_clusters,), int
+        Number of residuals in each.
+    classifier_ : FingerprintClassifier
+        Has these fingerprints, and the numbers of clusters as classes: it attributes
+        further residuals, takes them in (`partial_fit`) and is merged with others.
+    degrees_of_freedom_ : float
+        Of correlations of residuals that share no fingerprint.
+    image_shape_ : tuple of int
+        Shape of one residual.
+    n_features_in_ : int
+        Number of values in a residual.
 
+    See Also
+    --------
+    ResidualExtractor, LinearPatternRemover : Make and clean residuals of cameras.
+    FingerprintClassifier : Once the sources have names.
 
-def _cut(image, *halves):
-    parts = [
-        slice(None) if half is None else slice(half * (n // 2), (half + 1) * (n // 2))
-        for half, n in zip(halves, image.shape[:2], strict=True)
-    ]
-    return image[tuple(parts)]
+    Notes
+    -----
+    Of n unit residuals with the sum s, ``a = max(|s|^2 / n, 1)`` is 1 on average if
+    they share nothing. Their evidence is ``D / 2 (a - 1 - log a)``, the log-likelihood
+    ratio of the variance of D normal values. D is one over the mean square of the
+    correlations of residuals with others at wrong alignments: fewer than the values
+    of a residual, since neighbours are alike. A merger must gain more than the
+    logarithm of the number of pairs. Memory holds the residuals and the correlations
+    of all pairs.
 
-
-def whiten_by_patches(images, find_features, n_components, ridge, seed):
-    """Return the mean of features, the directions that whiten, and their eigenvalues.
+    Examples
+    --------
+    >>> from sklearn.metrics import adjusted_rand_score
+    >>> from skfingerprint import ResidualClustering, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(60, 4, strength=3, random_state=0)
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> clustering = ResidualClustering(random_state=0).fit(residuals)
+    >>> clustering.n_clusters_, adjusted_rand_score(y, clustering.labels_)
+    (4, 1.0)
+    >>> clustering.fingerprints_.shape
+    (4, 64, 64, 3)
+    >>> more, _ = make_fingerprint_images(80, 4, strength=3, random_state=0)
+    >>> clustering.classifier_.predict(ResidualExtractor().transform(more[60:])).shape
+    (20,)
     """
-    rows = find_features(images)
-    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
-    n_kept = min(n_components[1], len(rows) - 1, rows.shape[1])
-    pca = PCA(n_kept, svd_solver="randomized", random_state=seed)
-    scores = pca.fit_transform((rows - mean) / scale)
-    axes = pca.components_.T / scale[:, None]
-    patches = np.stack([find_features(p) @ axes for p in cut_patches(images)], axis=1)
-    patches -= patches.mean(axis=1, keepdims=True)
-    blurred = find_features(_filter(images)) @ axes
-    within = _add_scatters(patches.reshape(-1, n_kept), blurred - blurred.mean(axis=0))
-    within += ridge * (np.trace(within) / n_kept or 1) * np.eye(n_kept)
-    eigenvalues, vectors = linalg.eigh(scores.T @ scores / len(scores), within)
-    order = np.argsort(-eigenvalues, kind="stable")[: n_components[0]]
-    return mean, (axes @ vectors[:, order]).astype(np.float32), eigenvalues[order]
+
+    def __init__(self, *, reassign=True, random_state=None):
+        self.reassign = reassign
+        self.random_state = random_state
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Sort the residuals, and average those of each cluster.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels. They are held in memory.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ResidualClustering
+        """
+        rows, rng = self._read(X)
+        labels, present = np.full(len(rows), -1), rows.any(axis=1)
+        units = to_unit_norm(rows[present])
+        self.degrees_of_freedom_ = find_freedom(units, self.image_shape_, rng)
+        found = merge_by_evidence(units @ units.T, self.degrees_of_freedom_)
+        labels[present] = reassign(units, found) if self.reassign else found
+        self._keep(labels)
+        self._average(rows)
+        return self
+
+    def _average(self, rows):
+        numbers = np.arange(self.n_clusters_)
+        members = (numbers[:, None] == self.labels_).astype(np.float32)
+        self.cluster_sizes_ = np.bincount(self.labels_ + 1, minlength=1)[1:]
+        means = members @ rows / self.cluster_sizes_[:, None].astype(np.float32)
+        self.fingerprints_ = means.reshape(-1, *self.image_shape_)
+        weights = self.cluster_sizes_.astype(float)
+        self.classifier_ = restore_classifier(numbers, self.fingerprints_, weights)
 
 
-def _add_scatters(patches, blurred):
-    """Return the covariance of patches, plus that of filtered images of equal trace.
-
-    They are of what is not the source: content.
-    """
-    first, second = (rows.T.astype(float) @ rows / len(rows) for rows in (patches, blurred))
-    traces = np.trace(first), np.trace(second)
-    return first + second * (traces[0] / traces[1] if traces[1] else 1)
+def _as_images(X):
+    """View rows as images one pixel high; a list stays one."""
+    return X if isinstance(X, (list, BlockSource)) else as_stack(X)
 
 
-def _filter(images):
-    """Return images that have one source in common: the median filter."""
-    if not isinstance(images, list):
-        return median(images)
-    found = [None] * len(images)
-    for places, stack in split_by_shape(images):
-        for place, image in zip(places, median(stack), strict=True):
-            found[place] = image
-    return found
-
-
-def _project(rows, mean, directions):
-    return (rows - mean) @ directions
+def _find_generator(random_state):
+    """Return a generator of its own, seeded by a random state."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31))

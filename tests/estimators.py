@@ -1,5 +1,7 @@
 """Every exported estimator, in the settings that matter, for the common checks."""
 
+from sklearn.base import is_clusterer
+
 from skfingerprint import (
     AttributionFeatures,
     AugmentedClassifier,
@@ -8,10 +10,13 @@ from skfingerprint import (
     CopyDetector,
     CopyDiscriminant,
     FingerprintClassifier,
+    FingerprintClustering,
     FingerprintDetector,
     FingerprintTransformer,
     LinearPatternRemover,
+    PatchWhitener,
     RejectingClassifier,
+    ResidualClustering,
     ResidualExtractor,
     SourceDetector,
     SpectrumFlattener,
@@ -55,6 +60,9 @@ ESTIMATORS = [
     LinearPatternRemover(),
     SpectrumFlattener(),
     AugmentedClassifier(FingerprintClassifier(), []),
+    PatchWhitener(random_state=0),
+    FingerprintClustering(random_state=0),
+    ResidualClustering(random_state=0),
     Unflatten((20, -1)),
     JPEGCompression(),
     Resize(),
@@ -71,3 +79,7 @@ TRANSFORMERS = [
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
 ]
 STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]
+# What takes images of other sizes than those of `fit`.
+ANY_SIZE = [*STATELESS, *(e for e in TRANSFORMERS if isinstance(e, PatchWhitener))]
+# Sort what they are fitted on, and say nothing of other images.
+CLUSTERINGS = [estimator for estimator in ESTIMATORS if is_clusterer(estimator)]

@@ -26,6 +26,7 @@ MODULES = [
 INNER = {
     "augmentation",
     "cleaning",
+    "clustering",
     "detection",
     "discriminant",
     "open_set",
