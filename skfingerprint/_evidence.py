@@ -32,9 +32,13 @@ def find_freedom(units, shape, rng):
 
 
 def _draw_shift(length, rng):
-    """Return a shift by an eighth of a side, or more, to either direction."""
-    least = max(1, length // 8)
-    return int(rng.integers(least, max(least, length - least) + 1))
+    """Return a shift by an eighth of a side, or more, to either direction.
+
+    It is even, so that each pixel meets those of its colour in the sensor's mosaic.
+    """
+    step = 2 if length >= 16 else 1
+    least = max(1, length // 8 // step)
+    return step * int(rng.integers(least, max(least, length // step - least) + 1))
 
 
 def merge_by_evidence(correlations, freedom):

@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 
 from skfingerprint._checks import needs_extra
 
@@ -146,11 +147,12 @@ def are_several(rows, n_clusters, rng):
     scores, axes = np.linalg.svd(rows - center, full_matrices=False)[1:]
     factor = scores[:, None] * axes / np.sqrt(len(rows) - 1)
     null = np.empty(N_DRAWS)
-    for i in range(N_DRAWS):
-        drawn = rng.standard_normal((len(rows), len(factor)), dtype=np.float32)
-        null[i] = _split(drawn @ factor + center, n_clusters, seed)
+    with threadpool_limits(1):  # so few rows are slower by several threads
+        for i in range(N_DRAWS):
+            drawn = rng.standard_normal((len(rows), len(factor)), dtype=np.float32)
+            null[i] = _split(drawn @ factor + center, n_clusters, seed)
+        excess = _split(rows, n_clusters, seed) - null.mean()
     margin = EXCESS_OF_TWO if n_clusters == 2 else EXCESS_OF_MORE
-    excess = _split(rows, n_clusters, seed) - null.mean()
     return excess > max(margin, null.std())
 
 

@@ -43,7 +43,8 @@ def whiten_by_patches(images, function, n_components, ridge, seed):
         power_iteration_normalizer="QR",
         random_state=seed,
     )
-    scores = pca.fit_transform((rows - mean) / scale).astype(float)
+    with np.errstate(invalid="ignore"):  # of images that are all alike
+        scores = pca.fit_transform((rows - mean) / scale).astype(float)
     axes = pca.components_.T / scale[:, None]
     parts = [_describe(part, function) @ axes for part in cut_patches(images)]
     patches = np.stack(parts, axis=1)

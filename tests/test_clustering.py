@@ -300,7 +300,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
 @pytest.fixture(scope="module")
 def cameras():
     images, y = make_fingerprint_images(
-        80, 5, image_shape=(64, 64), strength=4, random_state=0
+        80, 5, image_shape=(64, 64), strength=8, random_state=0
     )
     residuals = ResidualExtractor().transform(images)
     return LinearPatternRemover().fit_transform(residuals), y
