@@ -9,23 +9,26 @@ from skfingerprint.denoising import median
 
 # Added to standard deviations of features, which have the size of logarithms.
 SMALLEST_SCALE = 1e-3
+# Of the sides of a patch that wavelets can decompose.
+SMALLEST_PATCH = 14
 
 
 def find_patch_side(images):
-    """Return the shortest side of a patch, along the axes that are halved."""
-    sides = [min(image.shape[axis] for image in images) for axis in _halved(images)]
-    return min(sides, default=2) // 2
+    """Return the shortest side of a patch, along the axes that are cut."""
+    sides = [n for image in images for n in _find_sides(image) if n > 1]
+    return min(sides, default=1)
 
 
 def cut_patches(images):
     """Yield a list of one patch of each image, four times: its quarters.
 
-    Of images one pixel high they are halves.
+    Those of small images overlap. Of images one pixel high they are halves.
     """
-    axes = _halved(images)
-    for vertical in (0, 1) if 0 in axes else (None,):
-        for horizontal in (0, 1) if 1 in axes else (None,):
-            yield [_cut(image, vertical, horizontal) for image in images]
+    for bottom in (
+        (False, True) if min(len(image) for image in images) > 1 else (False,)
+    ):
+        for right in (False, True):
+            yield [_cut(image, bottom, right) for image in images]
 
 
 def whiten_by_patches(images, function, n_components, ridge, seed):
@@ -63,17 +66,16 @@ def project(rows, mean, directions):
     return (rows - mean) @ directions
 
 
-def _halved(images):
-    """Return the axes along which all images are two pixels long or more."""
-    return [a for a in (0, 1) if min(image.shape[a] for image in images) > 1]
+def _find_sides(image):
+    """Return the height and width of patches of an image."""
+    least = SMALLEST_PATCH if min(image.shape[:2]) > 1 else 1
+    return [max(n // 2, min(n, least)) for n in image.shape[:2]]
 
 
-def _cut(image, *halves):
-    parts = [
-        slice(None) if half is None else slice(half * (n // 2), (half + 1) * (n // 2))
-        for half, n in zip(halves, image.shape[:2], strict=True)
-    ]
-    return image[tuple(parts)]
+def _cut(image, bottom, right):
+    height, width = _find_sides(image)
+    rows = slice(-height, None) if bottom else slice(height)
+    return image[rows, slice(-width, None) if right else slice(width)]
 
 
 def _find_content(patches, filtered):

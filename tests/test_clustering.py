@@ -132,17 +132,20 @@ def test_constant_images_are_whitened_to_zero():
     assert not rows.any()
 
 
-@pytest.mark.parametrize("size", [(8, 10), (9, 11, 3), (1, 6)])
+@pytest.mark.parametrize("size", [(28, 40), (29, 41, 3)])
 def test_patches_are_quarters(size):
     images = np.arange(2 * np.prod(size)).reshape(2, *size)
     patches = list(cut_patches(images))
-    if size[0] == 1:
-        assert [p[0].shape for p in patches] == [(1, 3)] * 2
-        assert find_patch_side(images) == 3
-    else:
-        assert [p[1].shape[:2] for p in patches] == [(4, 5)] * 4
-        assert find_patch_side(images) == 4
-        np.testing.assert_array_equal(patches[1][0], images[0, :4, 5:10])
+    assert [p[1].shape[:2] for p in patches] == [(14, 20)] * 4
+    assert find_patch_side(images) == 14
+    np.testing.assert_array_equal(patches[1][0], images[0, :14, -20:])
+
+
+def test_patches_of_small_images_overlap_and_those_of_rows_are_halves():
+    small, row = np.arange(400).reshape(1, 20, 20), np.arange(6).reshape(1, 1, 6)
+    assert [p[0].shape for p in cut_patches(small)] == [(14, 14)] * 4
+    assert [p[0].ravel().tolist() for p in cut_patches(row)] == [[0, 1, 2], [3, 4, 5]]
+    assert find_patch_side(row) == 3
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from skfingerprint import FingerprintClustering, PatchWhitener
 from skfingerprint.datasets import load_generators
 
 data = load_generators()
-order = np.random.default_rng(0).permutation(len(data.images))
+order = np.random.default_rng(0).permutation(len(data.images))[::2]
 images, truth = data.images[order], data.target_names[data.target[order]]
 
 # %%
@@ -74,7 +74,7 @@ plt.show()
 # A cloud of points can always be cut up. So it is asked first whether the images split
 # better than random rows of their covariance do.
 
-for name in sorted(set(truth)):
+for name in sorted(set(truth))[::3]:
     own = PatchWhitener(random_state=0).fit_transform(images[truth == name])
     alone = FingerprintClustering(random_state=0).fit(own)
     print(f"{name} alone: {alone.n_clusters_} cluster(s)")
