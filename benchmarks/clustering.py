@@ -10,6 +10,7 @@ Rand index (ARI), 1 for the true clusters and 0 by chance. Parts:
 * ``easy``: seven strong generators, published results of others, two cameras;
 * ``cameras``: six cameras, by their residuals;
 * ``single``: one source, and pairs of unrelated ones;
+* ``scenes``: one source, of few scenes;
 * ``jpeg``: all images compressed at quality 95;
 * ``strangers``: four enlargers on which nothing was chosen;
 * ``pairs``: two images, of one source or of two? Draws `docs/images/one_or_many.png`;
@@ -33,6 +34,7 @@ from skfingerprint import (
     ResidualClustering,
     ResidualExtractor,
 )
+from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import JPEGCompression
 
 STRONG = (
@@ -188,6 +190,17 @@ def measure_single(n_images=40):
             )
 
 
+def measure_scenes():
+    """Single sources of 80 images that show ten scenes, as shipped with the package."""
+    data = load_generators()
+    for step in (1, 2):
+        found = [
+            sort(data.images[data.target == number][::step]).n_clusters_
+            for number in range(len(data.target_names))
+        ]
+        print(f"{80 // step} images of ten scenes, clusters: {found}", flush=True)
+
+
 def measure_jpeg():
     """All images compressed."""
     data, halves = read_halves()
@@ -288,6 +301,7 @@ PARTS = {
     "easy": measure_easy,
     "cameras": measure_cameras,
     "single": measure_single,
+    "scenes": measure_scenes,
     "jpeg": measure_jpeg,
     "strangers": measure_strangers,
     "pairs": measure_pairs,

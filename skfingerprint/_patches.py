@@ -47,8 +47,9 @@ def whiten_by_patches(images, function, n_components, ridge, seed):
         random_state=seed,
     )
     with np.errstate(invalid="ignore"):  # of images that are all alike
-        scores = pca.fit_transform((rows - mean) / scale).astype(float)
+        pca.fit((rows - mean) / scale)
     axes = pca.components_.T / scale[:, None]
+    scores = ((rows - mean) @ axes).astype(float)
     parts = [_describe(part, function) @ axes for part in cut_patches(images)]
     patches = np.stack(parts, axis=1)
     patches -= patches.mean(axis=1, keepdims=True)

@@ -158,7 +158,8 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         if len(images) < 2:
             raise ValueError("what images differ by needs 2 of them, got 1 sample.")
         side = min(self.block_size, find_patch_side(images))
-        self.features_ = AttributionFeatures(block_size=side, n_jobs=self.n_jobs)
+        features = AttributionFeatures(block_size=side, n_jobs=self.n_jobs)
+        self.features_ = features.set_output(transform="default")
         function, params = self.features_.fit(X)._get_function()
         describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
         sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
