@@ -7,6 +7,11 @@ from skfingerprint.cleaning import (
     LinearPatternRemover,
     SpectrumFlattener,
 )
+from skfingerprint.clustering import (
+    FingerprintClustering,
+    PatchWhitener,
+    ResidualClustering,
+)
 from skfingerprint.datasets._reader import ImageReader
 from skfingerprint.detection import FingerprintDetector
 from skfingerprint.discriminant import CopyDiscriminant
@@ -34,12 +39,15 @@ __all__ = [
     "CopyDetector",
     "CopyDiscriminant",
     "FingerprintClassifier",
+    "FingerprintClustering",
     "FingerprintDetector",
     "FingerprintLocalizer",
     "FingerprintTransformer",
     "ImageReader",
     "LinearPatternRemover",
+    "PatchWhitener",
     "RejectingClassifier",
+    "ResidualClustering",
     "ResidualExtractor",
     "SourceDetector",
     "SpectrumFlattener",

@@ -1,6 +1,7 @@
 """Every exported estimator, in the settings that matter, for the common checks."""
 
 import numpy as np
+from sklearn.base import is_clusterer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -13,11 +14,14 @@ from skfingerprint import (
     CopyDetector,
     CopyDiscriminant,
     FingerprintClassifier,
+    FingerprintClustering,
     FingerprintDetector,
     FingerprintLocalizer,
     FingerprintTransformer,
     LinearPatternRemover,
+    PatchWhitener,
     RejectingClassifier,
+    ResidualClustering,
     ResidualExtractor,
     SourceDetector,
     SpectrumFlattener,
@@ -70,6 +74,9 @@ ESTIMATORS = [
     AugmentedClassifier(FingerprintClassifier(), []),
     FingerprintLocalizer(window=9),
     WindowedClassifier(WINDOWS, window=16, hop=5, max_windows=3),
+    PatchWhitener(random_state=0),
+    FingerprintClustering(random_state=0),
+    ResidualClustering(random_state=0),
     Unflatten((20, -1)),
     JPEGCompression(),
     Resize(),
@@ -86,5 +93,10 @@ TRANSFORMERS = [
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
 ]
 STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]
-# What takes images of any size, and knows the number of channels alone.
-ANY_SIZE = [*STATELESS, *(e for e in ESTIMATORS if isinstance(e, WindowedClassifier))]
+# What takes images of other sizes than those of `fit`.
+ANY_SIZE = [
+    *STATELESS,
+    *(e for e in ESTIMATORS if isinstance(e, (PatchWhitener, WindowedClassifier))),
+]
+# Sort what they are fitted on, and say nothing of other images.
+CLUSTERINGS = [estimator for estimator in ESTIMATORS if is_clusterer(estimator)]

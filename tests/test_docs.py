@@ -27,6 +27,7 @@ MODULES = [
 INNER = {
     "augmentation",
     "cleaning",
+    "clustering",
     "detection",
     "discriminant",
     "open_set",
