@@ -4,6 +4,8 @@ Without shifts, all pairs are one matrix product. Over shifts they are Fourier
 transforms, and a peak is judged by its energy (PCE).
 """
 
+import math
+
 import numpy as np
 from scipy import fft, special
 from sklearn.utils import Bunch
@@ -96,7 +98,7 @@ def _prepare_fingerprints(fingerprints, common=None, dtype=None):
     prepared : Bunch
         For :func:`_correlate_with`.
     """
-    rows = fingerprints.reshape(len(fingerprints), -1)
+    rows = fingerprints.reshape(len(fingerprints), math.prod(fingerprints.shape[1:]))
     if common is not None:
         common = common.ravel().astype(np.float64)
     n_directions = len(rows) + (common is not None)
