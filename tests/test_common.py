@@ -90,6 +90,7 @@ def test_every_estimator_is_checked():
     assert exported == {type(estimator).__name__ for estimator in ESTIMATORS}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:found_ is")  # the checks' data have no sources
 @ALL
 def test_scikit_learn_checks(estimator):
@@ -242,6 +243,7 @@ def test_order_and_size_of_batches_change_nothing(estimator):
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky", None])
 def test_n_jobs_changes_nothing(backend, monkeypatch):
     monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 5 * 20 * 24 * 3)

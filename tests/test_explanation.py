@@ -108,6 +108,7 @@ def test_contributions_add_up_on_the_embedded_images(pipeline, embedded):
     )
 
 
+@pytest.mark.slow
 def test_contributions_add_up_on_the_real_images(real_data):
     from real_images import read_registry
 

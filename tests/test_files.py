@@ -500,6 +500,7 @@ def start_saver(path, number):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="open files block savers elsewhere")
 def test_savers_at_once_and_killed_ones_leave_whole_files(tmp_path):
     path = tmp_path / "f.npz"

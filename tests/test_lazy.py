@@ -90,6 +90,7 @@ def test_what_learns_equals_the_one_in_memory(estimator, chunks):
             )
 
 
+@pytest.mark.slow
 @CHUNKS
 @pytest.mark.parametrize("clustering", CLUSTERINGS, ids=repr)
 def test_clusters_equal_those_in_memory(clustering, chunks):
@@ -311,6 +312,7 @@ class Slowly:
         return block
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -214,6 +214,7 @@ def test_a_network_that_was_not_fitted_is_found(networks):
     assert np.mean([roc_auc_score(mask.ravel(), m.ravel()) for m in maps]) > 0.85
 
 
+@pytest.mark.slow
 def test_whole_images_are_named(networks, fitted):
     images, names, _, fit = networks
     assert fitted.score(images[~fit], names[~fit]) > 0.95
