@@ -149,7 +149,7 @@ def test_a_chain_is_a_pipeline(images):
         (JPEGCompression(subsampling="4:1:1"), "subsampling must be one of"),
         (Resize(0), "scale must be > 0"),
         (Resize(resample="area"), "resample must be one of"),
-        (GaussianBlur(-1), "std must be > 0, got -1"),
+        (GaussianBlur(-1), "std must be > 0 and <= 1000, in pixels, got -1"),
         (GaussianNoise(np.nan), "std must be > 0"),
         (GaussianNoise(random_state=None), "random_state must be an int >= 0"),
         (Crop(-1), "top must be an int >= 0"),

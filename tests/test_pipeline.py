@@ -33,6 +33,7 @@ def test_beats_the_published_rule_on_unseen_scenes(halves):
     np.testing.assert_array_equal(pipeline.predict(unseen), named)
 
 
+@pytest.mark.slow
 def test_copies_help_on_compressed_images(halves):
     X, y, unseen, truth = halves
     compressed = JPEGCompression(85).fit_transform(unseen)
@@ -87,6 +88,7 @@ def test_features_have_names():
 COPIES = [JPEGCompression(90), GaussianBlur(1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("perturbations", [(), COPIES], ids=["clean", "copies"])
 def test_a_rate_turns_strangers_away(halves, perturbations):
     X, y, unseen, truth = halves
@@ -127,6 +129,7 @@ def test_features_are_computed_once(halves, monkeypatch):
     assert sum(seen) <= 3 * few.sum() + 1  # one image is looked at for its shape
 
 
+@pytest.mark.slow
 def test_one_source_and_a_background(halves):
     X, y, unseen, truth = halves
     mine, photos = np.unique(y)[[1, 6]]
@@ -148,6 +151,7 @@ def test_one_source_and_a_background(halves):
         )
 
 
+@pytest.mark.slow
 def test_names_without_a_rate_are_those_of_the_classifier(halves):
     X, y, unseen, _ = halves
     X, y, unseen = X[::3], y[::3], unseen[::5]
