@@ -268,8 +268,10 @@ def main():
             browser.process.terminate()
             browser.process.wait()
     print(*faults, sep="\n")
-    print(f"{len(pages)} pages x {len(WIDTHS)} widths x {len(SCHEMES)} schemes, ", end="")
-    print(f"{len(SEARCHES)} searches: {len(faults)} faults")
+    print(
+        f"{len(pages)} pages x {len(WIDTHS)} widths x {len(SCHEMES)} schemes, ", end=""
+    )
+    print(f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches: {len(faults)} faults")
     raise SystemExit(bool(faults))
 
 
