@@ -271,7 +271,9 @@ def main():
     print(
         f"{len(pages)} pages x {len(WIDTHS)} widths x {len(SCHEMES)} schemes, ", end=""
     )
-    print(f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches: {len(faults)} faults")
+    print(
+        f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches: {len(faults)} faults"
+    )
     raise SystemExit(bool(faults))
 
 
