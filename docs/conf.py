@@ -71,6 +71,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skfingerprint",),
     "reference_url": {"skfingerprint": None},
     "image_scrapers": ("matplotlib",),
+    "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_memory": False,
     "download_all_examples": False,

@@ -271,6 +271,7 @@ def main():
     print(
         f"{len(pages)} pages x {len(WIDTHS)} widths x {len(SCHEMES)} schemes, ", end=""
     )
+    looks = f"{len(WIDTHS)} widths x {len(SCHEMES)} schemes"
     print(
         f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches: {len(faults)} faults"
     )

@@ -101,8 +101,8 @@ for name, scores in display.scores.items():
 # Around any classifier
 # ---------------------
 # :class:`~skfingerprint.AugmentedClassifier` makes the copies for a classifier of your
-# own, and :class:`~skfingerprint.AugmentedPipeline` is what the recommended pipeline is.
-# Here around the published rule.
+# own; the recommended pipeline is an :class:`~skfingerprint.AugmentedPipeline`. Here
+# around the published rule.
 
 augmented = AugmentedClassifier(
     make_pipeline(ResidualExtractor(n_jobs=2), FingerprintClassifier()),

@@ -36,14 +36,14 @@ from skfingerprint.plotting import CorrelationHistogramDisplay, CorrelationMatri
 
 rng = np.random.default_rng(0)
 cameras = np.array(["model A, 1", "model A, 2", "model B, 1", "model B, 2"])
-shape = (128, 128)
+shape = (192, 192)
 gains = 1 + 0.015 * rng.standard_normal((4, *shape))
 models = rng.standard_normal((2, shape[0], 1)) + rng.standard_normal((2, 1, shape[1]))
 
 
 def photograph(light, camera):
     """Return what a camera makes of light: gains, its model's lines, and noise."""
-    picture = light * gains[camera] + 1.5 * models[camera // 2]
+    picture = light * gains[camera] + 5 * models[camera // 2]
     picture += rng.normal(0, 2, light.shape)
     return picture.round().clip(0, 255).astype(np.uint8)
 
@@ -108,14 +108,14 @@ searching = make_pipeline(
     LinearPatternRemover(),
     FingerprintClassifier(statistic="pce", max_shift=16),
 )
-size = 96
+size = 160
 crop = taken[:1, 10 : 10 + size, 6 : 6 + size]
 parts = flat[:, :size, :size]
 aligned = clone(searching).set_params(fingerprintclassifier__max_shift=0)
 for name, model in {"aligned only": aligned, "over shifts": searching}.items():
     model.fit(parts, cameras[own])
     energies = model.decision_function(crop)[0]
-    print(f"{name}: {model.predict(crop)[0]}, energies {energies.round(1).tolist()}")
+    print(f"{name}: {model.predict(crop)[0]}, energies {energies.astype(int).tolist()}")
 shift = searching[-1].find_shifts(searching[:-1].transform(crop))[0, 0]
 print(f"shift down and right {shift.tolist()}; 60 is a usual threshold for energies")
 
@@ -124,10 +124,11 @@ print(f"shift down and right {shift.tolist()}; 60 is a usual threshold for energ
 # ---------------------
 # In a file that holds no image and runs nothing when it is read.
 
+keep = fitted["LinearPatternRemover"]
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "cameras.npz"
-    save_fingerprints(path, fitted["LinearPatternRemover"])
-    again = load_fingerprints(path)
-    same = again.predict(taken) == fitted["LinearPatternRemover"].predict(taken)
+    save_fingerprints(path, keep[-1])
+    again = make_pipeline(*keep[:-1], load_fingerprints(path))
+    same = again.predict(taken) == keep.predict(taken)
     print(f"{path.stat().st_size / 1024:.0f} KiB, answers as before: {same.all()}")
 plt.show()

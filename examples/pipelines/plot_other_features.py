@@ -4,8 +4,8 @@ Combining with other features
 =============================
 
 Fingerprints are one witness among several. Here their correlations stand beside
-co-occurrences of neighbouring pixels, spectra and the statistics of the colours, side by
-side in front of a logistic regression and stacked.
+co-occurrences of neighbouring pixels, spectra and the statistics of the colours, side
+by side in front of a logistic regression and stacked.
 """
 
 # %%
