@@ -10,8 +10,8 @@ classifier, and cross-validate it by what the images show.
 # %%
 # The table
 # ---------
-# Every second image of eight networks, written to files as somebody else would have sent them, with
-# two numbers each: the size of the file, and a brightness.
+# Every second image of eight networks, written to files as somebody else would have
+# sent them, with two numbers each: the size of the file, and a brightness.
 
 import tempfile
 from pathlib import Path
@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import (
     AttributionFeatures,
+    CopyDiscriminant,
     FingerprintClassifier,
     ImageReader,
     ResidualExtractor,
@@ -55,12 +56,11 @@ print(table.assign(path=table["path"].map(lambda path: path.name)).head())
 
 features = ColumnTransformer(
     [
-        ("image", make_pipeline(ImageReader(), AttributionFeatures()), "path"),
+        ("image", make_pipeline(ImageReader(), AttributionFeatures(n_jobs=2)), "path"),
         ("numbers", "passthrough", ["bytes", "brightness"]),
     ]
 )
-classifier = LogisticRegression(C=0.01, max_iter=1000)
-model = make_pipeline(features, StandardScaler(), classifier)
+model = make_pipeline(features, StandardScaler(), CopyDiscriminant())
 print(model)
 
 # %%
