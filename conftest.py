@@ -12,6 +12,7 @@ EXTRAS = {
     "dask": "dask",
     "distributed": "distributed",
     "matplotlib": "matplotlib",
+    "networkx": "networkx",
     "numba": "numba",
     "pandas": "pandas",
     "polars": "polars",

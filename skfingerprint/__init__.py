@@ -7,6 +7,11 @@ from skfingerprint.cleaning import (
     LinearPatternRemover,
     SpectrumFlattener,
 )
+from skfingerprint.clustering import (
+    FingerprintClustering,
+    PatchWhitener,
+    ResidualClustering,
+)
 from skfingerprint.datasets._reader import ImageReader
 from skfingerprint.detection import FingerprintDetector
 from skfingerprint.discriminant import CopyDiscriminant
@@ -16,6 +21,7 @@ from skfingerprint.features import (
     SpectrumTransformer,
 )
 from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
+from skfingerprint.localization import FingerprintLocalizer, WindowedClassifier
 from skfingerprint.open_set import CopyDetector, SourceDetector
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
@@ -33,16 +39,21 @@ __all__ = [
     "CopyDetector",
     "CopyDiscriminant",
     "FingerprintClassifier",
+    "FingerprintClustering",
     "FingerprintDetector",
+    "FingerprintLocalizer",
     "FingerprintTransformer",
     "ImageReader",
     "LinearPatternRemover",
+    "PatchWhitener",
     "RejectingClassifier",
+    "ResidualClustering",
     "ResidualExtractor",
     "SourceDetector",
     "SpectrumFlattener",
     "SpectrumTransformer",
     "Unflatten",
+    "WindowedClassifier",
     "make_attribution_pipeline",
     "show_versions",
 ]

@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, metadata
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -256,6 +257,25 @@ def share_metadata(owner, parts, **metadata):
             "that in fit. Leave it out, or enable metadata routing and request it."
         )
     return taken
+
+
+def split_stateless(estimator):
+    """Return the steps in front that need no fit, and what is fitted behind them."""
+    if not isinstance(estimator, Pipeline):
+        return [], estimator
+    steps = estimator.steps
+    n = 0
+    while n < len(steps) - 1 and _is_stateless(steps[n][1]):
+        n += 1
+    return [step for _, step in steps[:n]], estimator[n:]
+
+
+def _is_stateless(step):
+    if isinstance(step, Pipeline):
+        return all(_is_stateless(part) for _, part in step.steps)
+    if isinstance(step, FeatureUnion):
+        return all(_is_stateless(part) for _, part in step.transformer_list)
+    return hasattr(step, "transform") and not get_tags(step).requires_fit
 
 
 def _find_taken(part, given):

@@ -3,6 +3,8 @@
 A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
 """
 
+import math
+
 import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
@@ -216,6 +218,29 @@ def take_rows(X, places):
         inside = (places >= part.start) & (places < part.stop)
         found.append(as_rows(block)[places[inside] - part.start])
     return np.concatenate(found)
+
+
+def read_rows(X):
+    """Return all rows of X in memory, float32; what is lazy is read block by block."""
+    if not is_lazy(X):
+        return as_rows(X).astype(np.float32, copy=False)
+    rows = np.empty((len(X), math.prod(X.shape[1:])), dtype=np.float32)
+    for block, part in iterate_blocks(X):
+        rows[part] = as_rows(block)
+    return rows
+
+
+def take_images(X, places):
+    """Return the images of X at sorted places, in memory: a stack, or a list."""
+    if isinstance(X, list):
+        return [X[place] for place in places]
+    if not isinstance(X, BlockSource):
+        return np.asarray(X[places])
+    found, starts = [], np.cumsum([0, *X.sizes])
+    for k, start in enumerate(starts[:-1]):
+        own = places[(places >= start) & (places < starts[k + 1])] - start
+        found += [block[i] for block in ([X.read(k)] if len(own) else []) for i in own]
+    return np.stack(found) if len({image.shape for image in found}) == 1 else found
 
 
 def keep_rows(source, places):

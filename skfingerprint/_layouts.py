@@ -7,6 +7,7 @@ an image one pixel high.
 
 import math
 import warnings
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ FAR_OFF = (
     "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
     "factor for all images."
 )
+# Whether the grey levels of what comes now have been checked.
+CHECKED = ContextVar("checked", default=False)
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
     "common one: `load_image_folder(path, image_shape=(height, width))` does so."
@@ -147,6 +150,8 @@ def check_grey_levels(X, content, places=None):
     content : str or None
         What is to be checked yet, of images that are not computed.
     """
+    if CHECKED.get():
+        return None
     if is_lazy(X):
         return content
     if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
@@ -172,6 +177,17 @@ def check_grey_levels(X, content, places=None):
             stacklevel=5,
         )
     return None
+
+
+def skip_grey_levels(function, *args, **kwargs):
+    """Call a function on parts of images whose grey levels have been checked.
+
+    A dark part of an image may look like an image in 0..1. What the function sees is a
+    copy of the context, so that nothing outside of the call changes.
+    """
+    context = copy_context()
+    context.run(CHECKED.set, True)
+    return context.run(function, *args, **kwargs)
 
 
 def _describe_first(which, low, high, places):

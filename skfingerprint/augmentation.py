@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
@@ -17,6 +17,7 @@ from skfingerprint._base import (
     at_once,
     copy_shape,
     share_metadata,
+    split_stateless,
 )
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
 from skfingerprint._checks import check_int
@@ -144,7 +145,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             shared = share_metadata(self, {"estimator": fitted}, **metadata)
             first, rest = [], fitted.fit(X, y, **shared["estimator"])
         else:
-            first, rest = _split_stateless(fitted)
+            first, rest = split_stateless(fitted)
             self._fit_copies(first, rest, X, y, changes, metadata)
             if rest is not fitted:
                 fitted.steps[len(first) :] = rest.steps
@@ -345,25 +346,6 @@ class AugmentedPipeline(Pipeline):
         """
         check_is_fitted(self)
         return self.steps[-1][1].assess(self[:-1].transform(X))
-
-
-def _split_stateless(estimator):
-    """Return the steps in front that need no fit, and what is fitted behind them."""
-    if not isinstance(estimator, Pipeline):
-        return [], estimator
-    steps = estimator.steps
-    n = 0
-    while n < len(steps) - 1 and _is_stateless(steps[n][1]):
-        n += 1
-    return [step for _, step in steps[:n]], estimator[n:]
-
-
-def _is_stateless(step):
-    if isinstance(step, Pipeline):
-        return all(_is_stateless(part) for _, part in step.steps)
-    if isinstance(step, FeatureUnion):
-        return all(_is_stateless(part) for _, part in step.transformer_list)
-    return hasattr(step, "transform") and not get_tags(step).requires_fit
 
 
 def _draw_kinds(n_images, n_changes, max_copies):

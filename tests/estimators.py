@@ -1,5 +1,11 @@
 """Every exported estimator, in the settings that matter, for the common checks."""
 
+import numpy as np
+from sklearn.base import is_clusterer
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
 from skfingerprint import (
     AttributionFeatures,
     AugmentedClassifier,
@@ -8,15 +14,20 @@ from skfingerprint import (
     CopyDetector,
     CopyDiscriminant,
     FingerprintClassifier,
+    FingerprintClustering,
     FingerprintDetector,
+    FingerprintLocalizer,
     FingerprintTransformer,
     LinearPatternRemover,
+    PatchWhitener,
     RejectingClassifier,
+    ResidualClustering,
     ResidualExtractor,
     SourceDetector,
     SpectrumFlattener,
     SpectrumTransformer,
     Unflatten,
+    WindowedClassifier,
 )
 from skfingerprint.perturbation import (
     Crop,
@@ -29,6 +40,12 @@ from skfingerprint.perturbation import (
     WebPCompression,
 )
 
+# Copies of a row must not change how it is weighed; folds of the default estimator do.
+WINDOWS = make_pipeline(
+    AttributionFeatures(block_size=8, length=2),
+    FunctionTransformer(np.float64, feature_names_out="one-to-one"),
+    RidgeClassifier(),
+)
 ESTIMATORS = [
     ResidualExtractor(),
     ResidualExtractor("gaussian"),
@@ -55,6 +72,11 @@ ESTIMATORS = [
     LinearPatternRemover(),
     SpectrumFlattener(),
     AugmentedClassifier(FingerprintClassifier(), []),
+    FingerprintLocalizer(window=9),
+    WindowedClassifier(WINDOWS, window=16, hop=5, max_windows=3),
+    PatchWhitener(random_state=0),
+    FingerprintClustering(random_state=0),
+    ResidualClustering(random_state=0),
     Unflatten((20, -1)),
     JPEGCompression(),
     Resize(),
@@ -71,3 +93,10 @@ TRANSFORMERS = [
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
 ]
 STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]
+# What takes images of other sizes than those of `fit`.
+ANY_SIZE = [
+    *STATELESS,
+    *(e for e in ESTIMATORS if isinstance(e, (PatchWhitener, WindowedClassifier))),
+]
+# Sort what they are fitted on, and say nothing of other images.
+CLUSTERINGS = [estimator for estimator in ESTIMATORS if is_clusterer(estimator)]

@@ -16,8 +16,9 @@ from skfingerprint import (
     ResidualExtractor,
     SpectrumTransformer,
 )
+from skfingerprint._base import split_stateless
 from skfingerprint._blocks import iterate_blocks
-from skfingerprint.augmentation import _draw_kinds, _split_stateless
+from skfingerprint.augmentation import _draw_kinds
 from skfingerprint.perturbation import (
     Crop,
     GaussianBlur,
@@ -80,12 +81,12 @@ def test_what_learns_is_fitted_on_all_copies(planted):
 def test_stateless_prefix():
     residual, spectrum = ResidualExtractor(), SpectrumTransformer()
     union = FeatureUnion([("a", make_pipeline(residual, spectrum)), ("b", spectrum)])
-    first, rest = _split_stateless(make_pipeline(union, StandardScaler(), LinearSVC()))
+    first, rest = split_stateless(make_pipeline(union, StandardScaler(), LinearSVC()))
     assert first == [union]
     assert [name for name, _ in rest.steps] == ["standardscaler", "linearsvc"]
     learning = make_union(spectrum, StandardScaler())
-    assert _split_stateless(make_pipeline(learning, LinearSVC()))[0] == []
-    assert _split_stateless(LinearSVC())[0] == []
+    assert split_stateless(make_pipeline(learning, LinearSVC()))[0] == []
+    assert split_stateless(LinearSVC())[0] == []
 
 
 def test_a_cached_pipeline_is_fitted_whole(planted, tmp_path):

@@ -15,7 +15,9 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import skfingerprint
 from skfingerprint import (
+    FingerprintClustering,
     FingerprintTransformer,
+    PatchWhitener,
     RejectingClassifier,
     ResidualExtractor,
     SpectrumTransformer,
@@ -23,7 +25,13 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import JPEGCompression, Resize, WebPCompression
-from tests.estimators import ESTIMATORS, STATELESS, TRANSFORMERS
+from tests.estimators import (
+    ANY_SIZE,
+    CLUSTERINGS,
+    ESTIMATORS,
+    STATELESS,
+    TRANSFORMERS,
+)
 
 # By design: `fit_transform` scores each row against folds without it, and `transform`
 # against all. Equality would be the leak that the estimator is there to prevent.
@@ -45,10 +53,12 @@ def fit(estimator, X, y):
 
 
 def answer(estimator, X):
-    """What an estimator says of X."""
+    """What an estimator says of X; of the X of `fit` if it sorts nothing else."""
     for method in ("transform", "decision_function", "predict"):
         if hasattr(estimator, method):
             return getattr(estimator, method)(X)
+    steps = getattr(estimator, "steps", [("", estimator)])
+    return steps[-1][1].labels_
 
 
 def looks_at_neighbours(estimator):
@@ -57,7 +67,9 @@ def looks_at_neighbours(estimator):
     params = estimator.get_params()
     if "max_shift" in params:
         return params["max_shift"] != 0 or params["statistic"] == "pce"
-    return estimator in STATELESS and not isinstance(estimator, Unflatten)
+    if "window" in params:
+        return True
+    return estimator in ANY_SIZE and not isinstance(estimator, Unflatten)
 
 
 def test_every_estimator_is_checked():
@@ -84,6 +96,8 @@ def test_scikit_learn_checks(estimator):
         estimator = Unflatten((1, -1))  # the checks' rows have many lengths
     if isinstance(estimator, (JPEGCompression, Resize, WebPCompression)):
         pytest.importorskip("PIL")
+    if isinstance(estimator, FingerprintClustering):
+        pytest.importorskip("networkx")
     results = check_estimator(estimator, on_skip=None, on_fail=None)
     failed = [
         (result["check_name"], result["status"], result["exception"])
@@ -179,7 +193,7 @@ def test_refit_forgets(estimator):
 def test_what_is_remembered_of_the_images(estimator):
     X, y = COLOUR
     fitted = fit(estimator, X, y)
-    if estimator in STATELESS:
+    if estimator in ANY_SIZE:
         assert fitted.n_channels_ == 3
         assert not hasattr(fitted, "image_shape_")
         assert not hasattr(fitted, "n_features_in_")
@@ -188,14 +202,16 @@ def test_what_is_remembered_of_the_images(estimator):
         assert fitted.n_features_in_ == 20 * 24 * 3
 
 
-@pytest.mark.parametrize("estimator", STATELESS, ids=repr)
-def test_stateless_transformers_take_other_sizes_but_not_other_channels(estimator):
+@pytest.mark.parametrize("estimator", ANY_SIZE, ids=repr)
+def test_transformers_take_other_sizes_but_not_other_channels(estimator):
     if isinstance(estimator, Unflatten):
         return
     X, y = COLOUR
     fitted = fit(estimator, X, y)
     other, _ = make_fingerprint_images(3, 3, image_shape=(36, 30, 3), random_state=0)
-    if getattr(fitted, "block_shape_", (20, 24)) == (20, 24) and hasattr(
+    if isinstance(estimator, PatchWhitener):
+        assert fitted.transform(other).shape == (3, 23)
+    elif getattr(fitted, "block_shape_", (20, 24)) == (20, 24) and hasattr(
         fitted, "block_shape_"
     ):
         with pytest.raises(ValueError, match=r"blocks of \(32, 30\).*\(20, 24\)"):
@@ -211,6 +227,8 @@ def test_stateless_transformers_take_other_sizes_but_not_other_channels(estimato
 
 @ALL
 def test_order_and_size_of_batches_change_nothing(estimator):
+    if estimator in CLUSTERINGS:
+        return
     X, y = COLOUR
     fitted = fit(estimator, X, y)
     whole = answer(fitted, X)
@@ -243,7 +261,7 @@ def test_refused_data_change_nothing(estimator):
     holed[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         fitted.fit(holed, y)
-    if estimator not in STATELESS:
+    if estimator not in [*ANY_SIZE, *CLUSTERINGS]:
         with pytest.raises(ValueError, match=r"\(16, 24, 3\).*shape \(20, 24, 3\)"):
             answer(fitted, X[:, :16])
         with pytest.raises(ValueError, match=r"shape \(24, 20, 3\)"):
@@ -261,10 +279,14 @@ def test_ragged_images_are_refused_with_the_remedy(estimator, container):
         ragged = np.empty(2, dtype=object)
         ragged[:] = images
         images = ragged
-    if estimator in STATELESS and not isinstance(estimator, Unflatten):
+    if estimator in ANY_SIZE and not isinstance(estimator, Unflatten):
         # Position does not matter; blocks of spectra do.
         wide = [image.repeat(2, axis=0).repeat(2, axis=1) for image in images]
         assert len(clone(estimator).fit(wide).transform(wide)) == 2
+        return
+    if estimator in ANY_SIZE:
+        fitted = clone(estimator).fit([*images, *images], [0, 0, 1, 1])
+        assert fitted.predict(images).shape == (2,)
         return
     with pytest.raises(ValueError, match=r"load_image_folder\(path, image_shape="):
         clone(estimator).fit(images, [0, 1])

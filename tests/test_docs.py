@@ -27,11 +27,13 @@ MODULES = [
 INNER = {
     "augmentation",
     "cleaning",
+    "clustering",
     "detection",
     "discriminant",
     "open_set",
     "features",
     "fingerprint",
+    "localization",
     "pipeline",
     "rejection",
     "residual",

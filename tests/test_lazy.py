@@ -11,11 +11,13 @@ from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from skfingerprint import (
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
+    PatchWhitener,
     ResidualExtractor,
     SpectrumTransformer,
     Unflatten,
@@ -23,7 +25,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
-from tests.estimators import ESTIMATORS, STATELESS
+from tests.estimators import ANY_SIZE, CLUSTERINGS, ESTIMATORS, STATELESS
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -65,15 +67,20 @@ def test_transformers_stay_lazy_and_equal(transformer, chunks):
 @pytest.mark.filterwarnings("ignore:found_ is")  # the images have no sources
 @CHUNKS
 @pytest.mark.parametrize(
-    "estimator", [e for e in ESTIMATORS if e not in STATELESS], ids=repr
+    "estimator",
+    [e for e in ESTIMATORS if has_fit_parameter(e, "sample_weight")],
+    ids=repr,
 )
 def test_what_learns_equals_the_one_in_memory(estimator, chunks):
     residuals = ResidualExtractor().transform(IMAGES)
     lazy = ResidualExtractor().transform(split(IMAGES, chunks))
+    if estimator in ANY_SIZE:
+        residuals, lazy = IMAGES, split(IMAGES, chunks)
     weights = np.random.default_rng(0).uniform(size=len(Y))
     expected = clone(estimator).fit(residuals, Y, sample_weight=weights)
     found = clone(estimator).fit(lazy, Y, sample_weight=weights)
-    assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
+    if estimator not in ANY_SIZE:
+        assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
     for method in ("decision_function", "predict", "transform"):
         if hasattr(estimator, method):
             answers = getattr(found, method)(lazy)
@@ -81,6 +88,25 @@ def test_what_learns_equals_the_one_in_memory(estimator, chunks):
             np.testing.assert_allclose(
                 answers, getattr(expected, method)(residuals), rtol=1e-3, atol=1e-4
             )
+
+
+@CHUNKS
+@pytest.mark.parametrize("clustering", CLUSTERINGS, ids=repr)
+def test_clusters_equal_those_in_memory(clustering, chunks):
+    residuals = ResidualExtractor().transform(IMAGES)
+    found = clone(clustering).fit(ResidualExtractor().transform(split(IMAGES, chunks)))
+    expected = clone(clustering).fit(residuals)
+    assert found.image_shape_ == expected.image_shape_ == (32, 40, 3)
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+
+
+@CHUNKS
+def test_whitened_rows_stay_lazy_and_equal(chunks):
+    expected = PatchWhitener(random_state=0).fit_transform(IMAGES)
+    whitener = PatchWhitener(random_state=0).fit(split(IMAGES, chunks))
+    found = whitener.transform(split(IMAGES, chunks))
+    assert isinstance(found, da.Array)
+    np.testing.assert_allclose(found.compute(), expected, rtol=1e-3, atol=1e-3)
 
 
 class Counted:

@@ -20,6 +20,7 @@ from skfingerprint import (
     CopyDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
+    FingerprintLocalizer,
     RejectingClassifier,
     ResidualExtractor,
     SpectrumTransformer,
@@ -581,3 +582,43 @@ def test_contributions_of_places(fitted, planted):
     flat = FingerprintClassifier().fit(images.reshape(120, -1), planted[1])
     with pytest.raises(ValueError, match="rows have no places"):
         plotting.ContributionDisplay.from_estimator(flat, images.reshape(120, -1)[:1])
+
+
+def test_a_map_is_drawn_about_its_threshold(residuals):
+    X, y = residuals
+    localizer = FingerprintLocalizer(window=9).fit(X, y)
+    mask = np.zeros(X.shape[1:3], dtype=bool)
+    mask[:, 20:] = True
+    image = np.full((*X.shape[1:3], 3), 90, dtype=np.uint8)
+    display = plotting.ScoreMapDisplay.from_estimator(
+        localizer, X[0], "a", background="b", mask=mask
+    )
+    expected = localizer.score_map(X[:1], "a", background="b")[0]
+    np.testing.assert_array_equal(display.image_.get_array(), expected)
+    threshold = localizer.find_threshold("a", background="b")
+    assert display.threshold == threshold
+    assert np.mean(display.image_.get_clim()) == pytest.approx(threshold)
+    assert display.colorbar_.ax.get_ylabel() == "Score: a, not b"
+    assert len(display.ax_.collections) == 2  # the mask found, and the true one
+    ax = plt.figure().add_subplot()
+    display = plotting.ScoreMapDisplay(image, np.zeros(X.shape[1:3]))
+    assert display.plot(ax, limit=3).ax_ is ax
+    assert display.image_.get_clim() == (-3, 3)
+    with pytest.raises(ValueError, match=r"size of the image, \(32, 48\)"):
+        plotting.ScoreMapDisplay(image, np.zeros((3, 3))).plot()
+
+
+def test_a_pipeline_is_asked_about_the_image(planted):
+    images, y = planted
+    localizer = FingerprintLocalizer(window=9)
+    pipeline = make_pipeline(ResidualExtractor(), localizer).fit(images, y)
+    display = plotting.ScoreMapDisplay.from_estimator(pipeline, images[0], background=0)
+    residuals = pipeline[0].transform(images[:1])
+    np.testing.assert_array_equal(
+        display.score_map, pipeline[1].score_map(residuals, background=0)[0]
+    )
+    assert display.label == "Score: anything but 0"
+    display = plotting.ScoreMapDisplay.from_estimator(pipeline, images[0], 1)
+    assert display.label == "Score: 1"
+    with pytest.raises(ValueError, match="fitted WindowedClassifier"):
+        plotting.ScoreMapDisplay.from_estimator(LogisticRegression(), images[0], 1)

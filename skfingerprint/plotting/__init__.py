@@ -19,6 +19,7 @@ from skfingerprint.plotting._fingerprints import (
     FingerprintDisplay,
     SpectrumDisplay,
 )
+from skfingerprint.plotting._maps import ScoreMapDisplay
 from skfingerprint.plotting._open_set import OpenSetDisplay
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "OneVsRestRocDisplay",
     "OpenSetDisplay",
     "RobustnessDisplay",
+    "ScoreMapDisplay",
     "SourceConfusionDisplay",
     "SpectrumDisplay",
 ]

@@ -1,0 +1,714 @@
+"""Which part of an image is whose: maps of scores, and masks at a stated rate."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import MethodMapping
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skfingerprint._base import (
+    Estimator,
+    StatelessTransformer,
+    all_or_nothing,
+    at_once,
+    share_metadata,
+    split_stateless,
+)
+from skfingerprint._blocks import (
+    BlockSource,
+    as_rows,
+    as_stack,
+    iterate_blocks,
+    score_blocks,
+)
+from skfingerprint._checks import check_int
+from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
+from skfingerprint._layouts import (
+    as_images,
+    check_grey_levels,
+    skip_grey_levels,
+    split_by_shape,
+    validate_images,
+)
+from skfingerprint._windows import (
+    draw_windows,
+    find_grid,
+    find_thresholds,
+    local_correlations,
+    score_windows,
+    scores_to_pixels,
+)
+from skfingerprint.discriminant import CopyDiscriminant
+from skfingerprint.features import AttributionFeatures
+from skfingerprint.fingerprint import (
+    check_classes,
+    check_training,
+    restore_classifier,
+)
+
+# Of the default estimator: less would make it too sure of single windows.
+SHRINKAGES = (0.3,)
+
+
+class _Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
+    """Maps and masks of a source, against another one or against all others.
+
+    A subclass says in `_make_maps` how images become maps of what a function makes of
+    the scores of the classes.
+    """
+
+    @at_once
+    def score_map(self, X, source=None, *, background=None):
+        """Score each pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            As in `fit`.
+        source : label, default=None
+            One of `classes_`: where is this source? Without `source` and `background`
+            the scores of all classes are returned.
+        background : label, default=None
+            One of `classes_`: rather than what? By default than anything else. Without
+            `source`: where is it anything but this? That also finds sources that were
+            not fitted.
+
+        Returns
+        -------
+        score_maps : ndarray of shape (n_samples, height, width[, n_classes]), float32
+            The score of the source, less that of the background if there is one; or
+            minus that of the background. A list of maps of images that differ in size.
+        """
+        check_is_fitted(self)
+        if source is None and background is None:
+            return self._make_maps(X, lambda scores: scores)
+        return self._make_maps(X, _Contrast(*self._find_places(source, background)))
+
+    @at_once
+    def predict_mask(self, X, source=None, *, background=None):
+        """Say which pixels are the source's, at the pixel false-alarm rate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            As in `fit`.
+        source, background : label, default=None
+            As in :meth:`score_map`; at least one of them.
+
+        Returns
+        -------
+        masks : ndarray of shape (n_samples, height, width), bool
+            Whether the score is at least that of `find_threshold`. A list of masks of
+            images that differ in size.
+        """
+        threshold = self.find_threshold(source, background=background)
+        maps = self.score_map(X, source, background=background)
+        if isinstance(maps, list):
+            return [score_map >= threshold for score_map in maps]
+        return maps >= threshold
+
+    @at_once
+    def find_threshold(self, source=None, *, background=None):
+        """Return the score from which on a pixel is taken for the source's.
+
+        Parameters
+        ----------
+        source, background : label, default=None
+            As in :meth:`score_map`; at least one of them.
+
+        Returns
+        -------
+        threshold : float
+            An entry of `thresholds_`.
+        """
+        check_is_fitted(self)
+        row, column = self._find_places(source, background)
+        return float(self.thresholds_[row, column])
+
+    def _find_places(self, source, background):
+        """Return the numbers of two classes, -1 for any."""
+        names = self.classes_.tolist()
+        if source is None and background is None:
+            raise ValueError(
+                "source or background must be given: which source is looked for, or "
+                f"rather than what? The classes are {names[:20]}."
+            )
+        given = {"source": source, "background": background}
+        for name, label in given.items():
+            if label is not None and label not in names:
+                raise ValueError(
+                    f"{name} must be None or one of the classes {names[:20]}, got "
+                    f"{label!r}."
+                )
+        if source == background:
+            raise ValueError(
+                f"source and background must differ, got {source!r} twice."
+            )
+        return [-1 if label is None else names.index(label) for label in given.values()]
+
+    def _check_rate(self):
+        rate = self.pixel_false_alarm_rate
+        if not isinstance(rate, Real) or not 0 < rate <= 0.5:
+            raise ValueError(
+                f"pixel_false_alarm_rate must lie in (0, 0.5], got {rate!r}."
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        # The rows of scikit-learn's checks are no pictures.
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+class _Contrast:
+    """The score of a source, of a source less a background, or minus the latter's."""
+
+    def __init__(self, source, background):
+        self.source, self.background = source, background
+
+    def __call__(self, scores):
+        if self.source < 0:
+            return -scores[..., self.background]
+        found = scores[..., self.source]
+        return found if self.background < 0 else found - scores[..., self.background]
+
+
+class WindowedClassifier(MetaEstimatorMixin, _Localizer):
+    """Say which part of an image is whose, by a classifier of its windows.
+
+    A classifier of small images is trained on windows of the images, and asked about
+    all windows of an image on a grid: each pixel has the scores of the windows around
+    it. The maps answer two questions. Where is this source, rather than a background
+    such as photographs: `score_map(X, source, background="photograph")`. Where is it
+    not a photograph, whoever made it: `score_map(X, background="photograph")`.
+
+    Images may be of any size from the window on. Large ones are read window by window,
+    so that besides the map the workspace does not grow with their size.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        Takes windows, stacks of shape (n_samples, window, window[, n_channels]), and
+        has a `decision_function` or `predict_proba`. By default
+        :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
+        :class:`CopyDiscriminant` of shrinkage 0.3, for three images a source.
+    window : int, default=20
+        Side of the windows in pixels. What is much smaller is not found. Of rows, at
+        most their length.
+    hop : int, default=8
+        Pixels from window to window in maps; the last window ends at the border.
+    max_windows : int, default=12
+        Number of windows of an image that are trained on, at most. They are drawn by
+        what the image shows, so that its place among others does not matter.
+    pixel_false_alarm_rate : float, default=0.05
+        In (0, 0.5]: share of the pixels of images without the source that a mask may
+        take for its, on average over images.
+    cv : int or cross-validation splitter, default=5
+        Folds of images whose windows are scored by a classifier that has not seen them,
+        for the thresholds. A number means stratified folds: of whole groups, and
+        shuffled ones without groups.
+    n_jobs : int, default=None
+        Number of threads of the default estimator; -1 for all processors.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on windows of all images.
+    classes_ : ndarray of shape (n_classes,)
+        The sources, and the background if there is one among them.
+    thresholds_ : ndarray of shape (n_classes + 1, n_classes + 1)
+        Of the scores of the class of a row, less that of the class of a column. The
+        last row stands for any source, the last column for any background, and NaN
+        where there is nothing to ask.
+    n_channels_ : int
+        Number of channels: 1 for grey images.
+    n_features_in_ : int
+        Length of rows, if those were fitted.
+
+    See Also
+    --------
+    FingerprintLocalizer : By the fingerprint at the same place, of aligned images.
+    skfingerprint.plotting.ScoreMapDisplay : An image with its map.
+
+    Notes
+    -----
+    Overlapping windows are averaged, by a Gaussian whose standard deviation is that of
+    a window, ``window / sqrt(12)``. Scores are interpolated bilinearly between the
+    centres of windows, and go on beyond the outermost. Those of the default estimator
+    are logarithms of probabilities, so that the difference of two is a log-likelihood
+    ratio.
+
+    A threshold is the quantile of held-out scores of the background's windows that
+    leaves `pixel_false_alarm_rate` above it, but no less than half-way between the
+    medians of background and source: where half of a window lies inside of a part, if
+    scores were linear in that. Of any source, or any background, the class counts whose
+    median is nearest to the other side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint import WindowedClassifier
+    >>> from skfingerprint.datasets import load_generators
+    >>> data = load_generators()
+    >>> y = data.target_names[data.target]
+    >>> pair = np.isin(y, ["acnet-gan", "srgan-gan"])
+    >>> X, y, groups = data.images[pair], y[pair], data.groups[pair]
+    >>> fit = np.isin(groups, np.unique(groups)[::2])
+    >>> model = WindowedClassifier(cv=3).fit(X[fit], y[fit], groups=groups[fit])
+    >>> image = X[~fit & (y == "srgan-gan")][3].copy()
+    >>> image[:32] = X[~fit & (y == "acnet-gan")][3][:32]  # the upper half
+    >>> mask = model.predict_mask([image], "acnet-gan", background="srgan-gan")[0]
+    >>> print(f"{mask[:32].mean():.1f} {mask[32:].mean():.1f}")
+    0.9 0.0
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        window=20,
+        hop=8,
+        max_windows=12,
+        pixel_false_alarm_rate=0.05,
+        cv=5,
+        n_jobs=None,
+    ):
+        self.estimator = estimator
+        self.window = window
+        self.hop = hop
+        self.max_windows = max_windows
+        self.pixel_false_alarm_rate = pixel_false_alarm_rate
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    @all_or_nothing
+    def fit(self, X, y, groups=None, sample_weight=None, **params):
+        """Fit the classifier on windows of the images, and find the thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Sources; at least two, of at least two images each.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows: images of one group are held out together. The
+            estimator gets them too if it takes groups, and otherwise the images as
+            groups of windows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the images, for an estimator that takes them.
+        **params : dict
+            Metadata that a splitter `cv` requests.
+
+        Returns
+        -------
+        self : WindowedClassifier
+
+        Raises
+        ------
+        ValueError
+            If an image is smaller than the window, or a class has fewer than two
+            images or groups; three for the default estimator, which holds out some of
+            those that are left.
+        """
+        self._check_parameters()
+        X, y = as_images(X), _check_labels(X, y)
+        self.estimator_ = clone(self._get_estimator())
+        windows, owners = self._draw(X)
+        members, weights = check_training(self, windows, y, sample_weight)
+        check_classes(y, self.classes_)
+        folds = find_folds(self, y, groups, weights, params, shuffle=True)
+        first, rest = split_stateless(self.estimator_)
+        given = {"sample_weight": None if sample_weight is None else weights}
+        if has_fit_parameter(_find_last(rest), "groups"):
+            given["groups"] = np.arange(len(y)) if groups is None else groups
+        given = share_metadata(self, {"estimator": rest}, **given)["estimator"]
+        given = {name: np.asarray(value)[owners] for name, value in given.items()}
+        rows, labels = self._transform(first, windows, "fit_transform"), y[owners]
+        scores = self._score_held_out(rest, rows, labels, folds[owners], given)
+        self.thresholds_ = find_thresholds(
+            scores, members[owners], weights[owners], self.pixel_false_alarm_rate
+        )
+        skip_grey_levels(rest.fit, rows, labels, **given)
+        if rest is not self.estimator_:
+            self.estimator_.steps[len(first) :] = rest.steps
+        return self
+
+    @at_once
+    def decision_function(self, X):
+        """Score each image: the mean over its windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes the second's minus the first's.
+        """
+        scores = self._score(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    @at_once
+    def predict(self, X):
+        """Name the source of each image, by the mean over its windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        scores = self._score(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def get_metadata_routing(self):
+        """Return what `fit` requests for itself, for `cv` and for the estimator.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = super().get_metadata_routing()
+        return router.add(estimator=self._get_estimator(), method_mapping=mapping)
+
+    def _get_estimator(self):
+        if self.estimator is not None:
+            return self.estimator
+        features = AttributionFeatures(block_size=16, length=4, n_jobs=self.n_jobs)
+        return make_pipeline(features, CopyDiscriminant(shrinkages=SHRINKAGES))
+
+    def _check_parameters(self):
+        for name in ("window", "hop", "max_windows"):
+            check_int(name, getattr(self, name), 1)
+        self._check_rate()
+
+    def _draw(self, X):
+        """Return windows of all images, and the number of the image of each."""
+        found = {}
+        for places, stack in self._read(X, reset=True):
+            sides = find_grid(stack.shape[1:3], self.window, self.hop).sides
+            for place, image in zip(places, stack, strict=True):
+                found[place] = draw_windows(image, sides, self.max_windows)
+        drawn = [found[place] for place in range(len(found))]
+        owners = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        return np.concatenate(drawn), owners
+
+    def _read(self, X, *, reset=False):
+        """Yield stacks of images of one size, in memory, and their numbers."""
+        many = isinstance(X, BlockSource)
+        start = 0
+        for number in range(len(X.sizes) if many else 1):
+            part = X.read(number) if many else X
+            part = validate_images(
+                self,
+                part,
+                reset=reset and number == 0,
+                dtype="numeric",
+                aligned=False,
+                neighbours=True,
+            )
+            for places, stack in _split(part):
+                self._check_images(stack, start + places)
+                yield start + places, as_stack(stack)
+            start += len(part)
+
+    def _check_images(self, stack, places):
+        """Check sizes, and grey levels as the first step does: windows may be dark."""
+        height, width = as_stack(stack).shape[1:3]
+        if stack.ndim > 2 and min(height, width) < self.window:
+            raise ValueError(
+                f"image {places[0]} has {height} x {width} pixels, and window is "
+                f"{self.window}. Leave smaller images out, or take a smaller window."
+            )
+        first = self.estimator_
+        while isinstance(first, Pipeline):
+            first = first[0]
+        if isinstance(first, StatelessTransformer):
+            check_grey_levels(stack, first._find_content(stack), places)
+
+    def _transform(self, steps, windows, method):
+        """Return what the steps in front make of windows; those of rows are rows."""
+        found = as_rows(windows) if hasattr(self, "n_features_in_") else windows
+        for step in steps:
+            found = skip_grey_levels(getattr(step, method), found)
+        return np.asarray(found)
+
+    def _score_held_out(self, estimator, rows, labels, folds, given):
+        """Score the windows of each fold by a classifier of the other folds."""
+        scores = np.empty((len(rows), len(self.classes_)))
+        for fold in np.unique(folds):
+            own, used = folds == fold, folds != fold
+            metadata = {name: value[used] for name, value in given.items()}
+            fitted = clone(estimator)
+            skip_grey_levels(fitted.fit, rows[used], labels[used], **metadata)
+            if len(fitted.classes_) < len(self.classes_):
+                raise ValueError(
+                    "a fold of cv leaves no image of some class: take fewer folds, "
+                    "or more groups a class."
+                )
+            scores[own] = _score_classes(fitted, rows[own])
+        return scores
+
+    def _score(self, X):
+        """Return the mean scores of each image."""
+        check_is_fitted(self)
+        found = {}
+        for places, scores, _ in self._score_each(X):
+            found |= zip(places, scores.mean(axis=(1, 2)), strict=True)
+        return np.stack([found[place] for place in range(len(found))])
+
+    def _score_each(self, X):
+        """Yield the scores of the windows of images, their numbers and their grid."""
+        for places, stack in self._read(as_images(X)):
+            grid = find_grid(stack.shape[1:3], self.window, self.hop)
+            yield places, score_windows(stack, grid, self._score_windows), grid
+
+    def _score_windows(self, windows):
+        first, rest = split_stateless(self.estimator_)
+        rows = self._transform(first, windows, "transform")
+        return skip_grey_levels(_score_classes, rest, rows)
+
+    def _make_maps(self, X, contrast):
+        found = {}
+        for places, scores, grid in self._score_each(X):
+            for place, each in zip(places, contrast(scores), strict=True):
+                found[place] = scores_to_pixels(each.astype(np.float32), grid)
+        return _join([found[place] for place in range(len(found))])
+
+
+class FingerprintLocalizer(_Localizer):
+    """Say which part of an image is whose, by fingerprints at the same place.
+
+    The residual is correlated with the fingerprints of the sources in a window around
+    each pixel. That finds what was pasted at the place that it was made at, such as a
+    face that was exchanged, and parts of a photograph that are not its camera's. What
+    was moved is not found, and most networks leave too faint a pattern for a small
+    window: :class:`WindowedClassifier` finds them.
+
+    Parameters
+    ----------
+    window : int, default=64
+        Side of the window in pixels; what is much smaller is not found. The cost does
+        not depend on it.
+    pixel_false_alarm_rate : float, default=0.05
+        In (0, 0.5]: share of the pixels of residuals without the source that a mask may
+        take for its, on average over residuals.
+    cv : int or cross-validation splitter, default=5
+        Folds of residuals that are correlated with fingerprints that they are no part
+        of, for the thresholds. As in :class:`WindowedClassifier`.
+
+    Attributes
+    ----------
+    classifier_ : FingerprintClassifier
+        Fitted on all residuals; `predict` and `decision_function` are its own.
+    classes_ : ndarray of shape (n_classes,)
+        The sources, and the background if there is one among them.
+    thresholds_ : ndarray of shape (n_classes + 1, n_classes + 1)
+        As in :class:`WindowedClassifier`.
+    image_shape_ : tuple of int
+        Shape of one residual.
+    n_features_in_ : int
+        Number of values in a residual.
+
+    See Also
+    --------
+    WindowedClassifier : By what does not depend on the place, for images of any size.
+    FingerprintClassifier : Whose is the whole image?
+
+    Notes
+    -----
+    With the mean over the window around a pixel, written < >, the correlation of
+    residual R and fingerprint F is ``<R F> / sqrt(<R R> <F F>)``, products being summed
+    over channels: equation 5 of [1]_ in a window, without the subtraction of means,
+    which residuals do not have. Box filters make the time O(height width) for any
+    window. [2]_ finds forgeries so.
+
+    References
+    ----------
+    .. [1] F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs Leave Artificial
+       Fingerprints?", IEEE MIPR, 2019. :doi:`10.1109/MIPR.2019.00103`
+    .. [2] M. Chen, J. Fridrich, M. Goljan, J. Lukas, "Determining Image Origin and
+       Integrity Using Sensor Noise", IEEE TIFS, 2008.
+       :doi:`10.1109/TIFS.2007.916285`
+
+    Examples
+    --------
+    >>> from skfingerprint import FingerprintLocalizer, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(120, 3, strength=4, random_state=0)
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> localizer = FingerprintLocalizer(window=24).fit(residuals[:100], y[:100])
+    >>> spliced = residuals[y == 0][-1].copy()
+    >>> spliced[:, 32:] = residuals[y == 1][-1][:, 32:]  # the right half
+    >>> mask = localizer.predict_mask(spliced[None], 1, background=0)[0]
+    >>> print(f"{mask[:, :32].mean():.1f} {mask[:, 32:].mean():.1f}")
+    0.1 0.9
+    """
+
+    def __init__(self, *, window=64, pixel_false_alarm_rate=0.05, cv=5):
+        self.window = window
+        self.pixel_false_alarm_rate = pixel_false_alarm_rate
+        self.cv = cv
+
+    @all_or_nothing
+    def fit(self, X, y, groups=None, sample_weight=None, **params):
+        """Average the fingerprints, and find the thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels, aligned.
+        y : array-like of shape (n_samples,)
+            Sources; at least two, with at least two residuals each.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows: images of one group are held out together.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the means, >= 0; not all 0 in any class.
+        **params : dict
+            Metadata that a splitter `cv` requests.
+
+        Returns
+        -------
+        self : FingerprintLocalizer
+        """
+        check_int("window", self.window, 1)
+        self._check_rate()
+        X, y = validate_images(self, X, y, reset=True, neighbours=True)
+        members, weights = check_training(self, X, y, sample_weight)
+        check_classes(y, self.classes_)
+        folds = find_folds(self, y, groups, weights, params, shuffle=True)
+        whole, held_out, totals = average_held_out(X, members, folds, weights)
+        whole = whole.reshape(-1, *self.image_shape_)
+        self.classifier_ = restore_classifier(self.classes_, whole, totals)
+        scores = score_blocks(_correlate_sparsely, X, (held_out, self.window), folds)
+        n_scores = scores.shape[1]
+        self.thresholds_ = find_thresholds(
+            scores.reshape(-1, len(self.classes_)),
+            np.repeat(members, n_scores),
+            np.repeat(weights, n_scores),
+            self.pixel_false_alarm_rate,
+        )
+        return self
+
+    @at_once
+    def decision_function(self, X):
+        """Score whole residuals against the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            As of :class:`FingerprintClassifier`.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False, neighbours=True)
+        return self.classifier_.decision_function(X)
+
+    @at_once
+    def predict(self, X):
+        """Name the source of whole residuals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False, neighbours=True)
+        return self.classifier_.predict(X)
+
+    def _make_maps(self, X, contrast):
+        X = validate_images(self, X, reset=False, neighbours=True)
+        fingerprints = _add_channels(self.classifier_.fingerprints_)
+        return np.stack(
+            [
+                contrast(local_correlations(residual, fingerprints, self.window))
+                for block, _ in iterate_blocks(X)
+                for residual in _add_channels(block)
+            ]
+        )
+
+
+def _correlate_sparsely(residuals, state, folds):
+    """Return local correlations with held-out fingerprints, of a few pixels."""
+    held_out, window = state
+    stack = _add_channels(residuals)
+    shape = stack.shape[1:]
+    places = tuple(
+        slice(min(window, n) // 2, None, max(1, window // 2)) for n in shape[:2]
+    )
+    found = []
+    for residual, fold in zip(stack, folds, strict=True):
+        fingerprints = held_out[fold].reshape(-1, *shape)
+        found.append(local_correlations(residual, fingerprints, window)[places])
+    return np.stack(found).reshape(len(stack), -1, held_out.shape[1])
+
+
+def _add_channels(X):
+    """View rows and grey images as images with channels."""
+    stack = as_stack(X)
+    return stack.reshape(*stack.shape[:3], -1)
+
+
+def _split(X):
+    """Yield stacks of images of one size, in memory, and the numbers of the images."""
+    if isinstance(X, list):
+        for places, stack in split_by_shape(X):
+            yield np.array(places), stack
+        return
+    for block, part in iterate_blocks(X):
+        yield np.arange(part.start, part.stop), block
+
+
+def _check_labels(X, y):
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    return y
+
+
+def _find_last(estimator):
+    while isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    return estimator
+
+
+def _score_classes(estimator, X):
+    """Return scores of all classes, of two as well."""
+    if not hasattr(estimator, "decision_function"):
+        return estimator.predict_proba(X)
+    scores = estimator.decision_function(X)
+    return scores if scores.ndim > 1 else np.stack([-scores, scores], axis=1) / 2
+
+
+def _join(maps):
+    """Return a stack of maps of one size, or a list."""
+    same = len({each.shape for each in maps}) == 1
+    return np.stack(maps) if same else maps
