@@ -21,18 +21,25 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
     FingerprintClassifier,
+    FingerprintLocalizer,
     LinearPatternRemover,
+    ResidualClustering,
     ResidualExtractor,
     SpectrumFlattener,
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
 from skfingerprint.metrics import same_and_cross_correlations
-from skfingerprint.plotting import CorrelationHistogramDisplay, CorrelationMatrixDisplay
+from skfingerprint.plotting import (
+    CorrelationHistogramDisplay,
+    CorrelationMatrixDisplay,
+    ScoreMapDisplay,
+)
 
 rng = np.random.default_rng(0)
 cameras = np.array(["model A, 1", "model A, 2", "model B, 1", "model B, 2"])
@@ -118,6 +125,39 @@ for name, model in {"aligned only": aligned, "over shifts": searching}.items():
     print(f"{name}: {model.predict(crop)[0]}, energies {energies.astype(int).tolist()}")
 shift = searching[-1].find_shifts(searching[:-1].transform(crop))[0, 0]
 print(f"shift down and right {shift.tolist()}; 60 is a usual threshold for energies")
+
+# %%
+# A splice, and photographs without labels
+# ----------------------------------------
+# :class:`~skfingerprint.FingerprintLocalizer` says which part of a photograph is not
+# its camera's, :class:`~skfingerprint.ResidualClustering` sorts photographs by cameras
+# that nobody has named. Both take the cleaned residuals. Of so small photographs the
+# flat fields are sorted rightly, and the scenes are left alone.
+
+cleaned = fitted["LinearPatternRemover"][:-1]
+residuals = cleaned.transform(taken)
+localizer = FingerprintLocalizer(window=32).fit(residuals, cameras[own])
+splice = taken[0].copy()
+splice[40:120, 90:170] = taken[-1][40:120, 90:170]
+question = {"source": cameras[3], "background": cameras[0]}
+spliced = cleaned.transform(splice[np.newaxis])
+found = localizer.predict_mask(spliced, **question)[0]
+truth = np.zeros(shape, bool)
+truth[40:120, 90:170] = True
+print(f"{found[truth].mean():.2f} of the spliced part is found, "
+      f"{found[~truth].mean():.2f} of the rest is taken for it")  # fmt: skip
+_, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+ScoreMapDisplay(splice, localizer.score_map(spliced, **question)[0], mask=truth).plot(
+    ax
+)
+
+mixed = np.concatenate([cleaned.transform(flat), residuals[::2]])
+clusters = ResidualClustering(random_state=0).fit_predict(mixed)
+index = adjusted_rand_score(np.concatenate([own, own[::2]]), clusters)
+alone = np.mean(clusters[len(flat) :] == -1)
+print(f"{clusters.max() + 1} cameras found in {len(clusters)} photographs, "
+      f"adjusted Rand index {index:.2f}, "
+      f"{alone:.2f} of the scenes are left alone")  # fmt: skip
 
 # %%
 # Keep the fingerprints
