@@ -28,6 +28,7 @@ from skfingerprint.plotting import (
 )
 from skfingerprint.spectrum import autocorrelation, power_spectrum, radial_profile
 
+# sphinx_gallery_thumbnail_number = 3
 data = load_generators()
 names = data.target_names
 y = names[data.target]
@@ -71,7 +72,8 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # is a set of isolated bright points in the spectrum. The middle is frequency 0, the
 # border half a cycle per pixel, which is a period of 2 px.
 
-fig, axes = plt.subplots(2, 4, figsize=(6.5, 4.2), layout="constrained")
+plt.rcParams["font.size"] = 8
+_, axes = plt.subplots(4, 2, figsize=(6.5, 9.5), layout="constrained")
 SpectrumDisplay.from_estimator(pipeline, ax=axes)
 
 print("strongest frequency (cycles per px, down and right),")
@@ -90,7 +92,7 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # pattern repeats every 4 px. A single spot in the middle says that it does not repeat.
 # Each picture has its own colour range, and shift 0, always 1, is left out of it.
 
-_, axes = plt.subplots(2, 4, figsize=(6.5, 4), layout="constrained")
+_, axes = plt.subplots(4, 2, figsize=(6.5, 9.5), layout="constrained")
 AutocorrelationDisplay.from_estimator(pipeline, size=25, ax=axes)
 
 print("correlation of the fingerprint with itself, shifted along the rows")

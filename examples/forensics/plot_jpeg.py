@@ -31,6 +31,7 @@ from skfingerprint.metrics import robustness_curve
 from skfingerprint.perturbation import JPEGCompression
 from skfingerprint.plotting import RobustnessDisplay
 
+# sphinx_gallery_thumbnail_number = 3
 data = load_generators()
 images, names = data.images, data.target_names
 y = names[data.target]

@@ -33,6 +33,7 @@ from skfingerprint.datasets import load_generators
 from skfingerprint.metrics import open_set_report
 from skfingerprint.plotting import OpenSetDisplay
 
+# sphinx_gallery_thumbnail_number = 2
 data = load_generators()
 images, y, groups = data.images, data.target_names[data.target], data.groups
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)

@@ -41,6 +41,7 @@ from skfingerprint.plotting import (
     ScoreMapDisplay,
 )
 
+# sphinx_gallery_thumbnail_number = 3
 rng = np.random.default_rng(0)
 cameras = np.array(["model A, 1", "model A, 2", "model B, 1", "model B, 2"])
 shape = (192, 192)
