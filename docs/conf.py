@@ -1,5 +1,6 @@
 """Configuration of the documentation, built with ``sphinx-build -W -n``."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -7,6 +8,20 @@ from pathlib import Path
 import skfingerprint
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def find_names_in_examples():
+    """Return the names of this package that the examples import or link."""
+    names = set()
+    for path in (Path(__file__).parents[1] / "examples").rglob("*.py"):
+        text = path.read_text()
+        names.update(re.findall(r"~skfingerprint[\w.]*?\.(\w+)`", text))
+        for node in ast.walk(ast.parse(text)):
+            module = getattr(node, "module", None) or ""
+            if module.partition(".")[0] == "skfingerprint":
+                names.update(alias.name for alias in node.names)
+    return names
+
 
 project = "skfingerprint"
 author = "the skfingerprint developers"
@@ -29,6 +44,7 @@ default_role = "literal"
 nitpicky = True
 toc_object_entries_show_parents = "hide"
 autosummary_generate = True
+autosummary_context = {"names_in_examples": find_names_in_examples()}
 html_math_renderer = "mathml"
 autodoc_default_options = {
     "members": True,

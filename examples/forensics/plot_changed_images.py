@@ -93,6 +93,7 @@ display = RobustnessDisplay.from_estimators(
 )
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=4, fontsize="small")
 ax.set_ylabel("Accuracy on unseen scenes")
+ax.tick_params(axis="x", rotation=0)
 print(f"{len(asked)} images, chance .125   " + "".join(f"{n:>12}" for n in changes))
 for name, scores in display.scores.items():
     print(f"{name:28}" + "".join(f"{score:12.2f}" for score in scores))
