@@ -108,7 +108,7 @@ _ = ax.legend(loc="center right", fontsize="small")
 # --------------
 # :class:`~skfingerprint.FingerprintDetector` asks whether a residual correlates with
 # any known fingerprint. It needs aligned images, and finds less. Most images of this
-# stranger it takes for known: another network of its architecture is fitted.
+# stranger it takes for known.
 
 known = train[y[train] != stranger]
 detector = make_pipeline(

@@ -88,11 +88,10 @@ for name, steps in cleanups.items():
         f"{samples.same.mean():.3f}, with others {samples.cross.mean():.3f}, {name}"
     )
 
-fig, axes = plt.subplots(1, 2, figsize=(6.5, 3.4), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(6.5, 8), layout="constrained")
 for ax, name in zip(axes, ["no clean-up", "LinearPatternRemover"], strict=True):
     CorrelationMatrixDisplay.from_estimator(fitted[name], taken, cameras[own], ax=ax)
     ax.set_title(name, fontsize="medium")
-    ax.tick_params(labelsize=7)
 
 # %%
 # Without the clean-up the two devices of a model resemble each other.

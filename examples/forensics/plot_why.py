@@ -60,7 +60,7 @@ _ = ContributionDisplay.from_explanation(why, image=image[0])
 # checkerboard, which is the corner of the plane, 1/2 and 1/2 of a cycle per pixel.
 
 display = ContributionDisplay.from_estimator(
-    pipeline, images[own], source=name, other="srgan-gan", by_channel=True, n_columns=3
+    pipeline, images[own], source=name, other="srgan-gan", by_channel=True, n_columns=2
 )
 
 # %%
