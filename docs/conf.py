@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
         f"../examples/{theme}"
         for theme in ("first_steps", "choices", "forensics", "pipelines")
     ],
+    "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skfingerprint",),
     "reference_url": {"skfingerprint": None},

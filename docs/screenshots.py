@@ -46,9 +46,9 @@ SEARCHES = {
     "explain": "why",
     "heatmap": "why",
     "SDXL": "faq",
-    "diffusion": "what_is_a_source",
+    "diffusion": "faq",
     "pandas": "input_shapes",
-    "opencv": "input_shapes",
+    "opencv": "faq",
     "unknown": "unknown_sources",
     "camera": "gan_or_camera",
     "memory": "large_collections",
@@ -94,7 +94,7 @@ class Browser:
             os.dup2(their_out, 4)
 
         flags = "--headless=new --no-sandbox --disable-gpu --remote-debugging-pipe"
-        more = "--hide-scrollbars=false --disable-background-networking --no-first-run"
+        more = "--disable-background-networking --no-first-run"
         self.process = subprocess.Popen(
             [command, *flags.split(), *more.split(), f"--user-data-dir={profile}"],
             preexec_fn=connect,
@@ -110,6 +110,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Network", "Runtime"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setScrollbarsHidden", hidden=False)
 
     @staticmethod
     def _move(fd):
@@ -268,12 +269,9 @@ def main():
             browser.process.terminate()
             browser.process.wait()
     print(*faults, sep="\n")
-    print(
-        f"{len(pages)} pages x {len(WIDTHS)} widths x {len(SCHEMES)} schemes, ", end=""
-    )
     looks = f"{len(WIDTHS)} widths x {len(SCHEMES)} schemes"
     print(
-        f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches: {len(faults)} faults"
+        f"{len(pages)} pages x {looks}, {len(SEARCHES)} searches, {len(faults)} faults"
     )
     raise SystemExit(bool(faults))
 
