@@ -58,7 +58,11 @@ FIND_FAULTS = """(() => {
     const faults = [], root = document.scrollingElement;
     if (root.scrollWidth > root.clientWidth)
         faults.push(`page is ${root.scrollWidth} px wide`);
-    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+    const text = document.querySelector(".bd-article-container");
+    if (text && text.scrollWidth > text.clientWidth + 1)
+        faults.push(`text is ${text.scrollWidth} px wide, not ${text.clientWidth}`);
+    const scrolls = e => !e.contains(text)
+        && ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
     const blocks = ":is(pre, table, math, img, h1, h2, h3, p, dt, code, a)";
     const places = ":is(article, .bd-sidebar-primary, .bd-sidebar-secondary)";
     for (const e of document.querySelectorAll(`${places} ${blocks}`)) {
@@ -67,7 +71,8 @@ FIND_FAULTS = """(() => {
         let outer = e;
         while (outer && !scrolls(outer)) outer = outer.parentElement;
         const name = `${e.tagName} "${e.textContent.trim().slice(0, 40)}"`;
-        if (!outer && box.right > root.clientWidth + 1) faults.push(`${name} is cut`);
+        const end = box.left + Math.max(box.width, e.scrollWidth);
+        if (!outer && end > root.clientWidth + 1) faults.push(`${name} is cut`);
         if (style.overflowX == "hidden" && e.scrollWidth > e.clientWidth + 1)
             faults.push(`${name} hides a part`);
         if (e.tagName == "IMG" && e.complete && !e.naturalWidth)
