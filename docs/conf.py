@@ -1,11 +1,27 @@
 """Configuration of the documentation, built with ``sphinx-build -W -n``."""
 
+import ast
+import re
 import sys
 from pathlib import Path
 
 import skfingerprint
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def find_names_in_examples():
+    """Return the names of this package that the examples import or link."""
+    names = set()
+    for path in (Path(__file__).parents[1] / "examples").rglob("*.py"):
+        text = path.read_text()
+        names.update(re.findall(r"~skfingerprint[\w.]*?\.(\w+)`", text))
+        for node in ast.walk(ast.parse(text)):
+            module = getattr(node, "module", None) or ""
+            if module.partition(".")[0] == "skfingerprint":
+                names.update(alias.name for alias in node.names)
+    return names
+
 
 project = "skfingerprint"
 author = "the skfingerprint developers"
@@ -18,6 +34,7 @@ extensions = [
     "sphinx.ext.extlinks",
     "mathml",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -25,7 +42,9 @@ exclude_patterns = ["_build", "gallery/**/GALLERY_HEADER.rst"]
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 default_role = "literal"
 nitpicky = True
+toc_object_entries_show_parents = "hide"
 autosummary_generate = True
+autosummary_context = {"names_in_examples": find_names_in_examples()}
 html_math_renderer = "mathml"
 autodoc_default_options = {
     "members": True,
@@ -47,7 +66,15 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "pygments_light_style": "a11y-high-contrast-light",
 }
-html_sidebars = {"index": [], "whats_new": [], "contributing": []}
+html_sidebars = {
+    "index": [],
+    "whats_new": [],
+    "contributing": [],
+    "api": ["reference-groups"],
+    "api/generated/*": ["reference-groups"],
+}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -56,13 +83,16 @@ sphinx_gallery_conf = {
         f"../examples/{theme}"
         for theme in ("first_steps", "choices", "forensics", "pipelines")
     ],
+    "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skfingerprint",),
     "reference_url": {"skfingerprint": None},
     "image_scrapers": ("matplotlib",),
+    "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_memory": False,
     "download_all_examples": False,
+    "write_computation_times": False,
     "plot_gallery": "True",
     "abort_on_example_error": True,
 }
@@ -90,6 +120,26 @@ def link_elsewhere(app, env, node, contnode):
     return nodes.reference("", "", contnode, internal=False, refuri=uri)
 
 
+def read_reference_groups():
+    """Return the names that the reference lists, with their pages, by heading."""
+    groups, module, before = {}, "", ""
+    for line in (Path(__file__).parent / "api.rst").read_text().splitlines():
+        if re.fullmatch("=+", line):
+            groups[before] = {}
+        elif match := re.match(r"\.\. currentmodule:: (\S+)", line):
+            module = match[1]
+        elif match := re.match(r"   (\w+)$", line):
+            groups[list(groups)[-1]][match[1]] = f"api/generated/{module}.{match[1]}"
+        before = line
+    return [(title, pages) for title, pages in groups.items() if pages]
+
+
+def add_reference_groups(app, pagename, templatename, context, doctree):
+    """Give the sidebar of the reference its groups."""
+    context["reference_groups"] = read_reference_groups()
+
+
 def setup(app):
-    """Connect the links."""
+    """Connect the links and the sidebar of the reference."""
     app.connect("missing-reference", link_elsewhere)
+    app.connect("html-page-context", add_reference_groups)

@@ -83,3 +83,19 @@ def test_every_public_module_is_in_the_reference():
     assert set(read_reference()) == {"skfingerprint"} | {
         f"skfingerprint.{name}" for name in MODULES
     }
+
+
+def test_links_of_the_readme_lead_somewhere():
+    root = DOCS.parent
+    links = re.findall(r"\]\(([^)\s]+)\)", (root / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (root / link).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n in skfingerprint.__all__ if inspect.isclass(vars(skfingerprint)[n])],
+)
+def test_every_estimator_is_in_an_example(name):
+    examples = (DOCS.parent / "examples").rglob("*.py")
+    assert any(re.search(rf"\b{name}\b", path.read_text()) for path in examples)

@@ -100,14 +100,12 @@ for name in names:
 # %%
 # The picture
 # -----------
-# Left, the mean inner accuracy of the two searches: these choose, and are no estimate
-# of what to expect. Right, the outer accuracies: these are.
+# Above, the mean inner accuracy of the two searches: these choose, and are no estimate
+# of what to expect. Below, the outer accuracies: these are.
 
 means = np.mean(inner_scores, axis=0)
 table = means[: len(families) * len(sigmas)].reshape(len(families), len(sigmas))
-fig, (left, right_ax) = plt.subplots(
-    1, 2, figsize=(11, 4.2), width_ratios=(1.7, 1), layout="constrained"
-)
+fig, (left, right_ax) = plt.subplots(2, 1, figsize=(6.5, 6.5), layout="constrained")
 left.imshow(table, "cividis", aspect="auto")
 for (row, column), value in np.ndenumerate(table):
     dark = value < (table.min() + table.max()) / 2

@@ -55,7 +55,7 @@ splits = [
     )
 ]
 sizes = [16, 32, 64, 128, 256, 480]
-fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 print("training images  " + "".join(f"{size:8d}" for size in sizes))
 for (label, stack), colour, line in zip(
     residuals.items(), ("#D55E00", "#0072B2"), ("o--", "s-"), strict=True
@@ -106,7 +106,7 @@ print(f"chance {1 / len(names):.3f}")
 
 label = "sigma=1, cycle_spins=4"
 shown = np.isin(y, ["2xHFA2kSPAN_27k", "dcgan-digiface", "srgan-gan"])
-fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 EnergyCurveDisplay.from_residuals(
     residuals[label][shown], y[shown], n_draws=50, random_state=0, ax=ax
 )

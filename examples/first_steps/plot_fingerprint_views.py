@@ -28,6 +28,7 @@ from skfingerprint.plotting import (
 )
 from skfingerprint.spectrum import autocorrelation, power_spectrum, radial_profile
 
+# sphinx_gallery_thumbnail_number = 3
 data = load_generators()
 names = data.target_names
 y = names[data.target]
@@ -42,7 +43,9 @@ print(f"{len(y)} images of {len(names)} networks, each {data.images.shape[1:]}")
 # Grey is 0. Every picture has its own amplification, written above it: without it, all
 # eight would be plain grey. The middle 32 x 32 pixels show the texture.
 
-_ = FingerprintDisplay.from_estimator(pipeline, size=32)
+plt.rcParams["font.size"] = 7
+_, axes = plt.subplots(2, 4, figsize=(6.5, 4), layout="constrained")
+_ = FingerprintDisplay.from_estimator(pipeline, size=32, ax=axes)
 
 # %%
 # A mean of 80 residuals holds noise as well. How much of its energy is fingerprint?
@@ -69,7 +72,8 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # is a set of isolated bright points in the spectrum. The middle is frequency 0, the
 # border half a cycle per pixel, which is a period of 2 px.
 
-fig, axes = plt.subplots(2, 4, figsize=(14, 6.5), layout="constrained")
+plt.rcParams["font.size"] = 8
+_, axes = plt.subplots(4, 2, figsize=(6.5, 9.5), layout="constrained")
 SpectrumDisplay.from_estimator(pipeline, ax=axes)
 
 print("strongest frequency (cycles per px, down and right),")
@@ -88,7 +92,8 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # pattern repeats every 4 px. A single spot in the middle says that it does not repeat.
 # Each picture has its own colour range, and shift 0, always 1, is left out of it.
 
-AutocorrelationDisplay.from_estimator(pipeline, size=25)
+_, axes = plt.subplots(4, 2, figsize=(6.5, 9.5), layout="constrained")
+AutocorrelationDisplay.from_estimator(pipeline, size=25, ax=axes)
 
 print("correlation of the fingerprint with itself, shifted along the rows")
 print("shift (px)  " + "".join(f"{shift:6d}" for shift in (1, 2, 3, 4, 8)))
@@ -106,7 +111,7 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # single residuals, divided by 80. What lies above it is shared by the images.
 
 fig, axes = plt.subplots(
-    2, 4, figsize=(11, 5.5), sharex=True, sharey=True, layout="constrained"
+    2, 4, figsize=(6.5, 4.5), sharex=True, sharey=True, layout="constrained"
 )
 for ax, name, fingerprint in zip(axes.flat, names, fingerprints, strict=True):
     own = residuals[y == name]

@@ -93,9 +93,10 @@ for source in sources:
 # counts is how far the largest stands out from what images of *other* sources reach
 # with the same fingerprint. We take the first and the last file of the test half.
 
+plt.rcParams["font.size"] = 7.5
 test_scores = pipeline.decision_function(data.images[test])
 fig, axes = plt.subplots(
-    2, 4, figsize=(13, 6.2), layout="constrained", width_ratios=(1, 1, 1, 1.5)
+    2, 4, figsize=(6.5, 3.9), layout="constrained", width_ratios=(1, 1, 1, 1.7)
 )
 for row, index in zip(axes, test[[0, -1]], strict=True):
     file = data.filenames[index]

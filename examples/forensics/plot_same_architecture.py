@@ -72,7 +72,7 @@ _ = CorrelationMatrixDisplay.from_predictions(y, correlations[label], names)
 # difference within each image, in which what is common to both cancels.
 
 columns = np.searchsorted(names, pair)
-fig, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True, layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(6.5, 6), sharex=True, layout="constrained")
 for ax, source in zip(axes, pair, strict=True):
     CorrelationHistogramDisplay.from_predictions(
         y[in_pair],
@@ -141,7 +141,7 @@ architecture |= dict.fromkeys(pair, "SRGAN")
 architecture |= {name: "SPAN" for name in names if "SPAN" in name}
 first, second = np.triu_indices(len(names), 1)
 order = np.argsort(values[first, second])
-fig, ax = plt.subplots(figsize=(9, 5.5), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.5, 5), layout="constrained")
 for place, (i, j) in enumerate(zip(first[order], second[order], strict=True)):
     same = architecture[names[i]] and architecture[names[i]] == architecture[names[j]]
     ax.errorbar(

@@ -60,7 +60,7 @@ _ = ContributionDisplay.from_explanation(why, image=image[0])
 # checkerboard, which is the corner of the plane, 1/2 and 1/2 of a cycle per pixel.
 
 display = ContributionDisplay.from_estimator(
-    pipeline, images[own], source=name, other="srgan-gan", by_channel=True, n_columns=3
+    pipeline, images[own], source=name, other="srgan-gan", by_channel=True, n_columns=2
 )
 
 # %%
@@ -78,7 +78,7 @@ means = np.array(
     ]
 )
 largest = np.abs(means).max()
-fig, ax = plt.subplots(figsize=(7.5, 5), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
 picture = ax.imshow(means, "PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
 for (row, column), value in np.ndenumerate(means):
     shade = "white" if abs(value) > 0.6 * largest else "black"
