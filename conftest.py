@@ -19,6 +19,7 @@ EXTRAS = {
     "rich": "rich",
     "skimage": "scikit-image",
     "skops": "skops",
+    "tqdm": "tqdm",
 }
 
 

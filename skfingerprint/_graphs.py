@@ -25,16 +25,17 @@ EXCESS_OF_TWO = 0.03
 EXCESS_OF_MORE = 0.15
 
 
-def find_sources(rows, ks, n_drawn, resolution, test_single, rng):
+def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
     """Return a label for each row, and the best number of neighbours of `ks`.
 
-    So many rows are drawn and sorted, and the others join them.
+    Of these `most` is the largest. So many rows are drawn and sorted, and the others
+    join them.
     """
     places = draw_places(len(rows), n_drawn, rng)
     tested = rows[places[draw_places(n_drawn, MAX_TESTED, rng)]]
     units = to_unit_norm(rows)
     drawn = units[places]
-    found, k = _find_best(drawn, ks, resolution, rng)
+    found, k = _find_best(drawn, ks, most, resolution, rng)
     sizes = dict.fromkeys((2, int(found.max()) + 1))
     if test_single and not any(are_several(tested, n, rng) for n in sizes if n > 1):
         return np.zeros(len(rows), dtype=np.intp), k
@@ -43,11 +44,11 @@ def find_sources(rows, ks, n_drawn, resolution, test_single, rng):
     return labels, k
 
 
-def _find_best(rows, ks, resolution, rng):
+def _find_best(rows, ks, most, resolution, rng):
     """Return the communities of largest silhouette, and their number of neighbours."""
     judged = draw_places(len(rows), MAX_JUDGED, rng)
     seed = int(rng.integers(2**31))
-    neighbours = find_neighbours(rows, max(ks))
+    neighbours = find_neighbours(rows, most)
     best = -2.0, None, None
     for k in ks:
         labels = find_communities(neighbours[:, :k], resolution, seed)

@@ -22,6 +22,7 @@ from skfingerprint._base import (
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
 from skfingerprint._checks import check_int
 from skfingerprint._layouts import as_images
+from skfingerprint._progress import make_report
 
 # Values of images of which all copies are held at a time.
 IMAGE_VALUES = 2**22
@@ -69,6 +70,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         so that the time of the fit does not grow by more than a few clean ones.
     n_jobs : int, default=None
         Number of threads that make copies and their features; -1 for all processors.
+    verbose : bool or int, default=False
+        Whether to tell how many blocks of images are done: in a bar if tqdm is
+        installed (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -105,13 +109,16 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     0.37
     """
 
-    def __init__(self, estimator, perturbations, *, max_copies=None, n_jobs=None):
+    def __init__(
+        self, estimator, perturbations, *, max_copies=None, n_jobs=None, verbose=False
+    ):
         self.estimator = estimator
         # An iterator could be read, or cloned, only once.
         is_iterator = isinstance(perturbations, Iterator)
         self.perturbations = list(perturbations) if is_iterator else perturbations
         self.max_copies = max_copies
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @all_or_nothing
     def fit(self, X, y, groups=None, sample_weight=None, **params):
@@ -172,7 +179,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             repeated["copies"] = kinds.ravel()
         y = repeated.pop("y")
         shared = share_metadata(self, {"estimator": rest}, **repeated)["estimator"]
-        rows = _make_source(X, changes, kinds, first, self.n_jobs)
+        rows = _make_source(X, changes, kinds, first, self.n_jobs, self.verbose)
         if not streams or (rest is not last and len(rest) > 1):
             rows = read_blocks(rows)
         rest.fit(rows, y, **shared)
@@ -263,7 +270,9 @@ class AugmentedPipeline(Pipeline):
         As in :class:`~sklearn.pipeline.Pipeline`; the last is a classifier.
     perturbations, max_copies, n_jobs
         As in :class:`AugmentedClassifier`.
-    transform_input, memory, verbose
+    verbose : bool, default=False
+        As in :class:`AugmentedClassifier`.
+    transform_input, memory
         As in :class:`~sklearn.pipeline.Pipeline`.
 
     Examples
@@ -325,6 +334,7 @@ class AugmentedPipeline(Pipeline):
             self.perturbations,
             max_copies=self.max_copies,
             n_jobs=self.n_jobs,
+            verbose=self.verbose,
         ).fit(X, y, **metadata)
         self.steps = model.estimator_.steps
         return self
@@ -362,7 +372,7 @@ def _draw_kinds(n_images, n_changes, max_copies):
     return np.concatenate([kinds[:, :1], np.sort(drawn, axis=1)], axis=1)
 
 
-def _make_source(X, changes, kinds, steps, n_jobs):
+def _make_source(X, changes, kinds, steps, n_jobs, verbose=False):
     """Return the images and their copies, transformed, as a source of blocks.
 
     Copies of one image stand side by side, so that unshuffled folds inside the
@@ -372,6 +382,7 @@ def _make_source(X, changes, kinds, steps, n_jobs):
     ends = np.cumsum(sizes)
     changes = [None, *[clone(change) for change in changes]]
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
+    report = make_report("blocks of images and copies", len(sizes), verbose)
 
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
@@ -386,6 +397,7 @@ def _make_source(X, changes, kinds, steps, n_jobs):
             delayed(_make_copies)(_safe_indexing(images, at[0]), changes[kind], steps)
             for kind, at in zip(found, places, strict=True)
         )
+        report(k + 1)
         return _interleave(rows, places, own.shape)
 
     return BlockSource(read, [size * kinds.shape[1] for size in sizes])

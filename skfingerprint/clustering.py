@@ -29,6 +29,7 @@ from skfingerprint._graphs import (
 )
 from skfingerprint._layouts import validate_images
 from skfingerprint._patches import find_patch_side, project, whiten_by_patches
+from skfingerprint._progress import track
 from skfingerprint.features import AttributionFeatures
 from skfingerprint.fingerprint import restore_classifier
 
@@ -258,6 +259,9 @@ class FingerprintClustering(_Clustering):
         in the draw are lost.
     random_state : int, RandomState instance or None, default=None
         Draws the rows, and orders the moves between communities.
+    verbose : bool or int, default=False
+        Whether to tell how many numbers of neighbours are done: in a bar if tqdm is
+        installed (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -330,12 +334,14 @@ class FingerprintClustering(_Clustering):
         test_single=True,
         max_samples=10000,
         random_state=None,
+        verbose=False,
     ):
         self.n_neighbors = n_neighbors
         self.resolution = resolution
         self.test_single = test_single
         self.max_samples = max_samples
         self.random_state = random_state
+        self.verbose = verbose
 
     @all_or_nothing
     def fit(self, X, y=None):
@@ -370,7 +376,9 @@ class FingerprintClustering(_Clustering):
         n_rows = min(len(rows), self.max_samples)
         ks = NEIGHBOURS if self.n_neighbors == "auto" else (self.n_neighbors,)
         ks = [k for k in ks if k < n_rows] or [n_rows - 1]
-        return find_sources(rows, ks, n_rows, self.resolution, self.test_single, rng)
+        tried = partial(track, title="numbers of neighbours", verbose=self.verbose)
+        params = n_rows, self.resolution, self.test_single, rng
+        return find_sources(rows, tried(ks), max(ks), *params)
 
 
 class ResidualClustering(_Clustering):

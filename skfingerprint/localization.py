@@ -33,6 +33,7 @@ from skfingerprint._layouts import (
     split_by_shape,
     validate_images,
 )
+from skfingerprint._progress import track
 from skfingerprint._windows import (
     draw_windows,
     find_grid,
@@ -213,6 +214,9 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         shuffled ones without groups.
     n_jobs : int, default=None
         Number of threads of the default estimator; -1 for all processors.
+    verbose : bool or int, default=False
+        Whether to tell how many folds are done: in a bar if tqdm is installed
+        (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -276,6 +280,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         pixel_false_alarm_rate=0.05,
         cv=5,
         n_jobs=None,
+        verbose=False,
     ):
         self.estimator = estimator
         self.window = window
@@ -284,6 +289,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
         self.pixel_false_alarm_rate = pixel_false_alarm_rate
         self.cv = cv
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @all_or_nothing
     def fit(self, X, y, groups=None, sample_weight=None, **params):
@@ -450,7 +456,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     def _score_held_out(self, estimator, rows, labels, folds, given):
         """Score the windows of each fold by a classifier of the other folds."""
         scores = np.empty((len(rows), len(self.classes_)))
-        for fold in np.unique(folds):
+        for fold in track(np.unique(folds), "folds of windows", self.verbose):
             own, used = folds == fold, folds != fold
             metadata = {name: value[used] for name, value in given.items()}
             fitted = clone(estimator)

@@ -12,6 +12,7 @@ from skfingerprint._blocks import score_blocks, take_rows
 from skfingerprint._checks import check_positive
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
+from skfingerprint._progress import track
 from skfingerprint._spaces import FEWEST_SOURCES, fit_space, score_space, select
 from skfingerprint.discriminant import (
     _find_cells,
@@ -354,6 +355,9 @@ class CopyDetector(_Detector):
     ----------
     alpha, false_alarm_rate, cv, background, miss_rate
         As in :class:`SourceDetector`.
+    verbose : bool or int, default=False
+        Whether to tell how many detectors are done: in a bar if tqdm is installed
+        (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -409,6 +413,25 @@ class CopyDetector(_Detector):
 
     __metadata_request__fit = {"copies": True}  # noqa: RUF012
 
+    def __init__(
+        self,
+        *,
+        alpha=100.0,
+        false_alarm_rate=None,
+        cv=5,
+        background=None,
+        miss_rate=None,
+        verbose=False,
+    ):
+        super().__init__(
+            alpha=alpha,
+            false_alarm_rate=false_alarm_rate,
+            cv=cv,
+            background=background,
+            miss_rate=miss_rate,
+        )
+        self.verbose = verbose
+
     @all_or_nothing
     def fit(self, X, y=None, copies=None, groups=None, sample_weight=None, **params):
         """Fit the detectors, and the discriminant that picks one.
@@ -444,7 +467,10 @@ class CopyDetector(_Detector):
             self.gate_, strata = _find_strata(data, n_sources)
             parts = [select(data, data.kinds == kind) for kind in strata]
         self.copies_ = data.names[strata]
-        fits = [fit_space(part, n_sources, self.alpha) for part in parts]
+        fits = [
+            fit_space(part, n_sources, self.alpha)
+            for part in track(parts, "detectors", self.verbose)
+        ]
         self.strata_ = [(space, null) for space, null, _ in fits]
         nulls = [_level_scores(null, null) for _, null, _ in fits]
         knowns = [_level_scores(known, null) for _, null, known in fits]

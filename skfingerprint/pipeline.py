@@ -17,6 +17,7 @@ def make_attribution_pipeline(
     miss_rate=None,
     background=None,
     n_jobs=None,
+    verbose=False,
 ):
     """Return the pipeline that we recommend for attribution, from images to sources.
 
@@ -51,6 +52,9 @@ def make_attribution_pipeline(
         Label in y of images of no source, such as photographs: never an answer.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
+    verbose : bool, default=False
+        Whether to tell how far a fit on copies is: in bars if tqdm is installed (extra
+        `progress`), in lines otherwise.
 
     Returns
     -------
@@ -90,6 +94,7 @@ def make_attribution_pipeline(
             false_alarm_rate=false_alarm_rate,
             miss_rate=miss_rate,
             background=background,
+            verbose=verbose,
         )
         classifier = RejectingClassifier(classifier, detector)
     return AugmentedPipeline(
@@ -97,4 +102,5 @@ def make_attribution_pipeline(
         perturbations=perturbations,
         max_copies=max_copies,
         n_jobs=n_jobs,
+        verbose=verbose,
     )

@@ -5,11 +5,13 @@ import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skfingerprint._checks import check_choice, check_int, needs_extra
+from skfingerprint._progress import track
 from skfingerprint.datasets._describe import find_differences
 from skfingerprint.datasets._files import (
     check_fits,
@@ -34,6 +36,7 @@ def load_image_folder(
     lazy=False,
     chunk_size=64,
     verify=False,
+    verbose=False,
 ):
     """Load images from `path/<class>/*`, in all formats that Pillow decodes.
 
@@ -70,6 +73,9 @@ def load_image_folder(
     verify : bool, default=False
         Decode every file once before a `lazy` array is returned, so that `on_error`
         applies to damaged pixels too.
+    verbose : bool or int, default=False
+        Whether to tell how many files are read: in a bar if tqdm is installed (extra
+        `progress`), in lines otherwise. Of a `lazy` array dask tells it.
 
     Returns
     -------
@@ -110,7 +116,8 @@ def load_image_folder(
     names, files, target, passed_over = list_files(Path(path).expanduser())
     if passed_over:
         warnings.warn(f"passed over: {passed_over}", UserWarning, stacklevel=2)
-    return _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
+    how = _How(image_shape, on_error, lazy, chunk_size, verify, verbose)
+    return _load(files, target, names, how)
 
 
 def load_image_files(
@@ -122,6 +129,7 @@ def load_image_files(
     lazy=False,
     chunk_size=64,
     verify=False,
+    verbose=False,
 ):
     """Load images from a list of files, wherever they lie.
 
@@ -134,7 +142,7 @@ def load_image_files(
         The files. `~` is your home.
     target : array-like of shape (n_samples,), default=None
         Source of each. None for images whose source is to be predicted.
-    image_shape, on_error, lazy, chunk_size, verify
+    image_shape, on_error, lazy, chunk_size, verify, verbose
         As in :func:`load_image_folder`.
 
     Returns
@@ -184,28 +192,41 @@ def load_image_files(
             f"filenames and target must have one length, at least 1, got {len(files)} "
             f"and {n_targets}."
         )
-    return _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify)
+    how = _How(image_shape, on_error, lazy, chunk_size, verify, verbose)
+    return _load(files, target, names, how)
 
 
-def _load(files, target, names, image_shape, on_error, lazy, chunk_size, verify):
+class _How(NamedTuple):
+    """The keywords of both loaders."""
+
+    image_shape: tuple
+    on_error: str
+    lazy: bool
+    chunk_size: int
+    verify: bool
+    verbose: bool
+
+
+def _load(files, target, names, how):
     """Read files, or make ready to; report those that can't be."""
-    check_choice("on_error", on_error, ("raise", "warn"))
-    check_int("chunk_size", chunk_size, 1)
-    shape = _check_image_shape(image_shape)
-    problems = {} if on_error == "warn" else None
+    check_choice("on_error", how.on_error, ("raise", "warn"))
+    check_int("chunk_size", how.chunk_size, 1)
+    shape = _check_image_shape(how.image_shape)
+    problems = {} if how.on_error == "warn" else None
     with without_bomb_warnings():
         headers = dict(_try_each(read_header, files, range(len(files)), problems))
     sizes = {i: (row["height"], row["width"]) for i, row in headers.items()}
     shape, size = _choose_size(shape, list(sizes.values()))
     kept = _keep_fitting(files, sizes, size, shape, problems)
     _check_filled(names, target, kept, problems)
-    if verify or not lazy:
-        parts = _try_each(partial(_read_part, size, shape), files, kept, problems)
-        kept, images = _collect(parts, len(kept), size, keep=not lazy)
+    if how.verify or not how.lazy:
+        places = track(kept, "files", how.verbose)
+        parts = _try_each(partial(_read_part, size, shape), files, places, problems)
+        kept, images = _collect(parts, len(kept), size, keep=not how.lazy)
         _check_filled(names, target, kept, problems)
     filenames = np.array([str(files[index]) for index in kept])
-    if lazy:
-        images = _read_later(filenames, size, shape, chunk_size)
+    if how.lazy:
+        images = _read_later(filenames, size, shape, how.chunk_size)
     if problems:
         head = f"{len(problems)} of {len(files)} files were left out:\n"
         warnings.warn(head + _list_problems(problems), UserWarning, stacklevel=3)
