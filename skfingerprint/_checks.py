@@ -37,6 +37,12 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
 
 
+def check_rate(name, value):
+    """Refuse what is no stated rate."""
+    if not isinstance(value, Real) or not 0 < value <= 0.5:
+        raise ValueError(f"{name} must lie in (0, 0.5], got {value!r}.")
+
+
 def check_sigma(sigma):
     """Refuse what is no standard deviation of noise, in grey levels."""
     check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")

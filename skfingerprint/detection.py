@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, as_stack, score_blocks
-from skfingerprint._checks import check_choice
+from skfingerprint._checks import check_choice, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint.correlation import (
@@ -250,9 +250,7 @@ class FingerprintDetector(
         return tail_probability(self.null_scores_, scores, **self._describe_null())
 
     def _check_parameters(self):
-        rate = self.false_alarm_rate
-        if not isinstance(rate, Real) or not 0 < rate <= 0.5:
-            raise ValueError(f"false_alarm_rate must lie in (0, 0.5], got {rate!r}.")
+        check_rate("false_alarm_rate", self.false_alarm_rate)
         check_choice("subtract_common", self.subtract_common, (False, True))
 
     def _describe_null(self):

@@ -1,7 +1,5 @@
 """Which part of an image is whose: maps of scores, and masks at a stated rate."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -24,7 +22,7 @@ from skfingerprint._blocks import (
     iterate_blocks,
     score_blocks,
 )
-from skfingerprint._checks import check_int
+from skfingerprint._checks import check_int, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import (
     as_images,
@@ -149,13 +147,6 @@ class _Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
                 f"source and background must differ, got {source!r} twice."
             )
         return [-1 if label is None else names.index(label) for label in given.values()]
-
-    def _check_rate(self):
-        rate = self.pixel_false_alarm_rate
-        if not isinstance(rate, Real) or not 0 < rate <= 0.5:
-            raise ValueError(
-                f"pixel_false_alarm_rate must lie in (0, 0.5], got {rate!r}."
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -400,7 +391,7 @@ class WindowedClassifier(MetaEstimatorMixin, _Localizer):
     def _check_parameters(self):
         for name in ("window", "hop", "max_windows"):
             check_int(name, getattr(self, name), 1)
-        self._check_rate()
+        check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
 
     def _draw(self, X):
         """Return windows of all images, and the number of the image of each."""
@@ -593,7 +584,7 @@ class FingerprintLocalizer(_Localizer):
         self : FingerprintLocalizer
         """
         check_int("window", self.window, 1)
-        self._check_rate()
+        check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
         X, y = validate_images(self, X, y, reset=True, neighbours=True)
         members, weights = check_training(self, X, y, sample_weight)
         check_classes(y, self.classes_)

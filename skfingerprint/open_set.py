@@ -1,6 +1,6 @@
 """Known source or not, by feature rows: at a stated rate, of changed images too."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin
@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import score_blocks, take_rows
-from skfingerprint._checks import check_positive
+from skfingerprint._checks import check_positive, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint._progress import track
@@ -143,9 +143,8 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
     def _check_parameters(self):
         check_positive("alpha", self.alpha)
         for name in ("false_alarm_rate", "miss_rate"):
-            rate = getattr(self, name)
-            if rate is not None and not (isinstance(rate, Real) and 0 < rate <= 0.5):
-                raise ValueError(f"{name} must lie in (0, 0.5], got {rate!r}.")
+            if getattr(self, name) is not None:
+                check_rate(name, getattr(self, name))
 
     def check_rates(self, n_sources):
         """Refuse a false-alarm rate that can't be learned from so few sources.
