@@ -20,13 +20,15 @@ from skfingerprint.features import (
     CooccurrenceTransformer,
     SpectrumTransformer,
 )
-from skfingerprint.fingerprint import FingerprintClassifier, FingerprintTransformer
-from skfingerprint.localization import FingerprintLocalizer, WindowedClassifier
+from skfingerprint.fingerprint import FingerprintClassifier
+from skfingerprint.localization import FingerprintLocalizer
 from skfingerprint.open_set import CopyDetector, SourceDetector
 from skfingerprint.pipeline import make_attribution_pipeline
 from skfingerprint.rejection import RejectingClassifier
 from skfingerprint.residual import ResidualExtractor
+from skfingerprint.transformer import FingerprintTransformer
 from skfingerprint.unflatten import Unflatten
+from skfingerprint.windowed import WindowedClassifier
 
 __version__ = "0.2.0.dev0"
 

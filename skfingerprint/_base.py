@@ -229,6 +229,40 @@ class ImageOutputMixin(OneToOneFeatureMixin):
         return input_features
 
 
+class ThresholdMixin:
+    """Decisions by `score_samples`, from the threshold `offset_` on."""
+
+    @at_once
+    def decision_function(self, X):
+        """Return the score minus the threshold: not negative for known sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+        """
+        return self.score_samples(X) - self.offset_
+
+    @at_once
+    def predict(self, X):
+        """Return 1 for known sources and -1 for all others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            As in `fit`.
+
+        Returns
+        -------
+        known : ndarray of shape (n_samples,), int
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+
 def copy_shape(estimator, *parts):
     """Take over what the first of the parts that knows remembers of X."""
     for name in REMEMBERED:

@@ -3,8 +3,6 @@
 A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
 """
 
-import math
-
 import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
@@ -184,12 +182,21 @@ class BlockSource:
         return self.map(lambda block: block.astype(dtype))
 
 
-def read_blocks(source):
-    """Return all blocks of a source in one array."""
-    found = np.empty(source.shape, dtype=source.dtype)
-    for block, part in iterate_blocks(source):
-        found[part] = block
+def read_blocks(X, places=None):
+    """Return X in memory, or its images at sorted places; each block is read once."""
+    if not is_lazy(X):
+        return X if places is None else X[places]
+    places = np.arange(len(X)) if places is None else places
+    found = np.empty((len(places), *X.shape[1:]), dtype=X.dtype)
+    for block, part in iterate_blocks(X):
+        inside = _find_inside(places, part.start, part.stop)
+        found[inside] = block[places[inside] - part.start]
     return found
+
+
+def _find_inside(places, start, stop):
+    """Return which of sorted places lie in a block."""
+    return slice(*np.searchsorted(places, [start, stop]))
 
 
 def iterate_blocks(X):
@@ -209,27 +216,6 @@ def iterate_blocks(X):
         start += size
 
 
-def take_rows(X, places):
-    """Return the rows of X at sorted places; of what is lazy it reads every block."""
-    if not is_lazy(X):
-        return as_rows(X)[places]
-    found = []
-    for block, part in iterate_blocks(X):
-        inside = (places >= part.start) & (places < part.stop)
-        found.append(as_rows(block)[places[inside] - part.start])
-    return np.concatenate(found)
-
-
-def read_rows(X):
-    """Return all rows of X in memory, float32; what is lazy is read block by block."""
-    if not is_lazy(X):
-        return as_rows(X).astype(np.float32, copy=False)
-    rows = np.empty((len(X), math.prod(X.shape[1:])), dtype=np.float32)
-    for block, part in iterate_blocks(X):
-        rows[part] = as_rows(block)
-    return rows
-
-
 def take_images(X, places):
     """Return the images of X at sorted places, in memory: a stack, or a list."""
     if isinstance(X, list):
@@ -238,7 +224,7 @@ def take_images(X, places):
         return np.asarray(X[places])
     found, starts = [], np.cumsum([0, *X.sizes])
     for k, start in enumerate(starts[:-1]):
-        own = places[(places >= start) & (places < starts[k + 1])] - start
+        own = places[_find_inside(places, start, starts[k + 1])] - start
         found += [block[i] for block in ([X.read(k)] if len(own) else []) for i in own]
     return np.stack(found) if len({image.shape for image in found}) == 1 else found
 
@@ -253,7 +239,7 @@ def keep_rows(source, places):
 
     def read(k):
         block = source.read(k)
-        inside = (places >= starts[k]) & (places < starts[k + 1])
+        inside = _find_inside(places, starts[k], starts[k + 1])
         kept[inside] = block[places[inside] - starts[k]]
         return block
 

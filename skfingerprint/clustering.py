@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from skfingerprint._base import Estimator, all_or_nothing
 from skfingerprint._blocks import (
     BlockSource,
+    as_rows,
     as_stack,
     map_blocks,
-    read_rows,
+    read_blocks,
     take_images,
 )
 from skfingerprint._checks import check_int, check_positive
@@ -215,8 +216,8 @@ class _Clustering(ClusterMixin, Estimator):
 
     def _read(self, X):
         """Check X; return its rows in memory, float32, and a generator."""
-        rows = read_rows(validate_images(self, X, reset=True))
-        return rows, _find_generator(self.random_state)
+        rows = as_rows(read_blocks(validate_images(self, X, reset=True)))
+        return rows.astype(np.float32, copy=False), _find_generator(self.random_state)
 
     def _keep(self, labels):
         self.labels_ = number_by_size(labels)

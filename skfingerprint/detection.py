@@ -1,6 +1,5 @@
 """Known source or not: decisions at a stated rate of false alarms."""
 
-import math
 import warnings
 from numbers import Integral
 
@@ -8,17 +7,18 @@ import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing, at_once
+from skfingerprint._base import Estimator, ThresholdMixin, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, as_stack, score_blocks
 from skfingerprint._checks import check_choice, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, average_held_out, find_folds
 from skfingerprint._layouts import validate_images
+from skfingerprint._training import check_training, validate_known
 from skfingerprint.correlation import (
     _correlate_with,
     _find_common,
     _prepare_fingerprints,
 )
-from skfingerprint.fingerprint import PreparedFingerprintsMixin, check_training
+from skfingerprint.fingerprint import PreparedFingerprintsMixin
 from skfingerprint.thresholds import tail_probability, tail_threshold
 
 # Wrong alignments of the fingerprint that each residual of a single source meets.
@@ -30,7 +30,7 @@ MANY_RESIDUALS = 10
 
 
 class FingerprintDetector(
-    PreparedFingerprintsMixin, CrossFittedMixin, OutlierMixin, Estimator
+    ThresholdMixin, PreparedFingerprintsMixin, CrossFittedMixin, OutlierMixin, Estimator
 ):
     """Tell residuals of known sources from all others, at a stated false-alarm rate.
 
@@ -149,7 +149,8 @@ class FingerprintDetector(
         self : FingerprintDetector
         """
         self._check_parameters()
-        X, y = self._check_training(X, y)
+        # The null scores of one source are those of shifts, which rows don't show.
+        X, y = validate_known(self, X, y, neighbours=True)
         members, weights = check_training(self, X, y, sample_weight)
         self._check_common()
         folds, is_scored = self._find_folds(y, groups, weights, params)
@@ -200,38 +201,6 @@ class FingerprintDetector(
         return score_blocks(_find_largest, X, self._get_prepared())
 
     @at_once
-    def decision_function(self, X):
-        """Return the score minus the threshold: not negative for known sources.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-        """
-        return self.score_samples(X) - self.offset_
-
-    @at_once
-    def predict(self, X):
-        """Return 1 for residuals of known sources and -1 for all others.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-
-        Returns
-        -------
-        known : ndarray of shape (n_samples,), int
-        """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
-    @at_once
     def false_alarm_probability(self, X):
         """Return the share of residuals of other sources that score as high.
 
@@ -260,22 +229,6 @@ class FingerprintDetector(
             # The scores of a single source are of several alignments of a residual.
             "n_scores": self._n_residuals,
         }
-
-    def _check_training(self, X, y):
-        """Return X and labels; one label for all if there is no y.
-
-        One source's null scores are those of shifts, which rows don't show.
-        """
-        if y is None:
-            X = validate_images(self, X, reset=True, neighbours=True)
-            y = np.zeros(len(X), dtype=int)
-        else:
-            X, y = validate_images(self, X, y, reset=True)
-        if len(X) < 2:
-            raise ValueError(
-                f"the threshold needs at least 2 residuals, got {len(X)} sample."
-            )
-        return X, y
 
     def _check_common(self):
         n_sources = len(self.classes_)
@@ -318,13 +271,10 @@ def restore_detector(classes, fingerprints, null, known, **params):
     """
     detector = FingerprintDetector(**params)
     detector.classes_ = classes
-    detector.fingerprints_ = fingerprints
-    detector.image_shape_ = fingerprints.shape[1:]
-    detector.n_features_in_ = math.prod(fingerprints.shape[1:])
     detector.null_scores_, detector.null_sources_, detector.null_weights_ = null
     detector.offset_, detector.found_, detector._n_residuals = known
     detector.resolution_ = 1 / len(detector.null_scores_)
-    detector._prepare()
+    detector._restore(fingerprints)
     return detector
 
 

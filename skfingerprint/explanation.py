@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._blocks import as_rows, score_blocks
 from skfingerprint._layouts import validate_images
+from skfingerprint._moments import score_discriminants
 from skfingerprint.correlation import RESOLUTION
-from skfingerprint.discriminant import CopyDiscriminant, _score
+from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.fingerprint import FingerprintClassifier
 
 # Of the mean shares of copies along the line, and of what the contributions add up to:
@@ -142,7 +143,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     rows = validate_images(classifier, _transform(X, steps), reset=False)
     rows = score_blocks(_as_precise_rows, rows, None)
     model = _read_model(classifier, rows)
-    scores, kinds = _score(rows - model.center, model.discriminants)
+    scores, kinds = score_discriminants(rows - model.center, model.discriminants)
     pair = _choose_pair(scores, classifier.classes_, source, other)
     start = _check_baseline(model, rows, baseline)
     explanation = _integrate(model, rows, start, pair, model.scales[kinds])
@@ -412,7 +413,7 @@ def _integrate(model, rows, start, pair, scale):
     """Return contributions along the line from start to rows, and the differences."""
     slopes, every = 0, np.arange(len(rows))
     ends = [end - model.center for end in (start, rows)]
-    scores = [_score(end, model.discriminants)[0] for end in ends]
+    scores = [score_discriminants(end, model.discriminants)[0] for end in ends]
     for coef, intercept, owners, _ in model.discriminants:
         coef = coef.astype(np.float64)
         lines = [end @ coef.T + intercept for end in ends]

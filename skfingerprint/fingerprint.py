@@ -4,20 +4,20 @@ import math
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import ClassifierMixin, TransformerMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, as_stack, score_blocks, sum_blocks
 from skfingerprint._checks import check_choice
-from skfingerprint._crossfit import (
-    CrossFittedMixin,
-    average_held_out,
-    correlate_held_out,
-    find_folds,
-)
 from skfingerprint._layouts import validate_images
+from skfingerprint._training import (
+    check_classes,
+    check_totals,
+    check_weighed,
+    check_weights,
+)
 from skfingerprint.correlation import (
     _correlate_with,
     _find_common,
@@ -32,6 +32,13 @@ class PreparedFingerprintsMixin:
     The prepared ones take as much memory as the fingerprints. They are not pickled, but
     made again by what loads a pickle.
     """
+
+    def _restore(self, fingerprints):
+        """Take over fingerprints, and what they say of residuals."""
+        self.fingerprints_ = fingerprints
+        self.image_shape_ = fingerprints.shape[1:]
+        self.n_features_in_ = math.prod(fingerprints.shape[1:])
+        self._prepare()
 
     def _prepare(self):
         self._prepared = None if self._searches() else self._make_prepared()
@@ -399,7 +406,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         self._check_parameters()
         X, y = validate_images(self, X, y, reset=reset, neighbours=self._searches())
         check_classification_targets(y)
-        weights = _check_weights(y, sample_weight)
+        weights = check_weights(y, sample_weight)
         classes = np.unique(y) if classes is None else classes
         check_classes(y, classes)
         if reset:
@@ -431,173 +438,12 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         return tags
 
 
-class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
-    """Correlations with the fingerprints as features for another model.
-
-    The training images are part of their own class's fingerprint, so that their
-    correlations with it are too high, and a model behind learns from the leak. That is
-    why `fit_transform`, which pipelines call in `fit`, correlates each training
-    residual with fingerprints of the other folds. It therefore differs from
-    `fit(X, y).transform(X)`, as in :class:`sklearn.preprocessing.TargetEncoder`.
-
-    Parameters
-    ----------
-    cv : int or cross-validation splitter, default=5
-        Number of stratified folds (at most the images of the smallest class), of whole
-        groups if `groups` are passed; or a splitter.
-    subtract_common : bool, default=False
-        As in :class:`FingerprintClassifier`.
-
-    Attributes
-    ----------
-    classifier_ : FingerprintClassifier
-        Fitted on all residuals; `transform` uses it.
-    classes_ : ndarray of shape (n_classes,)
-        The sources.
-    image_shape_ : tuple of int
-        Shape of one residual.
-    n_features_in_ : int
-        Number of values in a residual.
-
-    See Also
-    --------
-    FingerprintClassifier : Attributes by the largest correlation.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skfingerprint import FingerprintTransformer, ResidualExtractor
-    >>> from skfingerprint.datasets import make_fingerprint_images
-    >>> images, y = make_fingerprint_images(120, 3, strength=3, random_state=0)
-    >>> pipeline = make_pipeline(
-    ...     ResidualExtractor(), FingerprintTransformer(), LogisticRegression(C=100))
-    >>> pipeline.fit(images[:60], y[:60]).score(images[60:], y[60:])
-    1.0
-    >>> pipeline[:-1].transform(images).shape
-    (120, 3)
-    >>> pipeline[1].get_feature_names_out().tolist()
-    ['correlation_0', 'correlation_1', 'correlation_2']
-    """
-
-    def __init__(self, *, cv=5, subtract_common=False):
-        self.cv = cv
-        self.subtract_common = subtract_common
-
-    @all_or_nothing
-    def fit(self, X, y, groups=None, sample_weight=None):
-        """Average the residuals of each class into its fingerprint.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-        y : array-like of shape (n_samples,)
-            Sources; at least two.
-        groups : array-like of shape (n_samples,), default=None
-            Of no effect here, where nothing is held out.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the means, >= 0; not all 0 in any class.
-
-        Returns
-        -------
-        self : FingerprintTransformer
-        """
-        X, y = validate_images(self, X, y, reset=True)
-        classifier = FingerprintClassifier(subtract_common=self.subtract_common)
-        self.classifier_ = classifier.fit(X, y, sample_weight)
-        self.classes_ = self.classifier_.classes_
-        return self
-
-    @all_or_nothing
-    def fit_transform(self, X, y, groups=None, sample_weight=None, **params):
-        """Fit, and correlate each residual with fingerprints that it is no part of.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-        y : array-like of shape (n_samples,)
-            Sources; at least two, with at least two residuals each.
-        groups : array-like of shape (n_samples,), default=None
-            What each image shows: images of one group are held out together.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the means, >= 0; not all 0 in any class.
-        **params : dict
-            Metadata that a splitter `cv` requests.
-
-        Returns
-        -------
-        correlations : ndarray of shape (n_samples, n_classes)
-            In [-1, 1].
-        """
-        X, y = validate_images(self, X, y, reset=True)
-        members, weights = check_training(self, X, y, sample_weight)
-        check_classes(y, self.classes_)
-        folds = find_folds(self, y, groups, weights, params)
-        whole, held_out, totals = average_held_out(X, members, folds, weights)
-        self.classifier_ = restore_classifier(
-            self.classes_,
-            whole.reshape(-1, *self.image_shape_),
-            totals,
-            subtract_common=self.subtract_common,
-        )
-        return correlate_held_out(
-            X, held_out, folds, subtract_common=self.subtract_common
-        )
-
-    @at_once
-    def transform(self, X):
-        """Correlate residuals with the fingerprints.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features)
-            Residuals, in grey levels.
-
-        Returns
-        -------
-        correlations : ndarray of shape (n_samples, n_classes)
-            In [-1, 1].
-        """
-        check_is_fitted(self)
-        return self.classifier_.correlate(validate_images(self, X, reset=False))
-
-    def get_feature_names_out(self, input_features=None):
-        """Return `correlation_<class>` for each class.
-
-        Parameters
-        ----------
-        input_features : None
-            Ignored.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-        """
-        check_is_fitted(self)
-        names = [f"correlation_{name}" for name in self.classes_]
-        return np.array(names, dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.input_tags.three_d_array = True
-        return tags
-
-
 def restore_classifier(classes, fingerprints, weights, **params):
     """Return a classifier that has these fingerprints."""
     classifier = FingerprintClassifier(**params)
     classifier.classes_ = classes
-    classifier.fingerprints_ = fingerprints
     classifier.class_weight_sum_ = weights
-    classifier.image_shape_ = fingerprints.shape[1:]
-    classifier.n_features_in_ = math.prod(fingerprints.shape[1:])
-    classifier._prepare()
+    classifier._restore(fingerprints)
     return classifier
 
 
@@ -633,66 +479,6 @@ def _flatten(provenance):
     for name, value in provenance.items():
         found |= value if isinstance(value, dict) else {name: value}
     return found
-
-
-def check_training(estimator, X, y, sample_weight):
-    """Set the classes; return the class and the weight of each residual."""
-    check_classification_targets(y)
-    estimator.classes_, members = np.unique(y, return_inverse=True)
-    weights = _check_weights(y, sample_weight)
-    totals = np.bincount(members, weights)
-    check_totals(totals)
-    check_weighed(totals, estimator.classes_)
-    return members, weights
-
-
-def find_background(y, background):
-    """Return which labels are those of no source."""
-    if background is None:
-        return np.zeros(len(y), dtype=bool)
-    found = y == background
-    if not found.any() or found.all():
-        raise ValueError(
-            f"background={background!r} must be the label of some images, and not of "
-            f"all; y holds {np.unique(y).tolist()[:20]}."
-        )
-    return found
-
-
-def check_weighed(totals, classes):
-    """Refuse classes of which no residual has a weight."""
-    if not totals.all():
-        empty = classes[totals == 0].tolist()
-        raise ValueError(f"sample_weight is 0 in all of class {empty}.")
-
-
-def check_classes(y, classes):
-    """Refuse labels that are not among the classes, and fewer than two classes."""
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y holds {unknown.tolist()}, which are not among the classes "
-            f"{classes.tolist()}. Pass all classes in the first call to partial_fit."
-        )
-    if len(classes) < 2:
-        raise ValueError(
-            f"attribution needs at least 2 classes, got one class: {classes.tolist()}. "
-            "Add images of another source, or real photographs as a class of their own."
-        )
-
-
-def check_totals(totals):
-    """Refuse sums of weights that are not finite."""
-    if not np.isfinite(totals).all():
-        raise ValueError(
-            "sample_weight must have a finite sum: divide all weights by the largest."
-        )
-
-
-def _check_weights(y, sample_weight):
-    return _check_sample_weight(
-        sample_weight, y, dtype=np.float64, ensure_non_negative=True
-    )
 
 
 def _find_scores(residuals, search):

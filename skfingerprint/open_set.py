@@ -7,45 +7,33 @@ from sklearn.base import OutlierMixin
 from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing, at_once
-from skfingerprint._blocks import score_blocks, take_rows
+from skfingerprint._base import Estimator, ThresholdMixin, all_or_nothing, at_once
+from skfingerprint._blocks import as_rows, read_blocks, score_blocks
 from skfingerprint._checks import check_positive, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint._progress import track
 from skfingerprint._spaces import FEWEST_SOURCES, fit_space, score_space, select
-from skfingerprint.discriminant import (
-    _find_cells,
-    _read_moments,
-    _restore,
-    _score,
-    _score_rows,
-    _solve,
+from skfingerprint._strata import (
+    describe_null,
+    draw_rows,
+    find_strata,
+    find_tail,
+    join,
+    level_scores,
+    pick_stratum,
+    score_strata,
+    separate_copies,
 )
-from skfingerprint.fingerprint import check_training, find_background
-from skfingerprint.thresholds import (
-    _weighted_quantile,
-    tail_probability,
-    tail_threshold,
-)
+from skfingerprint._training import check_training, hide_background, validate_known
+from skfingerprint.thresholds import _weighted_quantile, tail_threshold
 
 # The rates unless others are asked for.
 FALSE_ALARM_RATE = 0.01
 MISS_RATE = 0.05
-# Rows of one kind of copy that are learned from: of a source, of all, of no source.
-ROWS_A_SOURCE = 100
-MAX_ROWS = 1600
-MAX_BACKGROUND = 400
-# A kind of copy has a detector of its own if it draws less than this share of the
-# unchanged images, and this share of its own images is recognised.
-MOST_DRAWN = 0.05
-FEWEST_RECOGNISED = 1 / 3
-GATE_SHRINKAGE = 0.02
-# Held-out rows by which the kinds are chosen, at most.
-MAX_KEPT = 2048
 
 
-class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
+class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     """Decisions on scores, and what the detectors of feature rows check alike."""
 
     def __init__(
@@ -78,36 +66,6 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         """
         return self.score_sources(X).max(axis=1)
 
-    @at_once
-    def decision_function(self, X):
-        """Return the score minus the threshold: not negative for known sources.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-        """
-        return self.score_samples(X) - self.offset_
-
-    @at_once
-    def predict(self, X):
-        """Return 1 for rows of known sources and -1 for all others.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        known : ndarray of shape (n_samples,), int
-        """
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -116,10 +74,8 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
     def _read_training(self, X, y, copies, groups, sample_weight, params):
         """Check what is fitted on; return rows of it, and what is known of them."""
         self._check_parameters()
-        X, y = _validate_training(self, X, y)
-        if len(X) < 2:
-            raise ValueError("the threshold needs at least 2 rows, got 1 sample.")
-        labels, is_background = _relabel(y, self.background)
+        X, y = validate_known(self, X, y)
+        labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
         members[is_background] = -1
@@ -132,7 +88,7 @@ class _Detector(CrossFittedMixin, OutlierMixin, Estimator):
         else:
             folds = find_folds(self, y, groups, weights, params)[taken]
         return Bunch(
-            rows=take_rows(X, taken),
+            rows=as_rows(read_blocks(X, taken)),
             members=members[taken],
             kinds=kinds[taken],
             weights=weights[taken],
@@ -328,11 +284,11 @@ class SourceDetector(_Detector):
             sources, where nothing is known of others.
         """
         null = self.null_scores_, self.null_sources_, self.null_weights_
-        return _find_tail(self.score_samples(X), *null)
+        return find_tail(self.score_samples(X), *null)
 
     def _find_offset(self, rate):
         null = self.null_sources_, self.null_weights_
-        return tail_threshold(self.null_scores_, rate, **_describe_null(*null))
+        return tail_threshold(self.null_scores_, rate, **describe_null(*null))
 
 
 class CopyDetector(_Detector):
@@ -461,9 +417,9 @@ class CopyDetector(_Detector):
         n_sources = len(self.classes_)
         if n_sources < FEWEST_SOURCES:
             self.gate_, strata = None, [0]
-            parts = [_separate_copies(data, n_sources)]
+            parts = [separate_copies(data, n_sources)]
         else:
-            self.gate_, strata = _find_strata(data, n_sources)
+            self.gate_, strata = find_strata(data, n_sources)
             parts = [select(data, data.kinds == kind) for kind in strata]
         self.copies_ = data.names[strata]
         fits = [
@@ -471,9 +427,9 @@ class CopyDetector(_Detector):
             for part in track(parts, "detectors", self.verbose)
         ]
         self.strata_ = [(space, null) for space, null, _ in fits]
-        nulls = [_level_scores(null, null) for _, null, _ in fits]
-        knowns = [_level_scores(known, null) for _, null, known in fits]
-        self._set_threshold(_join(nulls), knowns[0])
+        nulls = [level_scores(null, null) for _, null, _ in fits]
+        knowns = [level_scores(known, null) for _, null, known in fits]
+        self._set_threshold(join(nulls), knowns[0])
         self.resolution_ = _find_resolution(nulls[0])
         self.found_by_copy_ = np.array([_find_share(k, self.offset_) for k in knowns])
         return self
@@ -495,7 +451,7 @@ class CopyDetector(_Detector):
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        return score_blocks(_score_strata, X, (self.gate_, self.strata_))
+        return score_blocks(score_strata, X, (self.gate_, self.strata_))
 
     @at_once
     def predict_copies(self, X):
@@ -513,7 +469,7 @@ class CopyDetector(_Detector):
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        return self.copies_[score_blocks(_pick_stratum, X, self.gate_)]
+        return self.copies_[score_blocks(pick_stratum, X, self.gate_)]
 
     @at_once
     def false_alarm_probability(self, X):
@@ -546,33 +502,11 @@ def draws_rows(detector):
 
 def draw_training(detector, y, copies=None, groups=None, sample_weight=None):
     """Return the rows that a detector would learn from, before they are known."""
-    labels, is_background = _relabel(y, detector.background)
+    labels, is_background = hide_background(y, detector.background)
     members = np.unique(labels, return_inverse=True)[1]
     members[is_background] = -1
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
     return draw_rows(members, _check_copies(copies, y)[1], weights)
-
-
-def draw_rows(members, kinds, weights):
-    """Return the rows that a detector learns from: some of each source and kind.
-
-    Drawn from what was drawn, they are the same.
-    """
-    n_sources = members.max() + 1
-    limits = np.full(n_sources + 1, min(ROWS_A_SOURCE, max(MAX_ROWS // n_sources, 8)))
-    limits[n_sources] = MAX_BACKGROUND  # of no source: the last, by its index of -1
-    order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
-    cells = kinds[order] * (n_sources + 1) + members[order] + 1
-    order = order[np.argsort(cells, kind="stable")]
-    cells.sort()
-    ranks = np.arange(len(cells)) - np.searchsorted(cells, cells)
-    return np.sort(order[ranks < limits[members[order]]])
-
-
-def _relabel(y, background):
-    """Return labels, of which the background has one of a source, and where it is."""
-    is_background = find_background(y, background)
-    return np.where(is_background, y[~is_background][:1], y), is_background
 
 
 def _check_copies(copies, y):
@@ -580,107 +514,6 @@ def _check_copies(copies, y):
     copies = np.zeros(len(y), dtype=int) if copies is None else column_or_1d(copies)
     check_consistent_length(y, copies)
     return np.unique(copies, return_inverse=True)
-
-
-def _validate_training(estimator, X, y):
-    """Return X and labels; one label for all if there is no y."""
-    if y is not None:
-        return validate_images(estimator, X, y, reset=True)
-    X = validate_images(estimator, X, reset=True)
-    return X, np.zeros(len(X), dtype=int)
-
-
-def _find_strata(data, n_sources):
-    """Return a discriminant of kinds of copies, and the kinds that it tells apart."""
-    kinds = _find_usable(data, n_sources)
-    if len(kinds) == 1:
-        return None, kinds
-    used = np.isin(data.kinds, kinds)
-    rows, weights, truth = data.rows[used], data.weights[used], data.kinds[used]
-    truth = np.searchsorted(kinds, truth)
-    cells = _find_cells(truth, data.members[used] + 1, weights)
-    asked = (data.folds[used] == 0).astype(int)
-    kept = np.flatnonzero(asked)
-    kept = np.sort(np.random.default_rng(0).permutation(kept)[:MAX_KEPT])
-    moments = _read_moments(rows, cells, asked, weights, kept)
-    held_out, _ = _score(moments.kept, _solve(moments, GATE_SHRINKAGE, without=1))
-    counts = np.zeros((len(kinds), len(kinds)))
-    np.add.at(counts, (truth[kept], held_out.argmax(axis=1)), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    good = (shares[0] < MOST_DRAWN) & (shares.diagonal() >= FEWEST_RECOGNISED)
-    good[0] = True
-    strata = np.flatnonzero(good)
-    center, parts = _restore(moments, _solve(moments, GATE_SHRINKAGE))
-    parts = [
-        (coef[own], intercept[own], np.searchsorted(strata, owners[own]), sources[own])
-        for coef, intercept, owners, sources in parts
-        for own in [np.isin(owners, strata)]
-    ]
-    return (center, parts), kinds[strata]
-
-
-def _find_usable(data, n_sources):
-    """Return the kinds of which each source has rows in two folds, and the first."""
-    known = data.members >= 0
-    shape = len(data.names), n_sources, data.folds.max() + 1
-    found = np.zeros(shape, dtype=bool)
-    found[data.kinds[known], data.members[known], data.folds[known]] = True
-    usable = (found.sum(axis=2) > 1).all(axis=1)
-    usable[0] = True
-    return np.flatnonzero(usable)
-
-
-def _separate_copies(data, n_sources):
-    """Return the data with the background and each kind of copy as further classes."""
-    changed = data.kinds > 0
-    members = np.where(changed, n_sources + data.kinds, data.members)
-    if changed.any():
-        members[members < 0] = n_sources
-    return Bunch(**(data | {"members": members}))
-
-
-def _pick_stratum(rows, gate):
-    """Return which of the detectors each row is asked."""
-    if gate is None:
-        return np.zeros(len(rows), dtype=int)
-    return _score_rows(rows, gate)[0].argmax(axis=1)
-
-
-def _score_strata(rows, state):
-    gate, strata = state
-    picked = _pick_stratum(rows, gate)
-    scores = np.empty((len(rows), strata[0][0].n_sources))
-    for number in np.unique(picked):
-        space, null = strata[number]
-        own = picked == number
-        scores[own] = _level(score_space(rows[own], space), null)
-    return scores
-
-
-def _level(scores, null):
-    """Return `-log p` of scores, where p is the share of strangers that reach them."""
-    if not len(null.scores):
-        return scores
-    return -np.log(_find_tail(scores, null.scores, null.sources, null.weights))
-
-
-def _level_scores(values, null):
-    return Bunch(**(values | {"scores": _level(values.scores, null)}))
-
-
-def _join(parts):
-    return Bunch(**{k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
-
-
-def _find_tail(scores, null_scores, null_sources, null_weights):
-    if not len(null_scores):
-        return np.full(scores.shape, np.nan)
-    given = _describe_null(null_sources, null_weights)
-    return tail_probability(null_scores, scores, **given)
-
-
-def _describe_null(sources, weights):
-    return {"sample_weight": weights, "groups": sources, "n_scores": weights.sum()}
 
 
 def _find_share(known, offset):

@@ -16,8 +16,8 @@ from skfingerprint._base import (
     share_metadata,
 )
 from skfingerprint._blocks import BlockSource, keep_rows, read_blocks
+from skfingerprint._training import find_background
 from skfingerprint.discriminant import CopyDiscriminant
-from skfingerprint.fingerprint import find_background
 from skfingerprint.open_set import CopyDetector, draw_training, draws_rows
 
 

@@ -102,5 +102,5 @@ def test_refusals(sources):
             FingerprintDetector(subtract_common=True).fit(X[few], y[few])
     with pytest.raises(ValueError, match="leaves no residual of some source"):
         FingerprintDetector(cv=GroupKFold(2)).fit(X, y, groups=y % 2)
-    with pytest.raises(ValueError, match="at least 2 residuals"):
+    with pytest.raises(ValueError, match="at least 2 samples"):
         FingerprintDetector().fit(X[:1])

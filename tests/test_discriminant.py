@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import CopyDiscriminant
 from skfingerprint._blocks import BlockSource
-from skfingerprint.discriminant import FEWEST
+from skfingerprint._moments import FEWEST
 
 
 def draw(n_images, n_classes=3, n_copies=1, d=12, spread=1.0, seed=0):

@@ -37,7 +37,9 @@ INNER = {
     "pipeline",
     "rejection",
     "residual",
+    "transformer",
     "unflatten",
+    "windowed",
 }
 
 

@@ -7,7 +7,8 @@ from sklearn.model_selection import GroupKFold
 
 from skfingerprint import CopyDetector, SourceDetector
 from skfingerprint._blocks import BlockSource, keep_rows
-from skfingerprint.open_set import draw_rows, draw_training
+from skfingerprint._strata import draw_rows
+from skfingerprint.open_set import draw_training
 from skfingerprint.thresholds import tail_threshold
 
 
