@@ -83,6 +83,11 @@ class Estimator(BaseEstimator):
         address = _find_documentation()
         return address and address.rstrip("/") + "/api/generated/{name}.html"
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
     def _doc_link_url_param_generator(self):
         name = type(self).__name__
         package = sys.modules["skfingerprint"]
@@ -187,7 +192,6 @@ class StatelessTransformer(TransformerMixin, Estimator):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = list(self._preserved_dtypes)
-        tags.input_tags.three_d_array = True
         return tags
 
 
@@ -261,6 +265,11 @@ class ThresholdMixin:
         known : ndarray of shape (n_samples,), int
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
+
+
+def to_decision(scores):
+    """Return scores of classes as a `decision_function` does, of two by one column."""
+    return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
 
 def copy_shape(estimator, *parts):

@@ -105,7 +105,6 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         # The rows of scikit-learn's checks are no pictures.
         tags.classifier_tags.poor_score = True
         return tags

@@ -5,6 +5,7 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 
 from skfingerprint._layouts import split_by_shape
+from skfingerprint._progress import track
 from skfingerprint.denoising import median
 
 # Added to standard deviations of features, which have the size of logarithms.
@@ -24,20 +25,20 @@ def cut_patches(images):
 
     Those of small images overlap. Of images one pixel high they are halves.
     """
-    for bottom in (
-        (False, True) if min(len(image) for image in images) > 1 else (False,)
-    ):
+    for bottom in _find_rows(images):
         for right in (False, True):
             yield [_cut(image, bottom, right) for image in images]
 
 
-def whiten_by_patches(images, function, n_components, ridge, seed):
+def whiten_by_patches(images, function, n_components, ridge, seed, verbose=False):
     """Return the mean of features, the directions that whiten, and their eigenvalues.
 
     `function` makes features of a stack. `n_components` are the numbers of directions
     and of principal components.
     """
-    rows = _describe(images, function)
+    total = 2 + 2 * len(_find_rows(images))
+    views = track(_make_views(images), "views of all images", verbose, total)
+    rows = _describe(next(views), function)
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + SMALLEST_SCALE
     n_kept = min(n_components[1], len(rows) - 1, rows.shape[1])
     pca = PCA(
@@ -50,11 +51,9 @@ def whiten_by_patches(images, function, n_components, ridge, seed):
         pca.fit((rows - mean) / scale)
     axes = pca.components_.T / scale[:, None]
     scores = ((rows - mean) @ axes).astype(float)
-    parts = [_describe(part, function) @ axes for part in cut_patches(images)]
+    *parts, filtered = (_describe(view, function) @ axes for view in views)
     patches = np.stack(parts, axis=1)
     patches -= patches.mean(axis=1, keepdims=True)
-    # These have their last source in common.
-    filtered = _describe(_map_each(median, images), function) @ axes
     within = _find_content(patches.reshape(-1, n_kept), filtered)
     within += ridge * (np.trace(within) / n_kept or 1) * np.eye(n_kept)
     eigenvalues, vectors = linalg.eigh(scores.T @ scores / len(scores), within)
@@ -65,6 +64,18 @@ def whiten_by_patches(images, function, n_components, ridge, seed):
 def project(rows, mean, directions):
     """Return whitened features."""
     return (rows - mean) @ directions
+
+
+def _make_views(images):
+    """Yield the images, their patches, and copies that have one last source."""
+    yield images
+    yield from cut_patches(images)
+    yield _map_each(median, images)
+
+
+def _find_rows(images):
+    """Return whether patches are cut at the bottom: not of rows."""
+    return (False, True) if min(len(image) for image in images) > 1 else (False,)
 
 
 def _find_sides(image):

@@ -69,6 +69,9 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         Number of threads; -1 for all processors.
     random_state : int, RandomState instance or None, default=None
         Draws the images and starts the principal components.
+    verbose : bool or int, default=False
+        Whether to tell how much of the fit is done: in a bar if tqdm is installed
+        (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -130,6 +133,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         block_size=32,
         n_jobs=None,
         random_state=None,
+        verbose=False,
     ):
         self.n_components = n_components
         self.n_pca = n_pca
@@ -138,6 +142,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         self.block_size = block_size
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     @all_or_nothing
     def fit(self, X, y=None):
@@ -165,7 +170,8 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         function, params = self.features_.fit(X)._get_function()
         describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
         sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
-        found = whiten_by_patches(images, describe, sizes, self.ridge, seed)
+        given = images, describe, sizes, self.ridge, seed
+        found = whiten_by_patches(*given, verbose=self.verbose)
         self.mean_, self.directions_, self.eigenvalues_ = found
         return self
 
@@ -207,7 +213,6 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.input_tags.three_d_array = True
         return tags
 
 
@@ -222,11 +227,6 @@ class _Clustering(ClusterMixin, Estimator):
     def _keep(self, labels):
         self.labels_ = number_by_size(labels)
         self.n_clusters_ = int(self.labels_.max()) + 1
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
 
 
 class FingerprintClustering(_Clustering):

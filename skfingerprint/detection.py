@@ -257,11 +257,6 @@ class FingerprintDetector(
         shuffle = groups is None
         return find_folds(self, y, groups, weights, params, shuffle=shuffle), True
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
 
 def restore_detector(classes, fingerprints, null, known, **params):
     """Return a detector that has these fingerprints.

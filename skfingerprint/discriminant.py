@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing, at_once
+from skfingerprint._base import Estimator, all_or_nothing, at_once, to_decision
 from skfingerprint._blocks import score_blocks
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
@@ -180,8 +180,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
             error. For two classes the second's minus the first's. Those of several
             images that are known to share a source add up.
         """
-        scores = self._score(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        return to_decision(self._score(X))
 
     @at_once
     def predict_proba(self, X):
@@ -249,11 +248,6 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
                 f"shrinkages must hold numbers in (0, 1], got {self.shrinkages!r}."
             )
         return values
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
 
 
 def _pick_copies(rows, state):

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from skfingerprint._base import to_decision
 from skfingerprint._blocks import as_rows, score_blocks
 from skfingerprint._layouts import validate_images
 from skfingerprint._moments import score_discriminants
@@ -335,8 +336,7 @@ def _check_linear(classifier, model, rows):
     if len(coef) == len(sources):
         scores = rows @ coef.T + intercept
         expected = np.asarray(classifier.decision_function(rows))
-        if expected.ndim == 1:
-            scores = scores[:, 1] - scores[:, 0]
+        scores = to_decision(scores) if expected.ndim == 1 else scores
         if scores.shape == expected.shape and np.allclose(scores, expected, 1e-5, 1e-5):
             return
     raise ValueError(

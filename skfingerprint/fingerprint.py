@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import Estimator, all_or_nothing, at_once
+from skfingerprint._base import Estimator, all_or_nothing, at_once, to_decision
 from skfingerprint._blocks import as_rows, as_stack, score_blocks, sum_blocks
 from skfingerprint._checks import check_choice
 from skfingerprint._layouts import validate_images
@@ -317,10 +317,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
             Those of `correlate`. For two classes the second's minus the first's.
         """
-        scores = self.correlate(X)
-        if len(self.classes_) == 2:
-            return scores[:, 1] - scores[:, 0]
-        return scores
+        return to_decision(self.correlate(X))
 
     @at_once
     def predict(self, X):
@@ -434,7 +431,6 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         tags = super().__sklearn_tags__()
         # Zero mean and unit norm leave two features only the values -1 and 1.
         tags.classifier_tags.poor_score = True
-        tags.input_tags.three_d_array = True
         return tags
 
 

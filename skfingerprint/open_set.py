@@ -66,11 +66,6 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         """
         return self.score_sources(X).max(axis=1)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
     def _read_training(self, X, y, copies, groups, sample_weight, params):
         """Check what is fitted on; return rows of it, and what is known of them."""
         self._check_parameters()

@@ -170,5 +170,4 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.input_tags.three_d_array = True
         return tags

@@ -13,6 +13,7 @@ from skfingerprint._base import (
     at_once,
     share_metadata,
     split_stateless,
+    to_decision,
 )
 from skfingerprint._blocks import BlockSource, as_rows, as_stack, iterate_blocks
 from skfingerprint._checks import check_int, check_rate
@@ -223,8 +224,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
             For two classes the second's minus the first's.
         """
-        scores = self._score(X)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        return to_decision(self._score(X))
 
     @at_once
     def predict(self, X):

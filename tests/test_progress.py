@@ -5,6 +5,7 @@ from sklearn.base import clone
 from skfingerprint import (
     CopyDetector,
     FingerprintClustering,
+    PatchWhitener,
     WindowedClassifier,
     _progress,
     make_attribution_pipeline,
@@ -25,6 +26,7 @@ FITS = {
         ROWS, np.repeat(np.arange(4), 60), copies=np.tile([0, 1], 120)
     ),
     "neighbours": lambda verbose: FingerprintClustering(verbose=verbose).fit(ROWS),
+    "views": lambda verbose: PatchWhitener(verbose=verbose).fit(IMAGES),
     "windows": lambda verbose: WindowedClassifier(
         clone(WINDOWS), max_windows=3, verbose=verbose
     ).fit(IMAGES, Y),
