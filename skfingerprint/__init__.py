@@ -30,7 +30,7 @@ from skfingerprint.transformer import FingerprintTransformer
 from skfingerprint.unflatten import Unflatten
 from skfingerprint.windowed import WindowedClassifier
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AttributionFeatures",

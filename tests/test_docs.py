@@ -74,6 +74,16 @@ def test_reference_lists_all_that_is_public(name):
     assert sorted(read_reference()[name]) == public_names(importlib.import_module(name))
 
 
+def test_one_version_everywhere():
+    version = skfingerprint.__version__
+    citation = (DOCS.parent / "CITATION.cff").read_text()
+    assert f"\nversion: {version}\n" in citation
+    news = (DOCS / "whats_new.rst").read_text()
+    assert re.search(r"^Version (\S+)$", news, re.M)[1] == version
+    date = re.search(r"^date-released: (\S+)$", citation, re.M)[1]
+    assert date in news
+
+
 def test_every_public_module_is_in_the_reference():
     folder = Path(skfingerprint.__file__).parent
     modules = {

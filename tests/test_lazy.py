@@ -91,7 +91,7 @@ def test_what_learns_equals_the_one_in_memory(estimator, chunks):
 
 
 @pytest.mark.slow
-@CHUNKS
+@pytest.mark.parametrize("chunks", [7, (13, 16, 20, 3)])
 @pytest.mark.parametrize("clustering", CLUSTERINGS, ids=repr)
 def test_clusters_equal_those_in_memory(clustering, chunks):
     residuals = ResidualExtractor().transform(IMAGES)
