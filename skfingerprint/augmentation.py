@@ -158,7 +158,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
                 fitted.steps[len(first) :] = rest.steps
         self.estimator_ = fitted
         self.classes_ = rest.classes_
-        copy_shape(self, *first, rest)
+        copy_shape(self, [*first, rest][0])
         return self
 
     def _fit_copies(self, first, rest, X, y, changes, metadata):

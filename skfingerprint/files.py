@@ -303,6 +303,7 @@ def _restore(content, notes):
     """Return a fitted estimator of what a file holds, if all of it is valid."""
     classes, fingerprints, *rest = (_to_native(part) for part in content.values())
     kind = _find_kind(notes)
+    fingerprints = _fold(fingerprints, notes)
     _check_content(classes, fingerprints, 2 if kind == "classifier" else 1)
     params = _read_params(notes[kind])
     if kind == "classifier":
@@ -482,6 +483,16 @@ def _plain(params):
 def _as_plain(value):
     """Return a number of NumPy's as Python's, and a wavelet's name."""
     return value.item() if isinstance(value, np.generic) else find_wavelet(value)
+
+
+def _fold(fingerprints, notes):
+    """Return fingerprints of rows as images, if format version 1 tells their shape."""
+    parts = notes.get("classifier"), notes.get("extractor")
+    shapes = [part.get("image_shape") for part in parts if part]
+    shape = next((shape for shape in shapes if shape), None)
+    if notes["format_version"] > 1 or fingerprints.ndim > 2 or shape is None:
+        return fingerprints
+    return fingerprints.reshape(-1, *shape)
 
 
 def _read_params(params):

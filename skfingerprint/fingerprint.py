@@ -41,6 +41,8 @@ class PreparedFingerprintsMixin:
         self._prepare()
 
     def _prepare(self):
+        # A change in place would go unnoticed.
+        self.fingerprints_.flags.writeable = False
         self._prepared = None if self._searches() else self._make_prepared()
 
     def _get_prepared(self):

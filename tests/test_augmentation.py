@@ -19,6 +19,7 @@ from skfingerprint import (
 from skfingerprint._base import split_stateless
 from skfingerprint._blocks import iterate_blocks
 from skfingerprint.augmentation import _draw_kinds
+from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import (
     Crop,
     GaussianBlur,
@@ -237,3 +238,13 @@ def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
     grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_copies": [1, 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     assert search.best_estimator_["classifier"].shrinkage_ in (0.1, 0.5)
+
+
+def test_values_in_an_image_are_those_of_the_first_step():
+    X, y = make_fingerprint_images(20, 2, image_shape=(24, 24, 3), random_state=0)
+    chain = [AttributionFeatures(), CopyDiscriminant(cv=2)]
+    model = AugmentedClassifier(make_pipeline(*chain), [GaussianBlur(0.5)])
+    assert not hasattr(model.fit(X, y), "n_features_in_")  # not that of the rows
+    chain = [ResidualExtractor(), FingerprintClassifier()]
+    model = AugmentedClassifier(make_pipeline(*chain), [GaussianBlur(0.5)])
+    assert model.fit(X[:, 0, :, 0], y).n_features_in_ == 24

@@ -98,6 +98,18 @@ def test_files_of_version_1_are_read_without_image_shape(fitted, planted, tmp_pa
     )
 
 
+def test_rows_of_version_1_become_images(fitted, planted, tmp_path):
+    path = tmp_path / "old.npz"
+    save_fingerprints(path, fitted)
+    flat = fitted[-1].fingerprints_.reshape(3, -1)
+    make_older(path, 1)
+    tampered(path, fingerprints=flat)
+    loaded = load_fingerprints(path)
+    assert loaded[-1].image_shape_ == (32, 48)
+    images = planted[0][60:]
+    np.testing.assert_array_equal(loaded.predict(images), fitted.predict(images))
+
+
 def test_two_laboratories_merge(planted, tmp_path):
     images, y = planted
     X = ResidualExtractor().transform(images)
@@ -477,10 +489,11 @@ def test_an_error_while_saving_leaves_the_old_file(
 
 SAVER = """
 import sys
+import numpy as np
 from skfingerprint.files import load_fingerprints, save_fingerprints
 path, number = sys.argv[1:]
 estimator = load_fingerprints(path)
-estimator[-1].fingerprints_[:] = int(number)
+estimator[-1].fingerprints_ = np.full_like(estimator[-1].fingerprints_, int(number))
 print("ready", flush=True)
 for times in sys.stdin:
     for _ in range(int(times)):

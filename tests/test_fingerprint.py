@@ -321,3 +321,16 @@ def test_search_parameters_are_checked(params, message, planted):
         FingerprintClassifier(**params).fit(images, y)
     with pytest.raises(ValueError, match=message):
         FingerprintClassifier().fit(images, y).set_params(**params).predict(images)
+
+
+def test_fingerprints_are_not_changed_in_place(residuals):
+    X, y = residuals
+    classifier = FingerprintClassifier().fit(X, y)
+    with pytest.raises(ValueError, match="read-only"):
+        classifier.fingerprints_[0] = 0
+    before = classifier.correlate(X)
+    changed = classifier.fingerprints_.copy()
+    changed[0] = 0
+    classifier.fingerprints_ = changed
+    assert not classifier.correlate(X)[:, 0].any()
+    np.testing.assert_array_equal(classifier.correlate(X)[:, 1:], before[:, 1:])
