@@ -146,7 +146,7 @@ stack = residuals["sigma=1, cycle_spins=4"]
 photographs = np.unique(data.groups[np.isin(y, six)])
 designs = [(2, 8), (4, 4), (8, 2), (4, 8), (8, 4), (8, 8)]
 rng = np.random.default_rng(0)
-accuracies = np.empty((25, len(designs)))
+accuracies = np.empty((50, len(designs)))
 for draw in accuracies:
     order = rng.permutation(photographs)
     test = np.isin(y, six) & np.isin(data.groups, order[8:])
