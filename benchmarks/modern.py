@@ -12,7 +12,7 @@ ones are asked about. Parts:
 * ``history``: what look, size and compression tell of the model.
 
 "with copies" is the recommended pipeline, whose parts are fitted here on features that
-are computed once. Intervals are of 95 %, with whole prompts as the units. About ten
+are computed once. Intervals are of 95 %, with whole prompts as the units. Fifteen
 minutes on two cores. ``--save PATH`` draws who is taken for whom.
 """
 
