@@ -1,11 +1,10 @@
-"""Ask what a source is: a set of weights, an architecture, or a decoder.
+"""Ask what a source is: a set of weights, or an architecture.
 
-``python benchmarks/families.py`` on the images of `registry/`, `strangers/` and
-`modern/` (see `real_images.py`): even groups fit, odd groups test. Prints how well the
-members of a family are told apart, and where the images of a member go that was not
-fitted; of the text-to-image generators the same by model and by decoder. Intervals
-are of 95 %, by resampling the groups (photographs or prompts) of the test images. Two
-to four minutes. ``--save PATH`` draws the figure.
+``python benchmarks/families.py`` on the images of `registry/` and `strangers/` (see
+`real_images.py`): even groups fit, odd groups test. Prints how well the members of a
+family are told apart, and where the images of a member go that was not fitted.
+Intervals are of 95 %, by resampling the groups (photographs) of the test images. Two to
+four minutes. ``--save PATH`` draws the figure. `modern.py` asks about decoders.
 """
 
 import argparse
@@ -204,63 +203,30 @@ def describe_nearest(values, names, candidates):
     return f"{values[place]:+.2f} {names[place]}"
 
 
-def print_modern(data):
-    """Print attribution of text-to-image generators by model and by decoder."""
-    every = np.ones(len(data.y), dtype=bool)
-    found = {}
-    for method in CLASSIFIERS:
-        predicted, test = attribute(data, method, every, every)
-        truth, groups = data.y[test], data.groups[test]
-        found[method] = truth, predicted
-        print(f"\n{method}: text to image")
-        print(f"  by model, chance .25      {spell(predicted == truth, groups)}")
-        named, _ = attribute(data, method, every, every, data.families)
-        right = spell(named == data.families[test], groups)
-        print(f"  by decoder, chance .33    {right}")
-        names = sorted(data.family_of)
-        for i, first in enumerate(names):
-            for second in names[i + 1 :]:
-                pair = np.isin(data.y, [first, second])
-                predicted, test = attribute(data, method, pair, pair)
-                right = spell(predicted == data.y[test], data.groups[test])
-                same = data.family_of[first] == data.family_of[second]
-                note = ", one decoder" if same else ""
-                print(f"  {first} or {second}, chance .50: {right}{note}")
-        print_left_out(leave_out(data, method), method)
-    return found
-
-
-def draw(left_out, modern, family_of, path):
-    """Draw shares that go to relatives, and who is taken for whom."""
+def draw(left_out, family_of, path):
+    """Draw the shares that go to relatives."""
     import matplotlib.pyplot as plt
 
-    from skfingerprint.plotting import SourceConfusionDisplay
-
-    figure, axes = plt.subplots(
-        2, 1, figsize=(7, 9), height_ratios=(1.6, 1), layout="constrained"
-    )
+    _, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
     names = list(left_out["features"])
     colours = {"features": "#0072B2", "pixels": "#E69F00"}
     for offset, method in ((-0.2, "features"), (0.2, "pixels")):
         rows = [left_out[method][name].share for name in names]
         mean, low, high = np.array(rows).T
         places = np.arange(len(names)) + offset
-        axes[0].barh(places, mean, 0.4, color=colours[method], label=method)
+        ax.barh(places, mean, 0.4, color=colours[method], label=method)
         errors = np.maximum([mean - low, high - mean], 0)
-        axes[0].errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
+        ax.errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
     chance = [left_out["features"][name].chance for name in names]
-    axes[0].plot(chance, range(len(names)), "k|", markersize=16, label="chance")
-    labels = [f"{family_of[name]}: {name}" for name in names]
-    axes[0].set_yticks(range(len(names)), labels)
+    ax.plot(chance, range(len(names)), "k|", markersize=16, label="chance")
+    ax.set_yticks(range(len(names)), [f"{family_of[n]}: {n}" for n in names])
     for place in range(1, len(names)):
         if family_of[names[place]] != family_of[names[place - 1]]:
-            axes[0].axhline(place - 0.5, color="0.7", lw=0.8)
-    axes[0].set(xlabel="Share of its images that go to its relatives", xlim=(0, 1.02))
-    axes[0].set(ylim=(len(names) - 0.5, -0.5), title="A network that was not fitted")
-    axes[0].legend(loc="upper right")
-    SourceConfusionDisplay.from_predictions(*modern["features"], ax=axes[1])
-    axes[1].set_title("Percent by features; the last two share a decoder")
-    figure.savefig(path, dpi=100)
+            ax.axhline(place - 0.5, color="0.7", lw=0.8)
+    ax.set(xlabel="Share of its images that go to its relatives", xlim=(0, 1.02))
+    ax.set(ylim=(len(names) - 0.5, -0.5), title="A network that was not fitted")
+    ax.legend(loc="upper right")
+    ax.figure.savefig(path, dpi=100)
     print(f"saved {path}")
 
 
@@ -277,9 +243,8 @@ def main():
         print_left_out(left_out[method], method)
     print_likeness(data)
     print_strangers(data, read("strangers/"))
-    modern = print_modern(read("modern/"))
     if options.save:
-        draw(left_out, modern, data.family_of, options.save)
+        draw(left_out, data.family_of, options.save)
 
 
 if __name__ == "__main__":

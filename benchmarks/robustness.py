@@ -1,7 +1,7 @@
 """Print what attributions survive: compression, resizing, blur, noise and crops.
 
-``python benchmarks/robustness.py --out docs/images`` on the images of `registry/`,
-`wild/` and `modern/` (see `real_images.py`) and on those that ship with the package.
+``python benchmarks/robustness.py --out docs/images`` on the images of `registry/`
+and `wild/` (see `real_images.py`) and on those that ship with the package.
 Everything is fitted on one half of the scenes and tested on the other. It prints, of
 the paper's rule, of the recommended pipeline without copies and of the recommended one,
 
@@ -159,22 +159,6 @@ def print_growth(X, y, groups, test, draws=5):
         print(f"n = {n:2d}: " + " ".join(f"{m:.3f}" for m in np.mean(found, axis=0)))
 
 
-def print_modern(data):
-    """Print clean accuracies on text-to-image generators and their decoders."""
-    test = (
-        np.array([int("".join(filter(str.isdigit, g))) % 2 for g in data.groups]) == 1
-    )
-    for title, y in (("generators", data.sources), ("decoders", data.families)):
-        models = make_models()["without copies"], make_ridge()
-        scores = [m.fit(data.images[~test], y[~test]) for m in models]
-        scores = [m.score(data.images[test], y[test]) for m in scores]
-        print(
-            f"modern, {len(set(y))} {title}, {(~test).sum()} fit, {test.sum()} test: "
-            f"discriminant {scores[0]:.3f}, ridge {scores[1]:.3f}",
-            flush=True,
-        )
-
-
 def print_copies(X, y, groups, test):
     """Print accuracies by the number of copies of each image."""
     for n in (4, 8):
@@ -273,7 +257,6 @@ def main():
             both = images[odd], sources[odd]
             print_calibration(fitted[name], *both, f"{name}, {title}", FEW)
     print_growth(X, y, groups, test)
-    print_modern(read_images("modern/"))
     print_copies(X, y, groups, test)
     print_limits(X, y, groups, test)
     print_crops(X, y, groups, test)

@@ -124,6 +124,8 @@ plt.show()
 # %%
 # What it does not show
 # ---------------------
-# The images are as the networks made them. Compressed or resized ones need the default
-# pipeline, which trains on such copies and is less often right. And turning strangers
-# away has its price: at the stated rate a third of the known are called unknown too.
+# One image is a near tie: rounding, and so the number of BLAS threads, decides whether
+# .994 or .997 are named. The images are as the networks made them. Compressed or
+# resized ones need the default pipeline, which trains on such copies and is less often
+# right. And turning strangers away has its price: at the stated rate a third of the
+# known are called unknown too.

@@ -44,16 +44,11 @@ residuals = {label: e.transform(data.images) for label, e in extractors.items()}
 # The learning curve
 # ------------------
 # The test scenes are new in every fold. `shuffle=True` matters: without it, the first
-# training images are taken, and these are all of the same few networks. Fifteen splits,
-# five folds for each of three seeds, give a mean and a spread.
+# training images are taken, and these are all of the same few networks. Five folds
+# give a mean and a spread.
 
-splits = [
-    split
-    for seed in range(3)
-    for split in StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(
-        data.images, y, data.groups
-    )
-]
+folds = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+splits = list(folds.split(data.images, y, data.groups))
 sizes = [16, 32, 64, 128, 256, 480]
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 print("training images  " + "".join(f"{size:8d}" for size in sizes))
@@ -108,7 +103,7 @@ label = "sigma=1, cycle_spins=4"
 shown = np.isin(y, ["2xHFA2kSPAN_27k", "dcgan-digiface", "srgan-gan"])
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 EnergyCurveDisplay.from_residuals(
-    residuals[label][shown], y[shown], n_draws=50, random_state=0, ax=ax
+    residuals[label][shown], y[shown], n_draws=20, random_state=0, ax=ax
 )
 _ = ax.set(ylim=(0, None), title=f"Energy of fingerprints, {label}")
 
@@ -118,7 +113,7 @@ _ = ax.set(ylim=(0, None), title=f"Energy of fingerprints, {label}")
 # the noise, which separates the energies without a fit.
 
 right = {
-    label: cross_val_predict(FingerprintClassifier(), stack, y, cv=splits[:5]) == y
+    label: cross_val_predict(FingerprintClassifier(), stack, y, cv=splits) == y
     for label, stack in residuals.items()
 }
 print("images until noise = fingerprint, recall with all training images")
@@ -127,7 +122,7 @@ for name in names:
     row = ""
     for label, stack in residuals.items():
         curve = energy_curve(
-            stack[y == name], n_images=[80], n_draws=50, random_state=0
+            stack[y == name], n_images=[80], n_draws=20, random_state=0
         )
         noise = 80 * (curve.energy - curve.unbiased)
         row += (
@@ -151,7 +146,7 @@ stack = residuals["sigma=1, cycle_spins=4"]
 photographs = np.unique(data.groups[np.isin(y, six)])
 designs = [(2, 8), (4, 4), (8, 2), (4, 8), (8, 4), (8, 8)]
 rng = np.random.default_rng(0)
-accuracies = np.empty((100, len(designs)))
+accuracies = np.empty((50, len(designs)))
 for draw in accuracies:
     order = rng.permutation(photographs)
     test = np.isin(y, six) & np.isin(data.groups, order[8:])

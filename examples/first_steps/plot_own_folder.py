@@ -116,7 +116,7 @@ for row, index in zip(axes, test[[0, -1]], strict=True):
     pictures = {
         f"File of {Path(file).parent.name}": image / 255,
         "its residual, amplified": 0.5 + residual / (6 * residual.std()),
-        f"fingerprint of {answer}": 0.5 + fingerprint / (6 * fingerprint.std()),
+        "the nearest fingerprint": 0.5 + fingerprint / (6 * fingerprint.std()),
     }
     for ax, (title, picture) in zip(row, pictures.items(), strict=False):
         ax.imshow(picture.clip(0, 1), interpolation="nearest")

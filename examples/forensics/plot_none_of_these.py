@@ -101,7 +101,7 @@ print(pd.DataFrame(dict(open_set))[columns].round(3).to_string(index=False))
 
 _, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 display = OpenSetDisplay.from_predictions(truth, shares, data.target_names, ax=ax)
-_ = ax.legend(loc="center right", fontsize="small")
+_ = ax.legend(loc=(0.03, 0.12), fontsize="small")
 
 # %%
 # By correlation

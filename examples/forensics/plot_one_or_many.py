@@ -54,18 +54,19 @@ fig.colorbar(shown, label="Cosine of whitened features")
 # %%
 # What is in the clusters
 # -----------------------
-# The first images of each: the same scenes recur in all of them, since it is
-# not content by which they were sorted.
+# The first images of each. The same scenes recur in six of them, since it is not
+# content by which they were sorted; two networks draw faces only.
 
-fig, axes = plt.subplots(n_clusters, 6, figsize=(7, 1.15 * n_clusters))
+fig, axes = plt.subplots(
+    n_clusters, 8, figsize=(6.5, 1.05 * n_clusters), layout="constrained"
+)
 for number, line in enumerate(axes):
     own = np.flatnonzero(labels == number)
     for ax, place in zip(line, own, strict=False):
         ax.imshow(images[place])
     for ax in line:
         ax.set_axis_off()
-    line[0].set_title(f"cluster {number}, {len(own)} images", fontsize=8, loc="left")
-fig.subplots_adjust(hspace=0.35, wspace=0.05)
+    line[0].set_title(f"cluster {number}, {len(own)} images", fontsize=9, loc="left")
 plt.show()
 
 # %%

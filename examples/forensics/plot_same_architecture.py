@@ -24,6 +24,7 @@ from skfingerprint import FingerprintClassifier, ResidualExtractor
 from skfingerprint.datasets import load_generators
 from skfingerprint.plotting import CorrelationHistogramDisplay, CorrelationMatrixDisplay
 
+# sphinx_gallery_thumbnail_number = 3
 data = load_generators()
 # The six networks that enlarged the same photographs.
 names = np.setdiff1d(data.target_names, ["dcgan-digiface", "mobilestylegan-ffhq"])

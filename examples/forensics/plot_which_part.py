@@ -80,15 +80,20 @@ print(f"{len(y)} tiles of {len(model.classes_)} classes")
 # photograph, which needs no name? Red is above the threshold and blue below; black
 # lines surround the mask, dashed ones what was replaced.
 
-fig, axes = plt.subplots(1, 3, figsize=(15, 4.6), layout="constrained")
-axes[0].imshow(image)
-axes[0].set_axis_off()
-axes[0].set_title("What is shown")
+plt.rcParams["font.size"] = 9
+fig, axes = plt.subplots(2, 2, figsize=(6.5, 6), layout="constrained")
+difference = np.abs(image.astype(float) - photograph).max(axis=2)
+axes[0, 0].imshow(image)
+axes[0, 0].set_title("What is shown")
+axes[0, 1].imshow(difference, "gray", vmax=25)
+axes[0, 1].set_title("What was changed, amplified tenfold")
+for ax in axes[0]:
+    ax.set_axis_off()
 questions = {
     "Where is it srgan-gan?": {"source": "srgan-gan", "background": "photograph"},
     "Where is it no photograph?": {"background": "photograph"},
 }
-for ax, (title, asked) in zip(axes[1:], questions.items(), strict=True):
+for ax, (title, asked) in zip(axes[1], questions.items(), strict=True):
     display = ScoreMapDisplay.from_estimator(model, image, **asked, mask=truth, ax=ax)
     ax.set_title(title)
     mask = display.score_map >= display.threshold

@@ -106,7 +106,7 @@ ax.barh(rows, accuracies, xerr=errors, color="#0072B2", height=0.6)
 ax.axvline(1 / 8, color="black", linestyle=":", label="chance")
 ax.set_yticks(rows, models)
 ax.set(xlim=(0, 1.02), xlabel="Accuracy on unseen scenes ± standard error")
-_ = ax.legend(loc="lower right")
+_ = figure.legend(loc="outside upper right")
 
 # %%
 # Before and after: the sources that the correlation alone misses.
