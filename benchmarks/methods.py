@@ -96,12 +96,12 @@ def pairs(plane):
 
 
 def literal_pairs(plane):
-    """The same by the formula."""
+    """Co-occurrences of two differences by the formula."""
     return literal_cooccurrences(plane[..., np.newaxis].astype(float), 2, [(0, 1)])
 
 
 def skimage_pairs(plane):
-    """The same from the co-occurrence matrices of scikit-image, of signs."""
+    """Co-occurrences of two differences from matrices of scikit-image, of signs."""
     from skimage.feature import graycomatrix
 
     counts = np.zeros((2, 3, 3))
@@ -126,12 +126,12 @@ def correlate_arrays(residuals, classifier):
 
 
 def literal_scores(residuals, classifier):
-    """The same, pair by pair."""
+    """Correlations pair by pair."""
     return literal_correlations(residuals, classifier.fingerprints_)
 
 
 def prnu_scores(residuals, classifier):
-    """The same by one matrix product, without centring."""
+    """Correlations by one matrix product, without centring."""
     from prnu import aligned_cc
 
     return aligned_cc(residuals, classifier.fingerprints_)["ncc"]
@@ -144,12 +144,12 @@ def shifts(residuals, fingerprints):
 
 
 def literal_best(residuals, fingerprints):
-    """The same, pair by pair."""
+    """Best shifts pair by pair, with their PCE."""
     return literal_shifts(residuals, fingerprints)[..., :2]
 
 
 def skimage_shifts(residuals, fingerprints):
-    """The same, of the largest absolute value; no PCE."""
+    """Best shifts by the largest absolute value, without a PCE."""
     from skimage.registration import phase_cross_correlation
 
     found = [
@@ -160,7 +160,7 @@ def skimage_shifts(residuals, fingerprints):
 
 
 def prnu_shifts(residuals, fingerprints):
-    """The same, and the PCE."""
+    """Best shifts pair by pair, with their PCE."""
     from prnu import crosscorr_2d, pce
 
     found = [[pce(crosscorr_2d(f, r))["peak"] for f in fingerprints] for r in residuals]
