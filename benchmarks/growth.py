@@ -110,7 +110,9 @@ def keep_features(images):
 
 def fit_literally(images):
     """Keep all residuals, and average those of each source."""
-    residuals = np.array([literal_residual(image) for image in images])
+    residuals = np.empty((len(images), *SHAPE))
+    for i, image in enumerate(images):
+        residuals[i] = literal_residual(image)
     return [residuals[images.y == source].mean(axis=0) for source in set(images.y)]
 
 
