@@ -1,108 +1,187 @@
-"""Time and memory of a residual: this package against others, in one run.
+"""Time, memory and answers of this package beside others that do the same.
 
-``python benchmarks/side_by_side.py`` prints, for RGB images of 256 x 256, 1024 x 1024
-and 4000 x 3000 pixels and one thread, the time of each method, how many times as long
-as the literal implementation takes than it, and the peak memory beyond the image, in
-multiples of the image in float32. `skimage`, `prnu` and `bm3d` take part where they can
-be imported. Rounds alternate between the methods, and the median of the rounds counts.
-The first line: what two threads gain on 256 images of 256 x 256.
+``python benchmarks/side_by_side.py [part ...]``, with one thread, in about ten minutes.
+Others take part where they can be imported: `literal` is `literal.py`, `skimage`
+scikit-image, `prnu` the project prnu-python of the Politecnico di Milano (not what the
+package index has under that name), `bm3d` BM3D. Parts:
+
+* ``residual``: of an RGB image, of 256 x 256 to 4000 x 3000 pixels;
+* ``features``: the row of the recommended pipeline, of such an image;
+* ``pairs``: co-occurrences of two differences only, which scikit-image has too;
+* ``scoring``: correlations of 16 residuals of 256 x 256 x 3 with 20 and 1,000
+  fingerprints, of a fitted classifier and of arrays;
+* ``shifts``: the best of all shifts of four grey residuals of 256 x 256 and 20
+  fingerprints;
+* ``cameras``: clusters of residuals of 64 x 64 x 3, with 20 planted fingerprints, of
+  200 of them also weak ones;
+* ``networks``: clusters of the images that ship with the package (160, 640), and of
+  1,000 with planted fingerprints.
+
+Columns: the processor's time, the median of rounds that alternate between the methods;
+how many times as long the literal method takes, the median of the rounds' ratios; the
+peak of the memory beyond the input, in multiples of it (images count in float32); the
+answer, which is the largest deviation from the literal one, or the adjusted Rand index
+of clusters, and their number. The literal clusters are told their number.
 """
 
 import argparse
+import os
 import re
 import statistics
 import subprocess
 import sys
 import time
+import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from literal import literal_residual
+from methods import METHODS
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from skfingerprint import ResidualExtractor, _wavelet, denoising
-from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.datasets import load_generators, make_fingerprint_images
+from skfingerprint.fingerprint import restore_classifier
 
-SIZES = {"256": (256, 256), "1024": (1024, 1024), "12M": (3000, 4000)}
-ROUNDS = {"256": 15, "1024": 5, "12M": 1}
-
-
-def ours_fast(image):
-    """Residual of this package with numba."""
-    from skfingerprint import _wavelet_fast
-
-    denoising._fastest_kernel = lambda: _wavelet_fast.wavelet_noise
-    return ResidualExtractor().transform(image[np.newaxis])[0]
-
-
-def ours_numpy(image):
-    """Residual of this package without numba."""
-    denoising._fastest_kernel = lambda: _wavelet.wavelet_noise
-    return ResidualExtractor().transform(image[np.newaxis])[0]
-
-
-def skimage_wavelet(image):
-    """Soft thresholding of scikit-image."""
-    from skimage.restoration import denoise_wavelet
-
-    image = image.astype(np.float32)
-    return image - denoise_wavelet(
-        image, sigma=3.0, wavelet="db4", wavelet_levels=4, channel_axis=-1
-    )
-
-
-def prnu_residual(image):
-    """Residual of prnu-python: grey, with its clean-up for cameras."""
-    from prnu import extract_single  # not the PyPI project of that name
-
-    return extract_single(image)
-
-
-def bm3d_residual(image):
-    """Residual of BM3D, channel by channel."""
-    import bm3d
-
-    image = image.astype(float)
-    planes = [image[..., c] - bm3d.bm3d(image[..., c], 3.0) for c in range(3)]
-    return np.stack(planes, axis=-1)
-
-
-METHODS = {
-    "literal": literal_residual,
-    "numpy": ours_numpy,
-    "fast": ours_fast,
-    "skimage": skimage_wavelet,
-    "prnu": prnu_residual,
-    "bm3d": bm3d_residual,
+SIZES = {"64": (64, 64), "256": (256, 256), "1024": (1024, 1024), "12M": (3000, 4000)}
+# Of each part: rounds of each size.
+ROUNDS = {
+    "residual": {"256": 15, "1024": 7, "12M": 3},
+    "features": {"256": 15, "1024": 5, "12M": 1},
+    "pairs": {"256": 15, "1024": 7},
+    "scoring": {"20": 15, "1000": 3},
+    "shifts": {"20": 7},
+    "cameras": {"200 weak": 3, "200": 3, "1000": 3, "4000": 1},
+    "networks": {"160": 1, "640": 1, "1000": 1},
 }
+SMALLEST = {"cameras": "40", "networks": "160", "scoring": "2", "shifts": "2"}
+# A method that is measured at the smallest size only.
+SLOW, SLOW_ROUNDS = "bm3d", 3
+# Freed arrays leave the process at once, so that a peak is that of one call.
+TIDY = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 def make_image(size):
-    """Return one image of 1/f noise, the same in each process."""
-    height, width = SIZES[size]
+    """Return one RGB image of 1/f noise, and no truth."""
+    side = min(SIZES[size][0], 1024)
     images, _ = make_fingerprint_images(
-        1, 1, image_shape=(height, width, 3), random_state=0
+        1, 1, image_shape=(side, side, 3), random_state=0
     )
-    return images[0]
+    repeats = [-(-n // side) for n in SIZES[size]]
+    image = np.tile(images[0], (*repeats, 1))
+    return (image[: SIZES[size][0], : SIZES[size][1]].copy(),), None
 
 
-def peak_memory(name, size):
-    """Peak of the process while one residual is made, less what came before, in MB."""
-    command = [sys.executable, __file__, "--memory", name, "--sizes", size]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def make_plane(size):
+    """Return its second channel."""
+    (image,), truth = make_image(size)
+    return (image[..., 1].copy(),), truth
+
+
+def draw(*shape):
+    """Return white noise of standard deviation 1."""
+    return np.random.default_rng(shape[0]).standard_normal(shape, dtype=np.float32)
+
+
+def make_residuals(size):
+    """Return 16 residuals, and a classifier with so many fingerprints."""
+    fingerprints = draw(int(size), 256, 256, 3)
+    weights = np.ones(len(fingerprints))
+    classifier = restore_classifier(np.arange(len(weights)), fingerprints, weights)
+    return (draw(16, 256, 256, 3), classifier), None
+
+
+def make_shifted(size):
+    """Return four residuals, and fingerprints in each of which a part is shifted."""
+    common = draw(1, 256, 256)
+    shifted = draw(4, 256, 256) + np.roll(common, (-3, 5), axis=(1, 2))
+    return (shifted, draw(int(size), 256, 256) + common), None
+
+
+def make_cameras(size):
+    """Return residuals, the number of their sources, and these."""
+    n, weak = int(size.split()[0]), "weak" in size
+    y = np.arange(n) % 20
+    residuals = draw(n, 64, 64, 3)
+    residuals += (0.15 if weak else 0.3) * draw(20, 64, 64, 3)[y]
+    return (residuals, 20), y
+
+
+def make_networks(size):
+    """Return images, the number of their sources, and these."""
+    if size == "1000":
+        images, y = make_fingerprint_images(1000, 20, strength=4, random_state=0)
+        return (images, 20), y
+    data, step = load_generators(), 640 // int(size)
+    return (data.images[::step].copy(), 8), data.target[::step]
+
+
+MAKERS = {
+    "residual": make_image,
+    "features": make_image,
+    "pairs": make_plane,
+    "scoring": make_residuals,
+    "shifts": make_shifted,
+    "cameras": make_cameras,
+    "networks": make_networks,
+}
+
+
+def compare(part, size, names):
+    """Return times, of a list of rounds, and answers of the methods."""
+    inputs, truth = MAKERS[part](size)
+    times, answers = {name: [] for name in names}, {}
+    for turn in range(ROUNDS[part][size]):
+        for name in names:
+            if name != SLOW or turn < SLOW_ROUNDS:
+                start = time.process_time()
+                found = METHODS[part][name](*inputs)
+                times[name].append(time.process_time() - start)
+                answers[name] = found
+    return times, {name: judge(answers, name, truth) for name in names}
+
+
+def judge(answers, name, truth):
+    """Return the deviation from the literal answer, or the agreement with truth."""
+    found, literal = answers[name], answers["literal"]
+    if truth is not None:
+        score = adjusted_rand_score(truth, found)
+        return f"{score:.3f} ({found.max() + 1})"
+    if found.shape != literal.shape:
+        return "other"
+    return f"{np.abs(found - literal).max():.1g}"
+
+
+def peak_memory(part, size, name):
+    """Return by how much a call adds to the peak of a process of its own."""
+    command = [sys.executable, __file__, part, "--memory", name, size]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | TIDY
+    )
     return float(done.stdout)
 
 
-def measure_memory(name, size):
-    """Print by how much the peak of this process grows."""
-    METHODS[name](make_image("256"))
-    image = make_image("256")
-    repeats = [-(-n // 256) for n in SIZES[size]]
-    image = np.tile(image, (*repeats, 1))[: SIZES[size][0], : SIZES[size][1]].copy()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = read_peak()
-    METHODS[name](image)
-    print(read_peak() - before)
+def measure_memory(part, name, size):
+    """Print by how many times the input the peak of this process grows."""
+    method = METHODS[part][name]
+    method(*MAKERS[part](SMALLEST.get(part, "64"))[0])
+    inputs, _ = MAKERS[part](size)
+    before = restart_peak()
+    found = method(*inputs)
+    print((read_peak() - before) / count_input(inputs))
+    return found
+
+
+def count_input(inputs):
+    """Return the size of the input in float32, in MB."""
+    arrays = [getattr(item, "fingerprints_", item) for item in inputs]
+    return 4 * sum(np.size(array) for array in arrays) / 2**20
+
+
+def restart_peak():
+    """Forget the peak of this process; return the memory that it has now, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return read_peak()
 
 
 def read_peak():
@@ -111,60 +190,60 @@ def read_peak():
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
-def time_methods(image, names, rounds):
-    """Return the median time of each method over alternating rounds, in seconds."""
-    times = {name: [] for name in names}
-    for _ in range(rounds):
+def find_installed(part):
+    """Return the names of the methods of a part that can be imported."""
+    inputs, _ = MAKERS[part](SMALLEST.get(part, "64"))
+    names = []
+    for name, method in METHODS[part].items():
+        try:
+            method(*inputs)
+        except ImportError:
+            print(f"{name} is not installed")
+        else:
+            names.append(name)
+    return names
+
+
+def print_part(part):
+    """Print the lines of a part."""
+    installed = find_installed(part)
+    for size in ROUNDS[part]:
+        is_first = size == next(iter(ROUNDS[part]))
+        names = [name for name in installed if name != SLOW or is_first]
+        times, answers = compare(part, size, names)
         for name in names:
-            start = time.perf_counter()
-            METHODS[name](image)
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+            both = zip(times["literal"], times[name], strict=False)
+            ratio = statistics.median(literal / own for literal, own in both)
+            ms = 1e3 * statistics.median(times[name])
+            memory = peak_memory(part, size, name)
+            print(
+                f"{part:9s} {size:9s} {name:8s} {ms:11.2f} {ratio:8.2f} "
+                f"{memory:8.2f}  {answers[name]}",
+                flush=True,
+            )
+
+
+def print_versions():
+    """Print what takes part."""
+    names = "numpy", "scipy", "scikit-learn", "pywavelets", "numba", "scikit-image"
+    print(", ".join(f"{name} {version(name)}" for name in names))
 
 
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--memory", choices=METHODS, help=argparse.SUPPRESS)
+    parser.add_argument("parts", nargs="*", metavar="part")
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    warnings.simplefilter("ignore")  # levels of wavelets at the smallest size
     if options.memory:
-        return measure_memory(options.memory, options.sizes[0])
-    small = make_image("256")
-    names = []
-    for name, method in METHODS.items():
-        try:
-            method(small)
-        except ImportError:
-            print(f"{name} is not installed")
-        else:
-            names.append(name)
-    # Before the others: some of them leave threads behind.
-    print(f"two threads: {measure_threads():.2f} times as fast as one")
-    print(f"{'size':6s}{'method':10s}{'ms':>10s}{'speed':>8s}{'memory':>8s}")
-    for size in options.sizes:
-        known = [n for n in names if n != "bm3d" or size == "256"]
-        rounds = 3 if "bm3d" in known else ROUNDS[size]
-        times = time_methods(make_image(size), known, rounds)
-        in_float32 = np.prod(SIZES[size]) * 3 * 4 / 2**20
-        for name in known:
-            ratio = times["literal"] / times[name]
-            memory = peak_memory(name, size) / in_float32
-            ms = times[name] * 1e3
-            print(f"{size:6s}{name:10s}{ms:10.2f}{ratio:8.2f}{memory:8.1f}")
-    return None
-
-
-def measure_threads(rounds=9):
-    """Return the ratio of the times of one and two threads, alternating."""
-    images, _ = make_fingerprint_images(256, 1, image_shape=(256, 256, 3))
-    times = {1: [], 2: []}
-    for _ in range(rounds):
-        for n_jobs in times:
-            start = time.perf_counter()
-            ResidualExtractor(n_jobs=n_jobs).transform(images)
-            times[n_jobs].append(time.perf_counter() - start)
-    return statistics.median(times[1]) / statistics.median(times[2])
+        measure_memory(options.parts[0], *options.memory)
+        return
+    print_versions()
+    print(f"{'part':9s} {'size':9s} {'method':8s} {'ms':>11s} {'speed':>8s} ", end="")
+    print(f"{'memory':>8s}  answer")
+    for part in options.parts or METHODS:
+        print_part(part)
 
 
 if __name__ == "__main__":
