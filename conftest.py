@@ -1,10 +1,16 @@
 """Tests and doctests of the extras skip where an extra is not installed."""
 
 import doctest
+import os
 import sys
 from importlib.util import find_spec
 
 import pytest
+
+# Workers side by side share the processors: threads of BLAS would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 # Packages that only extras bring, by the name that is imported.
 EXTRAS = {
