@@ -8,6 +8,7 @@ is fitted on one half of the scenes and asked about the other. Parts:
   as they are and changed; five splits, so that each source is a stranger once;
 * ``left_out``: each source left out, by the number of images, unchanged; photographs
   with and without others as background; networks of `wild/`;
+* ``few``: three to twelve sources, with and without photographs as background;
 * ``single``: one and two sources.
 
 It draws `docs/images/how_sure.png`. About 15 minutes on two cores, and 4 GiB.
@@ -42,6 +43,8 @@ from skfingerprint.perturbation import (
 )
 
 RATES = (0.1, 0.01)
+# Draws of few sources.
+N_DRAWS = 20
 CHANGES = (
     {"clean": None}
     | {f"JPEG {q}": JPEGCompression(q) for q in (95, 85, 75)}
@@ -76,6 +79,7 @@ def read_all():
         "sources": sources,
         "test": test,
         "groups": data.groups[~real],
+        "families": data.families[~real],
         "photographs": data.images[real],
         "scenes": data.groups[real],
         "others": read_images("strangers/").images,
@@ -218,6 +222,55 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def measure_few(data):
+    """Print what few sources say of others, with and without a background."""
+    y, test, groups = data["sources"], data["test"], data["groups"]
+    families = data["families"][test]
+    rows, names = find_features(data["images"]), np.unique(y)
+    photographs = find_features(data["photographs"])[~reference_split(data["scenes"])]
+    scenes = data["scenes"][~reference_split(data["scenes"])]
+    print("sources background: found; let in of no relatives, worst draw; of relatives")
+    for n_sources in (3, 4, 5, 6, 8, 12):
+        draws = [
+            np.random.default_rng(draw).choice(names, n_sources, replace=False)
+            for draw in range(N_DRAWS)
+        ]
+        for background in (None, "photo"):
+            found = []
+            for known in draws:
+                fit = np.isin(y, known) & ~test
+                X, labels, shown = rows[fit], y[fit], groups[fit]
+                if background:
+                    X = np.concatenate([X, photographs])
+                    labels = np.append(labels, [background] * len(photographs))
+                    shown = np.append(shown, scenes)
+                detector = SourceDetector(background=background)
+                detector.fit(X, labels, groups=shown)
+                shares = detector.false_alarm_probability(rows[test])
+                related = np.isin(families, families[np.isin(y[test], known)])
+                found.append(count_few(shares, y[test], known, related))
+            table = np.array(found)
+            print(n_sources, background, end=" ")
+            for rate, (own, others, relatives) in zip(
+                RATES, table.transpose(1, 2, 0), strict=True
+            ):
+                print(f"  at {rate}: {own.mean():.3f} {others.mean():.3f}", end=" ")
+                print(f"{others.max():.3f} {np.nanmean(relatives):.3f}", end="")
+            print(flush=True)
+
+
+def count_few(shares, truth, known, related):
+    """Return what is found, and let in of strangers and of relatives, at each rate."""
+    own = np.isin(truth, known)
+    found = []
+    for rate in RATES:
+        taken = shares <= rate
+        relatives = taken[related & ~own]
+        relatives = relatives.mean() if len(relatives) else np.nan
+        found.append([taken[own].mean(), taken[~related & ~own].mean(), relatives])
+    return found
+
+
 def measure_left_out(data):
     """Print how each source is told from the others when it is left out."""
     y, test, groups = data["sources"], data["test"], data["groups"]
@@ -355,6 +408,7 @@ def measure_single(data):
 PARTS = {
     "changes": measure_changes,
     "left_out": measure_left_out,
+    "few": measure_few,
     "single": measure_single,
 }
 

@@ -43,6 +43,38 @@ def check_rate(name, value):
         raise ValueError(f"{name} must lie in (0, 0.5], got {value!r}.")
 
 
+def check_length(name, values, n):
+    """Refuse what has no entry for each of n images."""
+    if len(values) != n:
+        raise ValueError(
+            f"{name} must have an entry for each of the {n} images or rows, got "
+            f"{len(values)}."
+        )
+
+
+def check_labels(y):
+    """Refuse labels that are missing, and text beside numbers, which have no order."""
+    kind = getattr(getattr(y, "dtype", None), "kind", "O")
+    if kind != "O" or getattr(y, "ndim", 1) != 1:
+        return
+    for number, label in enumerate(y):
+        if _is_missing(label):
+            raise ValueError(
+                f"y holds {label!r} for image {number}, which is no label: leave the "
+                "image out, or give it a label of its own."
+            )
+    if len({isinstance(label, str) for label in y}) > 1:
+        raise ValueError(
+            "y holds text and numbers, which have no common order: make all of it "
+            "text, `[str(label) for label in y]`."
+        )
+
+
+def _is_missing(label):
+    is_nan = isinstance(label, Real) and label != label
+    return label is None or is_nan or type(label).__name__ in ("NAType", "NaTType")
+
+
 def check_sigma(sigma):
     """Refuse what is no standard deviation of noise, in grey levels."""
     check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn import get_config
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -13,6 +13,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skfingerprint._blocks import as_rows, score_blocks, sum_blocks
+from skfingerprint._checks import check_int, check_length
 from skfingerprint.correlation import (
     _correlate_with,
     _find_common,
@@ -54,7 +55,7 @@ def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
     if isinstance(estimator.cv, Integral):
         used = np.flatnonzero(sample_weight)
         if groups is not None:
-            check_consistent_length(y, groups)
+            check_length("groups", groups, len(y))
             groups = column_or_1d(groups)[used]
         splitter = _make_splitter(estimator.cv, y[used], groups, shuffle)
     else:
@@ -78,16 +79,18 @@ def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
 
 def _make_splitter(n_folds, y, groups, shuffle):
     """Return stratified folds, of whole groups if there are any."""
-    unit, names = "residuals", y
+    check_int("cv", n_folds, 2)
+    unit, names = "images", y
     if groups is not None:
         unit = "groups"
         names = np.array([name for name, _ in {*zip(y, groups, strict=True)}])
     names, counts = np.unique(names, return_counts=True)
-    if n_folds < 2 or counts.min() < 2:
+    if counts.min() < 2:
         smallest = names.tolist()[counts.argmin()]
         raise ValueError(
-            f"cv must be >= 2, and each class needs at least 2 {unit}; got "
-            f"cv={n_folds} and {counts.min()} of class {smallest!r}."
+            f"each class needs at least 2 {unit}, of which some are held out in the "
+            f"fit, and there is {counts.min()} of class {smallest!r}: add more, or "
+            "leave the class out."
         )
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     options = {"shuffle": True, "random_state": 0} if shuffle else {}

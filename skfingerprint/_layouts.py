@@ -6,9 +6,9 @@ an image one pixel high.
 """
 
 import math
+import os
 import warnings
 from contextvars import ContextVar, copy_context
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -22,6 +22,7 @@ from skfingerprint._blocks import (
     drop_empty_blocks,
     is_lazy,
 )
+from skfingerprint._checks import check_labels
 
 FLOATS = [np.float32, np.float64]
 # From this length on, a row holds a picture: its neighbours are not those of the image.
@@ -89,6 +90,8 @@ def validate_images(
     X : ndarray or dask array, or a list of images that differ in size
     y : ndarray of shape (n_samples,), only if y was given
     """
+    if y is not None and not isinstance(y, str):
+        check_labels(y)
     X = as_images(X)
     if isinstance(X, list):
         return _validate_each(estimator, X, reset, dtype, aligned, n_channels)
@@ -250,6 +253,8 @@ def as_images(X):
         return X
     if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
         X = np.asarray(X)
+    if isinstance(X, (str, os.PathLike)):
+        _refuse_text(X)
     if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
         raise ValueError(
             f"X is of type {type(X).__name__}, which holds no images, or can be read "
@@ -312,7 +317,7 @@ def _holds_items(column):
 def _is_item(item):
     """Whether an item of a container is an image, or the path of one."""
     return (
-        isinstance(item, (str, bytes, Path, list))
+        isinstance(item, (str, bytes, os.PathLike, list))
         or _is_picture(item)
         or getattr(item, "ndim", 0) >= 2
     )
@@ -323,7 +328,7 @@ def _is_picture(item):
 
 
 def _refuse_text(item):
-    if isinstance(item, (str, bytes, Path)):
+    if isinstance(item, (str, bytes, os.PathLike)):
         raise ValueError(
             "X holds text, not pixels. If these are paths, put `ImageReader()` at the "
             "head of the pipeline, or load the files first: "

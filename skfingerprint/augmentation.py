@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_consistent_length, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -20,7 +20,7 @@ from skfingerprint._base import (
     split_stateless,
 )
 from skfingerprint._blocks import BlockSource, block_sizes, read_blocks
-from skfingerprint._checks import check_int
+from skfingerprint._checks import check_int, check_labels, check_length
 from skfingerprint._layouts import as_images
 from skfingerprint._progress import make_report
 
@@ -40,8 +40,13 @@ def _has(method):
     return check
 
 
-def _last_has(method):
-    return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
+def _last_assesses(pipeline):
+    if not hasattr(pipeline.steps[-1][1], "assess"):
+        raise AttributeError(
+            "assess needs a stated rate, as of "
+            "make_attribution_pipeline(false_alarm_rate=0.01)."
+        )
+    return True
 
 
 class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
@@ -109,6 +114,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     0.37
     """
 
+    # Handed on to the parts, whose requests decide.
+    __metadata_request__fit = dict.fromkeys(("groups", "sample_weight"), UNUSED)
+
     def __init__(
         self, estimator, perturbations, *, max_copies=None, n_jobs=None, verbose=False
     ):
@@ -164,7 +172,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     def _fit_copies(self, first, rest, X, y, changes, metadata):
         """Fit what learns on the rows of all copies, read block by block if it can."""
         X = as_images(X)
-        check_consistent_length(X, y)
+        check_labels(y)
+        for name, values in {"y": y, **metadata}.items():
+            if values is not None:
+                check_length(name, values, len(X))
         kinds = _draw_kinds(len(X), len(changes), self.max_copies)
         last = rest[-1] if isinstance(rest, Pipeline) else rest
         streams = has_fit_parameter(last, "copies")
@@ -246,9 +257,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=mapping
-        )
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -339,7 +349,7 @@ class AugmentedPipeline(Pipeline):
         self.steps = model.estimator_.steps
         return self
 
-    @available_if(_last_has("assess"))
+    @available_if(_last_assesses)
     @at_once
     def assess(self, X):
         """Say of each image what is known, if the last step does.

@@ -1,5 +1,6 @@
 """Known source or not, by feature rows: at a stated rate, of changed images too."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._base import Estimator, ThresholdMixin, all_or_nothing, at_once
 from skfingerprint._blocks import as_rows, read_blocks, score_blocks
-from skfingerprint._checks import check_positive, check_rate
+from skfingerprint._checks import check_length, check_positive, check_rate
 from skfingerprint._crossfit import CrossFittedMixin, find_folds
 from skfingerprint._layouts import validate_images
 from skfingerprint._progress import track
@@ -31,6 +32,10 @@ from skfingerprint.thresholds import _weighted_quantile, tail_threshold
 # The rates unless others are asked for.
 FALSE_ALARM_RATE = 0.01
 MISS_RATE = 0.05
+# Fewer sources than this say too little of strangers, and less found than this is next
+# to nothing.
+FEW_SOURCES = 5
+FEW_FOUND = 0.1
 
 
 class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
@@ -70,6 +75,8 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         """Check what is fitted on; return rows of it, and what is known of them."""
         self._check_parameters()
         X, y = validate_known(self, X, y)
+        if groups is not None:
+            check_length("groups", groups, len(X))
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
@@ -96,6 +103,10 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         for name in ("false_alarm_rate", "miss_rate"):
             if getattr(self, name) is not None:
                 check_rate(name, getattr(self, name))
+        if self.false_alarm_rate is not None and self.miss_rate is not None:
+            raise ValueError(
+                "false_alarm_rate and miss_rate each set the threshold: state one."
+            )
 
     def check_rates(self, n_sources):
         """Refuse a false-alarm rate that can't be learned from so few sources.
@@ -118,12 +129,15 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         self.null_scores_, self.null_sources_ = null.scores, null.sources
         self.null_weights_ = null.weights
         rate, miss = self.false_alarm_rate, self.miss_rate
-        if len(null.scores) and (rate or not miss):
+        by_rate = len(null.scores) and (rate or not miss)
+        if by_rate:
             self.offset_ = self._find_offset(rate or FALSE_ALARM_RATE)
         else:
             share = miss or MISS_RATE
             self.offset_ = _weighted_quantile(known.scores, share, known.weights)
         self.found_ = _find_share(known, self.offset_)
+        if by_rate:
+            _warn_of_few(len(self.classes_), self.found_)
 
 
 class SourceDetector(_Detector):
@@ -509,6 +523,24 @@ def _check_copies(copies, y):
     copies = np.zeros(len(y), dtype=int) if copies is None else column_or_1d(copies)
     check_consistent_length(y, copies)
     return np.unique(copies, return_inverse=True)
+
+
+def _warn_of_few(n_sources, found):
+    """Warn where a rate is a guess, and where next to nothing is named."""
+    if n_sources < FEW_SOURCES:
+        warnings.warn(
+            f"the false-alarm rate is learned from {n_sources} sources, each of which "
+            "was taken for a stranger: of other strangers many times as many images "
+            "may be let in. Fit more sources, of several kinds.",
+            stacklevel=5,
+        )
+    if found < FEW_FOUND:
+        warnings.warn(
+            f"found_ is {found:.2f}: few images of known sources reach the threshold, "
+            'and nearly all will be called "unknown". More images of each source, more '
+            "sources, or a higher false_alarm_rate, find more.",
+            stacklevel=5,
+        )
 
 
 def _find_share(known, offset):

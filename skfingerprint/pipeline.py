@@ -49,7 +49,9 @@ def make_attribution_pipeline(
         In (0, 0.5]: share of unchanged images of known sources that may be taken for
         unknown, in place of `false_alarm_rate`; also of one or two sources.
     background : label, default=None
-        Label in y of images of no source, such as photographs: never an answer.
+        Label in y of images of no source, such as photographs: never an answer. Without
+        a rate the pipeline takes that of :class:`CopyDetector`, 0.01 of three sources
+        or more, so that such images can be called "unknown".
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
     verbose : bool, default=False
@@ -89,7 +91,7 @@ def make_attribution_pipeline(
         check_choice("perturbations", perturbations, ("common",))
         perturbations = COMMON_PERTURBATIONS
     classifier = CopyDiscriminant(background=background)
-    if false_alarm_rate is not None or miss_rate is not None:
+    if (false_alarm_rate, miss_rate, background) != (None, None, None):
         detector = CopyDetector(
             false_alarm_rate=false_alarm_rate,
             miss_rate=miss_rate,

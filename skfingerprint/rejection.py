@@ -5,7 +5,7 @@ from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._base import (
@@ -16,6 +16,7 @@ from skfingerprint._base import (
     share_metadata,
 )
 from skfingerprint._blocks import BlockSource, keep_rows, read_blocks
+from skfingerprint._checks import check_labels
 from skfingerprint._training import find_background
 from skfingerprint.discriminant import CopyDiscriminant
 from skfingerprint.open_set import CopyDetector, draw_training, draws_rows
@@ -81,6 +82,11 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     With pandas, ``pandas.DataFrame(model.assess(X))``.
     """
 
+    # Handed on to the parts, whose requests decide.
+    __metadata_request__fit = dict.fromkeys(
+        ("copies", "groups", "sample_weight"), UNUSED
+    )
+
     def __init__(self, classifier=None, detector=None, *, unknown_label="auto"):
         self.classifier = classifier
         self.detector = detector
@@ -113,6 +119,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
+        check_labels(y)
         y = column_or_1d(y, warn=True)
         classifier, detector = map(clone, self._get_parts())
         is_background = find_background(y, getattr(detector, "background", None))
@@ -204,7 +211,8 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         classifier, detector = self._get_parts()
-        return MetadataRouter(owner=self).add(
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(
             classifier=classifier, detector=detector, method_mapping=mapping
         )
 

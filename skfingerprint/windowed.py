@@ -16,7 +16,7 @@ from skfingerprint._base import (
     to_decision,
 )
 from skfingerprint._blocks import BlockSource, as_rows, as_stack, iterate_blocks
-from skfingerprint._checks import check_int, check_rate
+from skfingerprint._checks import check_int, check_labels, check_rate
 from skfingerprint._crossfit import find_folds
 from skfingerprint._layouts import (
     as_images,
@@ -372,6 +372,7 @@ def _split(X):
 def _check_labels(X, y):
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
+    check_labels(y)
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name="y")

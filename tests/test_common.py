@@ -380,6 +380,7 @@ def test_frames_of_rows_give_no_warning(estimator, kind):
     estimator = Unflatten((1, -1)) if isinstance(estimator, Unflatten) else estimator
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
         fitted = clone(estimator).fit(frame, y)
         found = answer(fitted, frame)
     assert list(fitted.feature_names_in_) == names

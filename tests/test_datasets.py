@@ -621,7 +621,7 @@ def test_files_without_target(folder, lazy, monkeypatch):
     assert data.target_names is None
     assert data.filenames[0] == str(folder / "a" / "0.PNG")
     assert load_image_folder("~").images.shape == (4, 60, 70, 3)
-    with pytest.raises(ValueError, match="filenames must be a sequence"):
+    with pytest.raises(ValueError, match=r"filenames must be a list of files, .*glob"):
         load_image_files("~/a/0.PNG")
     with pytest.raises(ValueError, match="at least 1, got 0"):
         load_image_files([])
@@ -810,3 +810,22 @@ def test_damaged_files_are_loaded_or_named(tmp_path, name):
     errors = np.asarray(describe_image_folder(tmp_path).files["error"])
     assert len(errors) == 41
     assert (errors == "").sum() >= loaded
+
+
+def test_tables_and_single_numbers_are_named(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"path": ["a.png"], "source": ["a"]})
+    with pytest.raises(ValueError, match=r"one column .*'path', 'source'"):
+        load_image_files(table)
+    with pytest.raises(ValueError, match=r"image_shape must be .*, got 64"):
+        load_image_files(["a.png"], image_shape=64)
+
+
+def test_few_files_that_are_all_alike_in_a_class_are_told(tmp_path):
+    picture = pytest.importorskip("PIL.Image")
+    for label, mode in (("a", "L"), ("b", "RGB")):
+        (tmp_path / label).mkdir()
+        for number in range(6):
+            picture.new(mode, (8, 8), number).save(tmp_path / label / f"{number}.png")
+    with pytest.warns(UserWarning, match="mode"):
+        load_image_folder(tmp_path)

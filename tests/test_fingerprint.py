@@ -257,8 +257,8 @@ def test_cross_fitting_keeps_groups_together(planted):
 @pytest.mark.parametrize(
     ("cv", "y", "message"),
     [
-        (1, [0, 0, 1, 1], "cv must be >= 2"),
-        (5, [0, 0, 0, 1], "1 of class"),
+        (1, [0, 0, 1, 1], "cv must be an int >= 2, got 1"),
+        (5, [0, 0, 0, 1], "there is 1 of class 1"),
         (ShuffleSplit(1, random_state=0), [0, 0, 1, 1, 0, 1, 0, 1], "hold out each"),
     ],
 )

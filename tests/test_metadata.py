@@ -16,14 +16,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
 
 from skfingerprint import (
+    AttributionFeatures,
     AugmentedClassifier,
+    CopyDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
     RejectingClassifier,
     ResidualExtractor,
+    make_attribution_pipeline,
 )
-from skfingerprint.perturbation import Shift
+from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.perturbation import GaussianBlur, Shift
 
 RNG = np.random.default_rng(0)
 Y = np.arange(60) % 3
@@ -209,7 +213,7 @@ def test_bad_weights_are_refused():
             fit_state(estimator, sample_weight=zero)
         with pytest.raises(ValueError, match=r"[Nn]egative"):
             fit_state(estimator, sample_weight=-WEIGHTS)
-        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        with pytest.raises(ValueError, match="groups must have an entry for each"):
             fit_state(estimator, groups=GROUPS[:-1])
         with pytest.raises(ValueError, match=r"shape"):
             fit_state(estimator, sample_weight=WEIGHTS[:-1])
@@ -272,3 +276,30 @@ def test_metadata_of_the_splitter_are_routed_to_it():
             found = fit_state(renamed, scene=GROUPS)
             expected = fit_state(estimator(cv=GroupKFold(3)), groups=GROUPS)
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_attribution_pipeline(perturbations=(), false_alarm_rate=0.1),
+        make_attribution_pipeline(perturbations=()),
+        AugmentedClassifier(
+            make_pipeline(AttributionFeatures(), CopyDiscriminant()), [GaussianBlur(1)]
+        ),
+        make_pipeline(AttributionFeatures(), RejectingClassifier()),
+    ],
+    ids=["rate", "plain", "augmented", "rejecting"],
+)
+def test_routing_reaches_fit_and_score(model):
+    X, y = make_fingerprint_images(60, 3, strength=8, random_state=0)
+    groups = np.arange(60) // 2
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = cross_validate(
+            model,
+            X,
+            y,
+            params={"groups": groups},
+            cv=GroupKFold(2),
+            error_score="raise",
+        )
+        assert np.isfinite(found["test_score"]).all()

@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pytest
 import pywt
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 
 from skfingerprint import (
     AttributionFeatures,
@@ -246,3 +246,44 @@ def test_a_callable_may_change_its_images_in_place():
     X = IMAGES.astype(np.float32)
     np.testing.assert_array_equal(ResidualExtractor(halve).fit_transform(X), X / 2)
     np.testing.assert_array_equal(X, IMAGES)
+
+
+WITH_LABELS = [
+    *(e for e in ESTIMATORS if is_classifier(e)),
+    FingerprintDetector(),
+    FingerprintTransformer(),
+    make_attribution_pipeline(perturbations=()),
+    make_attribution_pipeline(perturbations=[GaussianBlur(1)], false_alarm_rate=0.1),
+]
+
+
+@pytest.mark.parametrize("model", WITH_LABELS, ids=str)
+def test_labels_that_have_no_order_are_named(model):
+    X = IMAGES.astype(np.float32)
+    for odd, message in (
+        (None, "y holds None for image 3"),
+        (np.nan, "y holds nan for image 3"),
+        (7, "y holds text and numbers"),
+    ):
+        labels = [f"source {label}" for label in Y]
+        labels[3] = odd
+        for y in (labels, np.array(labels, dtype=object)):
+            with pytest.raises(ValueError, match=message):
+                clone(model).fit(X, y)
+
+
+def test_labels_of_frames_may_be_missing():
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series(["a", pandas.NA, *"ba" * 11], dtype=object)
+    with pytest.raises(ValueError, match="y holds <NA> for image 1"):
+        FingerprintClassifier().fit(RESIDUALS, y)
+
+
+def test_one_image_of_a_source_is_named():
+    model = make_attribution_pipeline(perturbations=())
+    with pytest.raises(ValueError, match="each class needs at least 2 images"):
+        model.fit(IMAGES[:4], [0, 1, 2, 3])
+    with pytest.raises(ValueError, match="at least 2 groups"):
+        model.fit(IMAGES, Y, groups=np.zeros(24))
+    with pytest.raises(ValueError, match="groups must have an entry for each of"):
+        model.fit(IMAGES, Y, groups=np.zeros(23))

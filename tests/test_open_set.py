@@ -242,11 +242,32 @@ def test_what_is_read_block_by_block_gives_the_same():
     np.testing.assert_array_equal(kept, rows[taken])
 
 
+@pytest.mark.parametrize("kind", [SourceDetector, CopyDetector])
+def test_few_sources_and_little_found_are_told(kind):
+    rows, y, *_ = draw(n_sources=6, n_images=12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind(alpha=10).fit(rows, y)
+        kind(alpha=10, miss_rate=0.1).fit(rows[y < 3], y[y < 3])
+    with pytest.warns(UserWarning, match="learned from 4 sources"):
+        kind(alpha=10).fit(rows[y < 4], y[y < 4])
+    noise = np.random.default_rng(0).normal(size=rows.shape)
+    with pytest.warns(UserWarning, match=r"found_ is 0\.0"):
+        kind(alpha=10).fit(noise, y)
+
+
+def test_one_rate_is_stated():
+    rows, y, *_ = draw(n_sources=3, n_images=12)
+    with pytest.raises(ValueError, match="state one"):
+        SourceDetector(false_alarm_rate=0.1, miss_rate=0.1).fit(rows, y)
+
+
 def test_few_rows_of_a_kind_are_no_detector():
     rows, y, copies, groups = draw(n_sources=3, n_images=12, n_copies=2)
     used = (copies == 0) | (groups % 12 == 0)  # one image a source is copied
     given = {"copies": copies[used], "groups": groups[used]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
         detector = CopyDetector(alpha=10).fit(rows[used], y[used], **given)
     assert detector.copies_.tolist() == [0]

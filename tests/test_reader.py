@@ -1,6 +1,7 @@
 """Paths at the head of a pipeline. Text input is exempt from scikit-learn's checks."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +200,11 @@ def test_it_is_an_estimator(paths):
         np.stack(list(reader.transform(paths))), loaded.images
     )
     assert not ImageReader().__sklearn_tags__().requires_fit
+
+
+@pytest.mark.parametrize("one", ["a/b.png", Path("a/b.png")])
+def test_one_path_is_no_list(one):
+    with pytest.raises(ValueError, match=r"X must be a list of paths, .*\['a"):
+        ImageReader().fit([one]).transform(one)
+    with pytest.raises(ValueError, match="ImageReader"):
+        make_attribution_pipeline().fit(one, [0])

@@ -180,7 +180,15 @@ def load_image_files(
     (2, 32, 32, 3)
     """
     if isinstance(filenames, (str, os.PathLike)):
-        raise ValueError(f"filenames must be a sequence, such as [{filenames!r}].")
+        raise ValueError(
+            f"filenames must be a list of files, got {str(filenames)!r}: pass one in "
+            "brackets, and all of a folder as `sorted(Path(folder).glob('*.png'))`."
+        )
+    if hasattr(filenames, "columns"):
+        raise ValueError(
+            f"filenames must be one column of the data frame, of "
+            f"{list(filenames.columns)[:9]}: pass that."
+        )
     _check_packages(lazy)
     files = [Path(os.path.expanduser(name)) for name in filenames]
     names = None
@@ -351,7 +359,7 @@ def _list_problems(problems):
 def _check_image_shape(image_shape):
     if image_shape is None or (isinstance(image_shape, str) and image_shape == "min"):
         return image_shape
-    shape = tuple(image_shape)
+    shape = tuple(np.ravel(image_shape).tolist())
     if (
         isinstance(image_shape, str)
         or len(shape) not in (2, 3)

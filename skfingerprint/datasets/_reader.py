@@ -1,5 +1,6 @@
 """Paths to images, inside a pipeline."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,8 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
 
 def list_paths(X):
     """Return the paths of a list, an array, or the only column of a frame."""
+    if isinstance(X, (str, os.PathLike)):
+        raise ValueError(f"X must be a list of paths, got one: pass [{str(X)!r}].")
     if hasattr(X, "columns"):
         if len(X.columns) != 1:
             raise ValueError(
