@@ -79,7 +79,7 @@ def make_attribution_pipeline(
     >>> fit, test = next(folds.split(data.images, data.target, data.groups))
     >>> pipeline = make_attribution_pipeline(perturbations=())
     >>> pipeline = pipeline.fit(
-    ...     data.images[fit], data.target[fit], classifier__groups=data.groups[fit])
+    ...     data.images[fit], data.target[fit], groups=data.groups[fit])
     >>> print(f"{pipeline.score(data.images[test], data.target[test]):.1f}")
     1.0
     >>> pipeline.predict_proba(data.images[test]).shape
