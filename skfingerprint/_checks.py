@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
 
+import numpy as np
 import pywt
 
 # In grey levels, of which images have 256.
@@ -54,16 +55,16 @@ def check_length(name, values, n):
 
 def check_labels(y):
     """Refuse labels that are missing, and text beside numbers, which have no order."""
-    kind = getattr(getattr(y, "dtype", None), "kind", "O")
-    if kind != "O" or getattr(y, "ndim", 1) != 1:
+    labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    if getattr(labels, "dtype", np.dtype(object)).kind != "O":
         return
-    for number, label in enumerate(y):
+    for number, label in enumerate(labels):
         if _is_missing(label):
             raise ValueError(
                 f"y holds {label!r} for image {number}, which is no label: leave the "
                 "image out, or give it a label of its own."
             )
-    if len({isinstance(label, str) for label in y}) > 1:
+    if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError(
             "y holds text and numbers, which have no common order: make all of it "
             "text, `[str(label) for label in y]`."

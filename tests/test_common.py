@@ -381,6 +381,7 @@ def test_frames_of_rows_give_no_warning(estimator, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
+        warnings.filterwarnings("ignore", "found_ is")
         fitted = clone(estimator).fit(frame, y)
         found = answer(fitted, frame)
     assert list(fitted.feature_names_in_) == names
