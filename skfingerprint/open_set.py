@@ -152,7 +152,8 @@ class SourceDetector(_Detector):
 
     The rate is that of sources as different from the known ones as these are from each
     other, on average over sources. A close relative of a known source (another training
-    of one network) can be taken for it at any rate.
+    of one network) can be taken for it at any rate. Of fewer than five sources the rate
+    is a guess, and `fit` warns; it also warns if next to nothing is found.
 
     With one or two sources there is none to leave out. The score is then a distance
     to the nearest source by the spread of its own images, and the threshold the
