@@ -46,18 +46,25 @@ def check_rate(name, value):
 
 def check_length(name, values, n):
     """Refuse what has no entry for each of n images."""
-    if len(values) != n:
+    is_plain = isinstance(values, str) or not hasattr(values, "__len__")
+    if is_plain or len(values) != n:
+        given = repr(values) if is_plain else len(values)
         raise ValueError(
             f"{name} must have an entry for each of the {n} images or rows, got "
-            f"{len(values)}."
+            f"{given}."
         )
 
 
 def check_labels(y):
     """Refuse labels that are missing, and text beside numbers, which have no order."""
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
-    if getattr(labels, "dtype", np.dtype(object)).kind != "O":
-        return
+    if isinstance(labels, np.ndarray):
+        if labels.ndim == 0:
+            kind = type(y).__name__
+            raise ValueError(f"y must be a list or an array of labels, got {kind}.")
+        if labels.dtype.kind != "O":
+            return
+        labels = labels.ravel()
     for number, label in enumerate(labels):
         if _is_missing(label):
             raise ValueError(

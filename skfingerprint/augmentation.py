@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -171,6 +177,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     def _fit_copies(self, first, rest, X, y, changes, metadata):
         """Fit what learns on the rows of all copies, read block by block if it can."""
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None.")
         X = as_images(X)
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
@@ -179,7 +187,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         kinds = _draw_kinds(len(X), len(changes), self.max_copies)
         last = rest[-1] if isinstance(rest, Pipeline) else rest
         streams = has_fit_parameter(last, "copies")
-        if streams and metadata["groups"] is None:
+        if streams and metadata["groups"] is None and _takes_groups(rest):
             metadata["groups"] = np.arange(len(X))
         repeated = {
             name: np.repeat(np.asarray(value), kinds.shape[1], axis=0)
@@ -366,6 +374,13 @@ class AugmentedPipeline(Pipeline):
         """
         check_is_fitted(self)
         return self.steps[-1][1].assess(self[:-1].transform(X))
+
+
+def _takes_groups(estimator):
+    """Whether `fit` gets `groups`; with metadata routing its requests decide."""
+    if not get_config()["enable_metadata_routing"]:
+        return True
+    return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
 def _draw_kinds(n_images, n_changes, max_copies):

@@ -132,7 +132,8 @@ def save_fingerprints(path, estimator, *, offset=None):
         content[name] = getattr(last, f"{name}_")
     if kind == "detector":
         notes["known"] = [last.offset_, last.found_, last._n_residuals]
-    _restore(content, notes)
+    # Views: what is made of them makes its fingerprints read-only.
+    _restore({name: part.view() for name, part in content.items()}, notes)
     notes["sha256"] = _digest(content, notes)
     written = np.array(json.dumps(notes))
     if written.nbytes > MAX_NOTES_BYTES:

@@ -116,6 +116,7 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         n_sources : int
             Number of known sources.
         """
+        self._check_parameters()
         if self.false_alarm_rate is not None and n_sources < FEWEST_SOURCES:
             raise ValueError(
                 f"false_alarm_rate={self.false_alarm_rate} cannot be learned from "

@@ -51,7 +51,8 @@ def make_attribution_pipeline(
     background : label, default=None
         Label in y of images of no source, such as photographs: never an answer. Without
         a rate the pipeline takes that of :class:`CopyDetector`, 0.01 of three sources
-        or more, so that such images can be called "unknown".
+        or more, so that such images can be called "unknown"; as with any rate, `assess`
+        then stands in the place of `predict_proba`.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
     verbose : bool, default=False

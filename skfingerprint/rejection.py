@@ -127,7 +127,9 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.unknown_label_ = _check_unknown_label(self.unknown_label, self.classes_)
         if hasattr(detector, "check_rates"):
             detector.check_rates(len(self.classes_))
-        if len(self.classes_) == 1 and getattr(detector, "miss_rate", None) is not None:
+        can_miss = getattr(detector, "miss_rate", None) is not None
+        can_miss |= isinstance(detector, CopyDetector) and is_background.any()
+        if len(self.classes_) == 1 and can_miss:
             classifier = DummyClassifier()
         parts = {"classifier": classifier, "detector": detector}
         metadata = {"groups": groups, "sample_weight": sample_weight, **params}

@@ -705,3 +705,12 @@ def test_what_could_not_be_loaded_is_not_saved(fitted, tmp_path):
     with pytest.raises(ValueError, match="must be text or numbers"):
         save_fingerprints(path, fitted)
     assert not list(tmp_path.iterdir())
+
+
+def test_saving_leaves_the_arrays_of_the_user_alone(fitted, tmp_path):
+    classifier = clone(fitted[-1]).set_params(**fitted[-1].get_params())
+    vars(classifier).update(vars(fitted[-1]))
+    mine = fitted[-1].fingerprints_.copy()
+    classifier.fingerprints_ = mine
+    save_fingerprints(tmp_path / "f.npz", classifier)
+    assert mine.flags.writeable

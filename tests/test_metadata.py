@@ -303,3 +303,15 @@ def test_routing_reaches_fit_and_score(model):
             error_score="raise",
         )
         assert np.isfinite(found["test_score"]).all()
+
+
+@pytest.mark.parametrize("request_", [False, "scene"])
+def test_groups_that_nobody_takes_are_not_made_up(request_):
+    X, y = make_fingerprint_images(30, 3, strength=8, random_state=0)
+    last = CopyDiscriminant(cv=2)
+    with sklearn.config_context(enable_metadata_routing=True):
+        last.set_fit_request(groups=request_)
+        chain = make_pipeline(AttributionFeatures(), last)
+        model = AugmentedClassifier(chain, [GaussianBlur(1)])
+        given = {"scene": np.arange(30)} if request_ else {}
+        assert model.fit(X, y, **given).score(X, y) > 0.5

@@ -287,3 +287,24 @@ def test_one_image_of_a_source_is_named():
         model.fit(IMAGES, Y, groups=np.zeros(24))
     with pytest.raises(ValueError, match="groups must have an entry for each of"):
         model.fit(IMAGES, Y, groups=np.zeros(23))
+
+
+@pytest.mark.parametrize("model", WITH_LABELS, ids=str)
+def test_what_is_no_list_of_labels_is_named(model):
+    X = IMAGES.astype(np.float32)
+    for y in ((label for label in Y), 3):
+        with pytest.raises(ValueError, match="y must be a list or an array of labels"):
+            clone(model).fit(X, y)
+    column = np.array([["a"], [None], *[["b"], ["a"]] * 11], dtype=object)
+    with pytest.raises(ValueError, match="y holds None for image 1"):
+        clone(model).fit(X, column)
+
+
+@pytest.mark.parametrize("perturbations", [(), [GaussianBlur(1)]])
+def test_labels_and_lengths_come_before_the_work(perturbations):
+    model = make_attribution_pipeline(perturbations=perturbations)
+    with pytest.raises(ValueError, match="requires y"):
+        model.fit(IMAGES)
+    for groups in ("scene", range(23)):
+        with pytest.raises(ValueError, match="groups must have an entry for each of"):
+            model.fit(IMAGES, Y, groups=groups)

@@ -189,3 +189,38 @@ def test_assess_asks_for_a_rate():
     with pytest.raises(AttributeError) as error:
         model.assess(X)
     assert "false_alarm_rate=0.01" in str(error.value.__cause__ or error.value)
+
+
+def test_one_source_and_a_background_without_a_rate():
+    X, y = make_fingerprint_images(60, 2, strength=12, random_state=0)
+    names = np.where(y == 0, "photo", "mine")
+    model = make_attribution_pipeline(perturbations=(), background="photo")
+    answers = model.fit(X[:40], names[:40]).predict(X[40:])
+    assert set(answers) <= {"mine", "unknown"}
+    stated = make_attribution_pipeline(
+        perturbations=(), background="photo", miss_rate=0.05
+    )
+    expected = stated.fit(X[:40], names[:40]).predict(X[40:])
+    np.testing.assert_array_equal(answers, expected)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"false_alarm_rate": 5}, "false_alarm_rate must lie in"),
+        ({"false_alarm_rate": 0.1, "miss_rate": 0.1}, "state one"),
+    ],
+)
+def test_rates_are_checked_before_images_are_read(rates, message, monkeypatch):
+    X, y = make_fingerprint_images(30, 3, image_shape=(24, 24, 3), random_state=0)
+    monkeypatch.setattr("skfingerprint.augmentation.IMAGE_VALUES", 5 * X[0].size)
+    seen, describe = [], AttributionFeatures.transform
+    monkeypatch.setattr(
+        AttributionFeatures,
+        "transform",
+        lambda self, images: seen.append(len(images)) or describe(self, images),
+    )
+    model = make_attribution_pipeline(perturbations=[GaussianBlur(1)], **rates)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+    assert sum(seen) <= 11  # the first block with its copies, for their shape
