@@ -186,11 +186,14 @@ def read_blocks(X, places=None):
     """Return X in memory, or its images at sorted places; each block is read once."""
     if not is_lazy(X):
         return X if places is None else X[places]
-    places = np.arange(len(X)) if places is None else places
-    found = np.empty((len(places), *X.shape[1:]), dtype=X.dtype)
+    n = len(X) if places is None else len(places)
+    found = np.empty((n, *X.shape[1:]), dtype=X.dtype)
     for block, part in iterate_blocks(X):
-        inside = _find_inside(places, part.start, part.stop)
-        found[inside] = block[places[inside] - part.start]
+        if places is None:
+            found[part] = block
+        else:
+            inside = _find_inside(places, part.start, part.stop)
+            found[inside] = block[places[inside] - part.start]
     return found
 
 

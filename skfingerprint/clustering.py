@@ -221,8 +221,10 @@ class _Clustering(ClusterMixin, Estimator):
 
     def _read(self, X):
         """Check X; return its rows in memory, float32, and a generator."""
-        rows = as_rows(read_blocks(validate_images(self, X, reset=True)))
-        return rows.astype(np.float32, copy=False), _find_generator(self.random_state)
+        X = validate_images(self, X, reset=True)
+        if X.dtype != np.float32:
+            X = X.astype(np.float32)  # of what is lazy, block by block
+        return as_rows(read_blocks(X)), _find_generator(self.random_state)
 
     def _keep(self, labels):
         self.labels_ = number_by_size(labels)
