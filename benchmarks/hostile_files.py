@@ -24,11 +24,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from skfingerprint import (
-    FingerprintClassifier,
-    FingerprintDetector,
-    ResidualExtractor,
-)
+from skfingerprint import FingerprintClassifier, FingerprintDetector, ResidualExtractor
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
 

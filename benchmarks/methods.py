@@ -22,11 +22,11 @@ from skfingerprint import (
     PatchWhitener,
     ResidualClustering,
     ResidualExtractor,
-    _runs,
-    _wavelet,
     denoising,
 )
+from skfingerprint._features import cooccurrence as _runs
 from skfingerprint.correlation import correlation_matrix, search_shifts
+from skfingerprint.denoising import _wavelet as _wavelet
 
 
 def by_numba(function):

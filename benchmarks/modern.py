@@ -36,11 +36,7 @@ from skfingerprint import (
     ResidualExtractor,
 )
 from skfingerprint.metrics import open_set_report
-from skfingerprint.perturbation import (
-    COMMON_PERTURBATIONS,
-    JPEGCompression,
-    Resize,
-)
+from skfingerprint.perturbation import COMMON_PERTURBATIONS, JPEGCompression, Resize
 
 RATES = (0.01, 0.05)
 CHANGES = {

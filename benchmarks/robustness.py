@@ -38,7 +38,7 @@ from skfingerprint import (
     ResidualExtractor,
     make_attribution_pipeline,
 )
-from skfingerprint._blocks import BlockSource
+from skfingerprint._core import BlockSource
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
     GaussianBlur,

@@ -40,8 +40,8 @@ from methods import METHODS
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from skfingerprint._attribution import restore_classifier
 from skfingerprint.datasets import load_generators, make_fingerprint_images
-from skfingerprint.fingerprint import restore_classifier
 
 SIZES = {"64": (64, 64), "256": (256, 256), "1024": (1024, 1024), "12M": (3000, 4000)}
 # Of each part: rounds of each size.

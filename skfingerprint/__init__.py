@@ -1,37 +1,41 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
-from skfingerprint._versions import show_versions
-from skfingerprint.augmentation import AugmentedClassifier, AugmentedPipeline
-from skfingerprint.cleaning import (
-    ChannelDecorrelator,
-    LinearPatternRemover,
-    SpectrumFlattener,
+from skfingerprint._attribution import (
+    AugmentedClassifier,
+    AugmentedPipeline,
+    CopyDiscriminant,
+    FingerprintClassifier,
+    FingerprintTransformer,
 )
-from skfingerprint.clustering import (
+from skfingerprint._clustering import (
     FingerprintClustering,
     PatchWhitener,
     ResidualClustering,
 )
-from skfingerprint.datasets._reader import ImageReader
-from skfingerprint.detection import FingerprintDetector
-from skfingerprint.discriminant import CopyDiscriminant
-from skfingerprint.features import (
+from skfingerprint._core import show_versions
+from skfingerprint._features import (
     AttributionFeatures,
     CooccurrenceTransformer,
     SpectrumTransformer,
 )
-from skfingerprint.fingerprint import FingerprintClassifier
-from skfingerprint.localization import FingerprintLocalizer
-from skfingerprint.open_set import CopyDetector, SourceDetector
-from skfingerprint.pipeline import make_attribution_pipeline
-from skfingerprint.rejection import RejectingClassifier
-from skfingerprint.residual import ResidualExtractor
-from skfingerprint.transformer import FingerprintTransformer
-from skfingerprint.unflatten import Unflatten
-from skfingerprint.windowed import WindowedClassifier
+from skfingerprint._images import (
+    ChannelDecorrelator,
+    ImageReader,
+    LinearPatternRemover,
+    ResidualExtractor,
+    SpectrumFlattener,
+    Unflatten,
+)
+from skfingerprint._localization import FingerprintLocalizer, WindowedClassifier
+from skfingerprint._open_set import (
+    CopyDetector,
+    FingerprintDetector,
+    RejectingClassifier,
+    SourceDetector,
+)
+from skfingerprint._pipeline import make_attribution_pipeline
 
 __version__ = "0.2.0"
-
 __all__ = [
     "AttributionFeatures",
     "AugmentedClassifier",

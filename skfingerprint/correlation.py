@@ -10,7 +10,7 @@ import numpy as np
 from scipy import fft, special
 from sklearn.utils import Bunch
 
-from skfingerprint._checks import check_int
+from skfingerprint._core import check_int
 
 # Below this share of its energy, the variance of a float32 vector is rounding.
 RESOLUTION = 1e-12

@@ -12,13 +12,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._base import to_decision
-from skfingerprint._blocks import as_rows, score_blocks
-from skfingerprint._layouts import validate_images
-from skfingerprint._moments import score_discriminants
+from skfingerprint._attribution import (
+    CopyDiscriminant,
+    FingerprintClassifier,
+    score_discriminants,
+)
+from skfingerprint._core import as_rows, score_blocks, to_decision, validate_images
 from skfingerprint.correlation import RESOLUTION
-from skfingerprint.discriminant import CopyDiscriminant
-from skfingerprint.fingerprint import FingerprintClassifier
 
 # Of the mean shares of copies along the line, and of what the contributions add up to:
 # the latter relative to the scores, where these are above 1.

@@ -14,15 +14,14 @@ import joblib
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
-from skfingerprint._blocks import check_values
-from skfingerprint._checks import check_int, check_positive, find_wavelet
-from skfingerprint.detection import FingerprintDetector, restore_detector
-from skfingerprint.fingerprint import (
+from skfingerprint._attribution import (
     FingerprintClassifier,
     describe_differences,
     restore_classifier,
 )
-from skfingerprint.residual import ResidualExtractor
+from skfingerprint._core import check_int, check_positive, check_values, find_wavelet
+from skfingerprint._images import ResidualExtractor
+from skfingerprint._open_set import FingerprintDetector, restore_detector
 
 FORMAT = "skfingerprint fingerprints"
 # 1: release 0.1.0, with `image_shape`. 2: without. 3: with `sha256` and `provenance`.

@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
-from skfingerprint._checks import check_choice
+from skfingerprint._core import check_choice
 
 
 def average_correlation_matrix(y_true, scores, classes):

@@ -13,8 +13,14 @@ from scipy import ndimage
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from skfingerprint._base import ImageOutputMixin, StatelessTransformer
-from skfingerprint._checks import check_choice, check_int, check_positive, needs_extra
+from skfingerprint._core import (
+    ImageOutputMixin,
+    StatelessTransformer,
+    check_choice,
+    check_int,
+    check_positive,
+    needs_extra,
+)
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")

@@ -16,9 +16,9 @@ from skfingerprint import (
     ResidualExtractor,
     SpectrumTransformer,
 )
-from skfingerprint._base import split_stateless
-from skfingerprint._blocks import iterate_blocks
-from skfingerprint.augmentation import _draw_kinds
+from skfingerprint._attribution.augmented_pipeline import _draw_kinds
+from skfingerprint._core.blocks import iterate_blocks
+from skfingerprint._core.steps import split_stateless
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import (
     Crop,
@@ -154,7 +154,9 @@ class TakesCopies(Recorder):
 
 def test_rows_are_streamed_to_what_takes_copies(planted, monkeypatch):
     X, y = planted[0][:30], planted[1][:30]
-    monkeypatch.setattr("skfingerprint.augmentation.IMAGE_VALUES", 7 * X[0].size)
+    monkeypatch.setattr(
+        "skfingerprint._attribution.augmented_pipeline.IMAGE_VALUES", 7 * X[0].size
+    )
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
     model = AugmentedClassifier(pipeline, [Shift(1, 0), GaussianBlur(1)], n_jobs=2)
     seen = model.fit(X, y).estimator_[-1]

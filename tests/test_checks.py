@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from skfingerprint._checks import check_choice, check_int, check_positive, needs_extra
+from skfingerprint._core.checks import (
+    check_choice,
+    check_int,
+    check_positive,
+    needs_extra,
+)
 
 
 @pytest.mark.parametrize(

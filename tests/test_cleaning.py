@@ -101,5 +101,5 @@ def test_cleaners_keep_float32_and_batches(planted, monkeypatch):
     for cleaner in (LinearPatternRemover(), SpectrumFlattener()):
         whole = cleaner.fit_transform(residuals)
         assert whole.dtype == np.float32
-        monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 2 * 32 * 48)
+        monkeypatch.setattr("skfingerprint._core.blocks.BATCH_VALUES", 2 * 32 * 48)
         np.testing.assert_allclose(cleaner.transform(residuals), whole, atol=1e-5)

@@ -15,16 +15,20 @@ from skfingerprint import (
     ResidualClustering,
     ResidualExtractor,
 )
-from skfingerprint._evidence import find_freedom, merge_by_evidence, reassign
-from skfingerprint._graphs import (
-    are_several,
+from skfingerprint._clustering.agglomeration import (
+    find_freedom,
+    merge_by_evidence,
+    reassign,
+)
+from skfingerprint._clustering.communities import (
     find_neighbours,
     join_neighbours,
     number_by_size,
     to_unit_norm,
     weigh_edges,
 )
-from skfingerprint._patches import cut_patches, find_patch_side
+from skfingerprint._clustering.single_source import are_several
+from skfingerprint._clustering.whitening import cut_patches, find_patch_side
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 
 
@@ -233,8 +237,10 @@ def test_rows_that_were_not_drawn_join_their_neighbours(networkx):
 
 
 def test_neighbours_and_edges_against_all_pairs(monkeypatch):
-    monkeypatch.setattr("skfingerprint._graphs.SIMILARITY_VALUES", 7 * 40)
-    monkeypatch.setattr("skfingerprint._graphs.EDGES", 11)
+    monkeypatch.setattr(
+        "skfingerprint._clustering.communities.SIMILARITY_VALUES", 7 * 40
+    )
+    monkeypatch.setattr("skfingerprint._clustering.communities.EDGES", 11)
     rows = to_unit_norm(draw_rows(4, 10)[0])
     cosines = cosine_similarity(rows)
     np.fill_diagonal(cosines, -2)

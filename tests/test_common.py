@@ -246,7 +246,7 @@ def test_order_and_size_of_batches_change_nothing(estimator):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky", None])
 def test_n_jobs_changes_nothing(backend, monkeypatch):
-    monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 5 * 20 * 24 * 3)
+    monkeypatch.setattr("skfingerprint._core.blocks.BATCH_VALUES", 5 * 20 * 24 * 3)
     X, _ = COLOUR
     expected = ResidualExtractor().transform(X)
     if backend is None:
@@ -393,7 +393,7 @@ def test_frames_of_rows_give_no_warning(estimator, kind):
 def test_the_documentation_is_linked_where_the_package_names_it(estimator, monkeypatch):
     assert estimator._get_doc_link() == ""
     monkeypatch.setattr(
-        "skfingerprint._base._find_documentation", lambda: "https://docs.example/"
+        "skfingerprint._core.state._find_documentation", lambda: "https://docs.example/"
     )
     name = type(estimator).__name__
     module = "" if hasattr(skfingerprint, name) else ".perturbation"

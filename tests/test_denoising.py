@@ -7,14 +7,10 @@ import pywt
 from scipy import ndimage
 
 import skfingerprint
-from skfingerprint import _wavelet, denoising
+from skfingerprint import denoising
 from skfingerprint.datasets import load_generators
-from skfingerprint.denoising import (
-    DENOISERS,
-    wavelet_shrink,
-    wavelet_wiener,
-    wiener,
-)
+from skfingerprint.denoising import DENOISERS, wavelet_shrink, wavelet_wiener, wiener
+from skfingerprint.denoising import _wavelet as _wavelet
 
 EVERY = pytest.mark.parametrize("name", sorted(DENOISERS))
 

@@ -2,11 +2,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GroupKFold
 
-from skfingerprint import (
-    FingerprintClassifier,
-    FingerprintDetector,
-    ResidualExtractor,
-)
+from skfingerprint import FingerprintClassifier, FingerprintDetector, ResidualExtractor
 from skfingerprint.correlation import correlation_matrix
 from skfingerprint.datasets import make_fingerprint_images
 

@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import CopyDiscriminant
-from skfingerprint._blocks import BlockSource
-from skfingerprint._moments import FEWEST
+from skfingerprint._attribution.lda import FEWEST
+from skfingerprint._core.blocks import BlockSource
 
 
 def draw(n_images, n_classes=3, n_copies=1, d=12, spread=1.0, seed=0):
@@ -109,7 +109,7 @@ def test_blocks_dtypes_and_order_change_little(monkeypatch):
     groups = np.repeat(np.arange(200) // 10, 2)
     whole.fit(rows, y, copies=copies, groups=groups)
     expected = whole.predict_proba(rows)
-    monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 31 * 12)
+    monkeypatch.setattr("skfingerprint._core.blocks.BATCH_VALUES", 31 * 12)
     for X in (rows, rows.astype(np.float32)):
         found = CopyDiscriminant(cv=GroupKFold(3))
         found.fit(X, y, copies=copies, groups=groups)

@@ -10,10 +10,10 @@ from skfingerprint import (
     CooccurrenceTransformer,
     ResidualExtractor,
     SpectrumTransformer,
-    _runs,
 )
+from skfingerprint._features import cooccurrence as _runs
+from skfingerprint._features.planes import LUMA_CHROMA
 from skfingerprint.datasets import load_generators, make_fingerprint_images
-from skfingerprint.features import LUMA_CHROMA
 from skfingerprint.spectrum import power_spectrum, radial_profile, welch_spectrum
 
 
@@ -163,7 +163,9 @@ def test_small_images_have_no_runs():
 def test_threads_change_nothing(monkeypatch, images):
     for transformer in (SpectrumTransformer, CooccurrenceTransformer):
         expected = transformer().fit_transform(images)
-        monkeypatch.setattr("skfingerprint._blocks.BATCH_VALUES", 5 * images[0].size)
+        monkeypatch.setattr(
+            "skfingerprint._core.blocks.BATCH_VALUES", 5 * images[0].size
+        )
         found = transformer(n_jobs=2).fit_transform(images)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -233,10 +235,10 @@ def test_tiles_change_nothing(monkeypatch, shape):
         SpectrumTransformer(block_size=None),
         CooccurrenceTransformer(length=7),
     ):
-        monkeypatch.setattr("skfingerprint.features.TILED", 2**21)
+        monkeypatch.setattr("skfingerprint._features.planes.TILED", 2**21)
         whole = transformer.fit_transform(X)
-        monkeypatch.setattr("skfingerprint.features.TILED", 0)
-        monkeypatch.setattr("skfingerprint.features.CORE", 48)
+        monkeypatch.setattr("skfingerprint._features.planes.TILED", 0)
+        monkeypatch.setattr("skfingerprint._features.planes.CORE", 48)
         np.testing.assert_allclose(transformer.transform(X), whole, atol=1e-3)
 
 

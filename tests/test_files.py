@@ -30,11 +30,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 import skfingerprint
-from skfingerprint import (
-    FingerprintClassifier,
-    FingerprintDetector,
-    ResidualExtractor,
-)
+from skfingerprint import FingerprintClassifier, FingerprintDetector, ResidualExtractor
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
 from tests.estimators import ESTIMATORS
 from tests.test_interrupts import freeze

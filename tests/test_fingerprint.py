@@ -17,10 +17,7 @@ from skfingerprint import (
     SpectrumTransformer,
     Unflatten,
 )
-from skfingerprint.correlation import (
-    correlation_surfaces,
-    peak_to_correlation_energy,
-)
+from skfingerprint.correlation import correlation_surfaces, peak_to_correlation_energy
 from skfingerprint.datasets import make_fingerprint_images
 
 

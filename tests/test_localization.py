@@ -15,11 +15,11 @@ from skfingerprint import (
     ResidualExtractor,
     WindowedClassifier,
 )
-from skfingerprint._windows import (
+from skfingerprint._localization.local_correlation import local_correlations
+from skfingerprint._localization.masks import find_thresholds
+from skfingerprint._localization.windows import (
     draw_windows,
     find_grid,
-    find_thresholds,
-    local_correlations,
     score_windows,
     scores_to_pixels,
 )
@@ -85,7 +85,7 @@ def test_rows_have_windows_of_their_height():
 
 @pytest.mark.parametrize("shape", [(3, 20, 22), (3, 20, 22, 3)])
 def test_windows_are_scored_where_they_lie(shape, monkeypatch):
-    monkeypatch.setattr("skfingerprint._windows.GROUP_VALUES", 700)
+    monkeypatch.setattr("skfingerprint._localization.windows.GROUP_VALUES", 700)
     images, grid = RNG.normal(size=shape), find_grid(shape[1:3], 8, 5)
     found = score_windows(images, grid, lambda w: w.reshape(len(w), -1)[:, [0, -1]])
     assert found.shape == (3, 4, 4, 2)

@@ -9,7 +9,10 @@ import warnings
 import numpy as np
 import pytest
 
-from skfingerprint import ResidualExtractor, _numba, _runs, _wavelet, denoising
+from skfingerprint import ResidualExtractor, denoising
+from skfingerprint._core import compilation as _numba
+from skfingerprint._features import cooccurrence as _runs
+from skfingerprint.denoising import _wavelet as _wavelet
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("numba", reason="needs numba (extra fast)")

@@ -6,9 +6,9 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
 from skfingerprint import CopyDetector, SourceDetector
-from skfingerprint._blocks import BlockSource, keep_rows
-from skfingerprint._strata import draw_rows
-from skfingerprint.open_set import draw_training
+from skfingerprint._core.blocks import BlockSource, keep_rows
+from skfingerprint._open_set.conditions import draw_rows
+from skfingerprint._open_set.source_detector import draw_training
 from skfingerprint.thresholds import tail_threshold
 
 

@@ -9,11 +9,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from skfingerprint import (
-    FingerprintClassifier,
-    ResidualExtractor,
-    SpectrumTransformer,
-)
+from skfingerprint import FingerprintClassifier, ResidualExtractor, SpectrumTransformer
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.denoising import gaussian, wavelet_wiener
 

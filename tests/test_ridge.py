@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from skfingerprint._ridge import fit_ridge, predict_without
+from skfingerprint._open_set.ridge import fit_ridge, predict_without
 
 RNG = np.random.default_rng(0)
 

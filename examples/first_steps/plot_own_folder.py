@@ -31,11 +31,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import FingerprintClassifier, ResidualExtractor
-from skfingerprint.datasets import (
-    load_generators,
-    load_image_files,
-    load_image_folder,
-)
+from skfingerprint.datasets import load_generators, load_image_files, load_image_folder
 
 shipped = load_generators()
 sources = ["4xSPANkendata", "acnet-gan", "mobilestylegan-ffhq", "srgan-gan"]

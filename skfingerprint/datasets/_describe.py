@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import chi2_contingency
 from sklearn.utils import Bunch
 
-from skfingerprint._checks import needs_extra
-from skfingerprint.datasets._files import (
+from skfingerprint._core import needs_extra
+from skfingerprint._images import (
     NO_HEADER,
     describe,
     naming,

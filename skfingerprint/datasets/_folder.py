@@ -10,16 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import Bunch
 
-from skfingerprint._checks import check_choice, check_int, needs_extra
-from skfingerprint._progress import track
-from skfingerprint.datasets._describe import find_differences
-from skfingerprint.datasets._files import (
+from skfingerprint._core import check_choice, check_int, needs_extra, track
+from skfingerprint._images import (
     check_fits,
     naming,
     read_header,
     read_image,
     without_bomb_warnings,
 )
+from skfingerprint.datasets._describe import find_differences
 from skfingerprint.datasets._listing import list_files
 
 HISTORY = (

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from skfingerprint.datasets._files import naming, suffix_problem
+from skfingerprint._images import naming, suffix_problem
 
 
 def list_files(path):

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import fft
 from sklearn.utils import check_random_state
 
-from skfingerprint._checks import check_int, check_positive
+from skfingerprint._core import check_int, check_positive
 
 
 def make_fingerprint_images(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skfingerprint._checks import needs_extra
+from skfingerprint._core import needs_extra
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -4,14 +4,13 @@ import re
 
 import numpy as np
 
-from skfingerprint._checks import check_int
-from skfingerprint._layouts import as_images
+from skfingerprint._attribution import FingerprintClassifier
+from skfingerprint._core import as_images, check_int
 from skfingerprint.explanation import (
     _find_classifier,
     explain_attribution,
     explain_correlation,
 )
-from skfingerprint.fingerprint import FingerprintClassifier
 from skfingerprint.plotting._axes import make_picture_axes
 
 # Speaks against the source, and for it: the ends of the colour map.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skfingerprint._checks import check_choice
+from skfingerprint._core import check_choice
 from skfingerprint.metrics import (
     average_correlation_matrix,
     same_and_cross_correlations,

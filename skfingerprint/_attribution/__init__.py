@@ -1,0 +1,43 @@
+"""Attribution of an image to a known source, by fingerprints or by features."""
+
+from skfingerprint._attribution.augmented_pipeline import (
+    AugmentedClassifier,
+    AugmentedPipeline,
+)
+from skfingerprint._attribution.fingerprint_classifier import (
+    FingerprintClassifier,
+    PreparedFingerprintsMixin,
+    describe_differences,
+    restore_classifier,
+)
+from skfingerprint._attribution.fingerprint_transformer import FingerprintTransformer
+from skfingerprint._attribution.held_out import average_held_out
+from skfingerprint._attribution.lda import (
+    find_cells,
+    find_scale,
+    read_moments,
+    restore,
+    score_discriminants,
+    score_rows,
+    solve,
+)
+from skfingerprint._attribution.source_discriminant import CopyDiscriminant
+
+__all__ = [
+    "AugmentedClassifier",
+    "AugmentedPipeline",
+    "CopyDiscriminant",
+    "FingerprintClassifier",
+    "FingerprintTransformer",
+    "PreparedFingerprintsMixin",
+    "average_held_out",
+    "describe_differences",
+    "find_cells",
+    "find_scale",
+    "read_moments",
+    "restore",
+    "restore_classifier",
+    "score_discriminants",
+    "score_rows",
+    "solve",
+]

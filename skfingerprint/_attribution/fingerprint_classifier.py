@@ -1,0 +1,501 @@
+"""Attribution of residuals to their sources by their fingerprints."""
+
+import math
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._core import (
+    Estimator,
+    all_or_nothing,
+    as_rows,
+    as_stack,
+    at_once,
+    check_choice,
+    check_classes,
+    check_totals,
+    check_weighed,
+    check_weights,
+    score_blocks,
+    sum_blocks,
+    to_decision,
+    validate_images,
+)
+from skfingerprint.correlation import (
+    _correlate_with,
+    _find_common,
+    _prepare_fingerprints,
+    search_shifts,
+)
+
+
+class PreparedFingerprintsMixin:
+    """What correlates with `fingerprints_`: prepared when they are made, once.
+
+    The prepared ones take as much memory as the fingerprints. They are not pickled, but
+    made again by what loads a pickle.
+    """
+
+    def _restore(self, fingerprints):
+        """Take over fingerprints, and what they say of residuals."""
+        self.fingerprints_ = fingerprints
+        self.image_shape_ = fingerprints.shape[1:]
+        self.n_features_in_ = math.prod(fingerprints.shape[1:])
+        self._prepare()
+
+    def _prepare(self):
+        # A change in place would go unnoticed.
+        self.fingerprints_.flags.writeable = False
+        self._prepared = None if self._searches() else self._make_prepared()
+
+    def _get_prepared(self):
+        """Return the prepared fingerprints; new ones, if they are of others."""
+        prepared, fingerprints, subtract_common = self._prepared or (None,) * 3
+        is_own = fingerprints is self.fingerprints_
+        if is_own and subtract_common == self.subtract_common:
+            return prepared
+        return self._make_prepared()[0]
+
+    def _make_prepared(self):
+        common = _find_common(self.fingerprints_, self.subtract_common)
+        prepared = _prepare_fingerprints(self.fingerprints_, common)
+        return prepared, self.fingerprints_, self.subtract_common
+
+    def _searches(self):
+        """Whether scores need more than one matrix product."""
+        return False
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        state.pop("_prepared", None)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "fingerprints_"):
+            self._prepare()
+
+
+class FingerprintClassifier(PreparedFingerprintsMixin, ClassifierMixin, Estimator):
+    """Attribute a residual to the source whose fingerprint correlates most with it.
+
+    The fingerprint of a source is the mean of its images' residuals. `fit` is one
+    matrix product, and so is the scoring of new residuals; neither copies them.
+
+    A classifier and nothing else. Training residuals are part of their own class's
+    fingerprint, so their own scores are too high to train another model on; use
+    :class:`sklearn.ensemble.StackingClassifier`, which cross-fits, to combine the
+    scores with other features.
+
+    Parameters
+    ----------
+    statistic : {"correlation", "pce"}, default="correlation"
+        Score: the correlation itself, or the energy of its peak against the rest of the
+        surface of all shifts (:func:`~skfingerprint.correlation.\
+peak_to_correlation_energy`), which tells how unlikely it is.
+    max_shift : int or "full", default=0
+        Search the best score over shifts of at most this many pixels up, down, left and
+        right, as for images that were cropped. Each shift more raises the chance of a
+        false match: search only what can be.
+    subtract_common : bool, default=False
+        Subtract the mean of all fingerprints from residuals and fingerprints before
+        they are correlated. It helps with many sources that share a pattern, and
+        takes the meaning of a plain correlation from the scores, above all with two.
+        Needs aligned images, `max_shift=0`.
+    n_jobs : int, default=None
+        Number of threads of the Fourier transforms of "pce" and `max_shift`; -1 for
+        all processors.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The sources.
+    fingerprints_ : ndarray of shape (n_classes, ...)
+        The fingerprints, each of shape `image_shape_`, in grey levels.
+    class_weight_sum_ : ndarray of shape (n_classes,)
+        Number of images, or the sum of their weights, in each fingerprint.
+    image_shape_ : tuple of int
+        Shape of one residual; (n_features,) for flat rows.
+    n_features_in_ : int
+        Number of values in a residual.
+    provenance_ : dict
+        How the fingerprints were made, the parameters of the `extractor` and the
+        `offset` of the images. Only if they were loaded from a file that tells
+        (:func:`~skfingerprint.files.load_fingerprints`); a new `fit` forgets it.
+
+    See Also
+    --------
+    ResidualExtractor : Makes residuals of images.
+
+    Notes
+    -----
+    Aligned correlations are one matrix product. "pce" and `max_shift` take Fourier
+    transforms, a few residuals at a time.
+
+    Fingerprint, eq. 3 of [1]_: ``F = mean_i R_i``. Score, eq. 5: the inner product of
+    residual and fingerprint, both brought to zero mean and unit norm, all pixels and
+    channels as one vector. The largest correlation is the smallest distance.
+
+    References
+    ----------
+    .. [1] F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs Leave Artificial
+       Fingerprints?", IEEE MIPR, 2019. :doi:`10.1109/MIPR.2019.00103`
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> images, y = make_fingerprint_images(120, 3, strength=3, random_state=0)
+    >>> pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    >>> pipeline.fit(images[:60], y[:60]).score(images[60:], y[60:])
+    1.0
+    >>> pipeline.decision_function(images[60:62]).shape
+    (2, 3)
+
+    Residuals may come in parts, and from several places:
+
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> here = FingerprintClassifier().partial_fit(residuals[:40], y[:40], [0, 1, 2])
+    >>> there = FingerprintClassifier().fit(residuals[40:], y[40:])
+    >>> here.merge(there).class_weight_sum_.tolist()
+    [40.0, 40.0, 40.0]
+
+    Images that were cropped still match under a search, which finds the crop:
+
+    >>> cropped = np.roll(residuals, (-3, 2), axis=(1, 2))
+    >>> search = FingerprintClassifier(max_shift=4).fit(residuals, y)
+    >>> search.find_shifts(cropped[:1])[0, y[0]].tolist()
+    [3, -2]
+    """
+
+    def __init__(
+        self,
+        *,
+        statistic="correlation",
+        max_shift=0,
+        subtract_common=False,
+        n_jobs=None,
+    ):
+        self.statistic = statistic
+        self.max_shift = max_shift
+        self.subtract_common = subtract_common
+        self.n_jobs = n_jobs
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None):
+        """Average the residuals of each class into its fingerprint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources; at least two.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the mean, >= 0; not all 0 in any class.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        self._update(X, y, None, sample_weight, reset=True)
+        check_weighed(self.class_weight_sum_, self.classes_)
+        vars(self).pop("provenance_", None)
+        return self
+
+    @all_or_nothing
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Add residuals to the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+        y : array-like of shape (n_samples,)
+            Sources, each of them one of `classes`.
+        classes : array-like of shape (n_classes,), default=None
+            All sources that will come. Required in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights in the mean, >= 0.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        first = not hasattr(self, "classes_")
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not first:
+            if classes is not None and not np.array_equal(
+                self.classes_, unique_labels(classes)
+            ):
+                raise ValueError(
+                    f"classes={classes!r} differs from that of the first call, "
+                    f"{self.classes_.tolist()}."
+                )
+            classes = self.classes_
+        self._update(X, y, unique_labels(classes), sample_weight, reset=first)
+        return self
+
+    @all_or_nothing
+    def merge(self, other):
+        """Add the fingerprints of another classifier, fitted elsewhere, to this one.
+
+        Two partial fits, merged, equal one fit on all residuals. Classes that only one
+        of the two knows are kept.
+
+        Parameters
+        ----------
+        other : FingerprintClassifier
+            Fitted on residuals of the same shape, made alike: if either has
+            `provenance_`, the other must have the same. It is left as it is.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        if self.image_shape_ != other.image_shape_:
+            raise ValueError(
+                f"other has fingerprints of shape {other.image_shape_}, this one of "
+                f"{self.image_shape_}: only equal shapes merge."
+            )
+        check_provenance(self, other)
+        classes = unique_labels(self.classes_, other.classes_)
+        parts = [
+            (part, np.searchsorted(classes, part.classes_)) for part in (self, other)
+        ]
+        weights = np.zeros(len(classes))
+        with np.errstate(over="ignore"):
+            for part, at in parts:
+                weights[at] += part.class_weight_sum_
+        check_totals(weights)
+        means = np.zeros((len(classes), self.n_features_in_))
+        for part, at in parts:
+            shares = part.class_weight_sum_ / np.where(weights[at] > 0, weights[at], 1)
+            means[at] += as_rows(part.fingerprints_) * shares[:, None]
+        self.fingerprints_ = means.astype(self.fingerprints_.dtype).reshape(
+            -1, *self.image_shape_
+        )
+        self.classes_ = classes
+        self.class_weight_sum_ = weights
+        self._prepare()
+        return self
+
+    @at_once
+    def correlate(self, X):
+        """Score residuals against each fingerprint.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes)
+            Correlations, in [-1, 1], or PCEs, by `statistic`: a column for each class,
+            two classes included.
+        """
+        X = self._check_fitted(X)
+        if self._searches():
+            return score_blocks(_find_scores, X, self._get_search())
+        return score_blocks(_correlate_with, X, self._get_prepared())
+
+    @at_once
+    def decision_function(self, X):
+        """Score residuals against the fingerprints.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Those of `correlate`. For two classes the second's minus the first's.
+        """
+        return to_decision(self.correlate(X))
+
+    @at_once
+    def predict(self, X):
+        """Name the source of each residual.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The class of the largest score.
+        """
+        scores = self.correlate(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    @at_once
+    def find_shifts(self, X):
+        """Return the shift at which each score is found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        shifts : ndarray of shape (n_samples, n_classes, 2), int
+            (down, right): pixel (0, 0) of the residual lies on that pixel of the
+            fingerprint.
+        """
+        X = self._check_fitted(X, neighbours=True)
+        return score_blocks(_find_shifts, X, self._get_search())
+
+    def _searches(self):
+        return self.statistic != "correlation" or self.max_shift != 0
+
+    def _get_search(self):
+        """Return what a search over shifts needs to know."""
+        return {
+            "fingerprints": as_stack(self.fingerprints_),
+            "subtract_common": self.subtract_common,
+            "max_shift": self.max_shift,
+            "statistic": self.statistic,
+            "n_jobs": self.n_jobs,
+        }
+
+    def _check_fitted(self, X, *, neighbours=False):
+        check_is_fitted(self)
+        self._check_parameters()
+        if not self.class_weight_sum_.all():
+            empty = self.classes_[self.class_weight_sum_ == 0].tolist()
+            raise ValueError(
+                f"classes {empty} have no images yet: call partial_fit with some."
+            )
+        neighbours = neighbours or self._searches()
+        return validate_images(self, X, reset=False, neighbours=neighbours)
+
+    def _check_parameters(self):
+        if self.statistic not in ("correlation", "pce"):
+            raise ValueError(
+                f'statistic must be "correlation" or "pce", got {self.statistic!r}.'
+            )
+        if self.max_shift != "full" and (
+            not isinstance(self.max_shift, Integral) or self.max_shift < 0
+        ):
+            raise ValueError(
+                f'max_shift must be an int >= 0 or "full", got {self.max_shift!r}.'
+            )
+        check_choice("subtract_common", self.subtract_common, (False, True))
+        if self.subtract_common and self.max_shift != 0:
+            raise ValueError(
+                "subtract_common needs aligned images: set max_shift=0, or "
+                "subtract_common=False."
+            )
+
+    def _update(self, X, y, classes, sample_weight, *, reset):
+        """Add residuals to the means; `classes=None` takes the classes of y."""
+        self._check_parameters()
+        X, y = validate_images(self, X, y, reset=reset, neighbours=self._searches())
+        check_classification_targets(y)
+        weights = check_weights(y, sample_weight)
+        classes = np.unique(y) if classes is None else classes
+        check_classes(y, classes)
+        if reset:
+            self.classes_ = classes
+            self.class_weight_sum_ = np.zeros(len(classes))
+            self.fingerprints_ = np.zeros((len(classes), *self.image_shape_), X.dtype)
+        members = (classes[:, None] == y) * weights
+        with np.errstate(over="ignore"):
+            added = members.sum(axis=1)
+        totals = self.class_weight_sum_ + added
+        check_totals(totals)
+        # Shares of the new means: no sum leaves float32.
+        divisors = np.where(totals > 0, totals, 1)
+        changes = sum_blocks(X, members / divisors[:, None])
+        kept = (added / divisors).astype(X.dtype)[:, None]
+        changes -= kept * as_rows(self.fingerprints_)
+        # A new array: the draft shares the old one with the estimator.
+        self.fingerprints_ = self.fingerprints_ + changes.reshape(
+            self.fingerprints_.shape
+        ).astype(self.fingerprints_.dtype, copy=False)
+        self.class_weight_sum_ = totals
+        self._prepare()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # Zero mean and unit norm leave two features only the values -1 and 1.
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+def restore_classifier(classes, fingerprints, weights, **params):
+    """Return a classifier that has these fingerprints."""
+    classifier = FingerprintClassifier(**params)
+    classifier.classes_ = classes
+    classifier.class_weight_sum_ = weights
+    classifier._restore(fingerprints)
+    return classifier
+
+
+def check_provenance(one, other):
+    """Refuse fingerprints of different provenance, or of which one has none."""
+    here, there = (getattr(each, "provenance_", None) for each in (one, other))
+    if (here is None) != (there is None):
+        has, lacks = ("this", "other") if there is None else ("other", "this")
+        raise ValueError(
+            f"only {has} has a provenance_, and {lacks} has none: they may have been "
+            "made otherwise. If they were made alike, set it to the same."
+        )
+    if here is not None and (found := describe_differences(here, there)):
+        raise ValueError(
+            f"other has fingerprints that were made otherwise: {found} there. Only "
+            "those made alike merge."
+        )
+
+
+def describe_differences(here, there):
+    """Return in what two provenances differ, as text: "" if in nothing."""
+    one, other = _flatten(here), _flatten(there)
+    return ", ".join(
+        f"{name} {one.get(name)!r} here and {other.get(name)!r}"
+        for name in dict.fromkeys([*one, *other])
+        if one.get(name) != other.get(name)
+    )
+
+
+def _flatten(provenance):
+    """Return a provenance with the parameters of its parts beside each other."""
+    found = {}
+    for name, value in provenance.items():
+        found |= value if isinstance(value, dict) else {name: value}
+    return found
+
+
+def _find_scores(residuals, search):
+    return _search(residuals, **search).scores
+
+
+def _find_shifts(residuals, search):
+    return _search(residuals, **search).shifts
+
+
+def _search(residuals, fingerprints, subtract_common, **options):
+    residuals = as_stack(residuals)
+    if subtract_common:
+        common = fingerprints.mean(axis=0)
+        residuals, fingerprints = residuals - common, fingerprints - common
+    return search_shifts(residuals, fingerprints, **options)

@@ -1,0 +1,201 @@
+"""Features whitened by the patches of images, without labels."""
+
+from functools import partial
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._clustering.base import _find_generator
+from skfingerprint._clustering.communities import (
+    draw_places,
+)
+from skfingerprint._clustering.whitening import (
+    find_patch_side,
+    project,
+    whiten_by_patches,
+)
+from skfingerprint._core import (
+    BlockSource,
+    Estimator,
+    all_or_nothing,
+    as_stack,
+    check_int,
+    check_positive,
+    map_blocks,
+    take_images,
+    validate_images,
+)
+from skfingerprint._features import AttributionFeatures
+
+
+class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+    """Features in which images of one source point in one direction, without labels.
+
+    The features of :class:`AttributionFeatures` differ between two images because
+    their sources do, and because they show different things. The patches of one image
+    share its source, so that what they differ by is content. The same goes for copies
+    of all images that went through one filter, their last source. Both scatters are
+    learned here, and features are whitened by them: the cosine of two rows says
+    whether they are of one source.
+
+    Images may be of any size, and need not be aligned. Nothing is known of sources
+    that all leave the same, and what changed all images alike is part of their source.
+
+    Parameters
+    ----------
+    n_components : int, default=60
+        Number of columns, at most that of the images less one.
+    n_pca : int, default=300
+        Number of principal components that are whitened.
+    ridge : float, default=0.01
+        What is added to the scatter of content, > 0, as a share of its mean.
+    max_samples : int, default=2000
+        Number of images that are learned from, at most, drawn at random.
+    block_size : int, default=32
+        Side of the blocks of the spectra in pixels, at most that of a patch.
+    n_jobs : int, default=None
+        Number of threads; -1 for all processors.
+    random_state : int, RandomState instance or None, default=None
+        Draws the images and starts the principal components.
+    verbose : bool or int, default=False
+        Whether to tell how much of the fit is done: in a bar if tqdm is installed
+        (extra `progress`), in lines otherwise.
+
+    Attributes
+    ----------
+    features_ : AttributionFeatures
+        What the features are made by.
+    mean_ : ndarray of shape (n_values,)
+        Mean of the features.
+    directions_ : ndarray of shape (n_values, n_components)
+        What features less their mean are multiplied by.
+    eigenvalues_ : ndarray of shape (n_components,)
+        Scatter of images along each column, that of content being 1. The columns are
+        in its order.
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    See Also
+    --------
+    FingerprintClustering : Sorts the rows by sources.
+    AttributionFeatures : The features, for sources that are known.
+
+    Notes
+    -----
+    Of the standardised features' principal components, with the covariance B of
+    images, the mean covariance W of the four quarters of an image about their mean,
+    and that of 3x3 medians of all images, brought to the trace of W and added to it,
+    the columns are the eigenvectors v of ``B v = l W v`` of largest l: within-class
+    covariance normalisation [1]_, with patches in the place of classes.
+
+    References
+    ----------
+    .. [1] A. Hatch, S. Kajarekar, A. Stolcke, "Within-Class Covariance Normalization
+       for SVM-based Speaker Recognition", Interspeech, 2006.
+       :doi:`10.21437/Interspeech.2006-183`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.metrics.pairwise import cosine_similarity
+    >>> from skfingerprint import PatchWhitener
+    >>> from skfingerprint.datasets import load_generators
+    >>> data = load_generators()
+    >>> images, y = data.images[::4], data.target[::4]
+    >>> rows = PatchWhitener(random_state=0).fit_transform(images)
+    >>> rows.shape
+    (160, 60)
+    >>> cosines = cosine_similarity(rows)
+    >>> same = y[:, None] == y
+    >>> bool(cosines[same].mean() > cosines[~same].mean() + 0.2)
+    True
+    """
+
+    def __init__(
+        self,
+        n_components=60,
+        *,
+        n_pca=300,
+        ridge=0.01,
+        max_samples=2000,
+        block_size=32,
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_components = n_components
+        self.n_pca = n_pca
+        self.ridge = ridge
+        self.max_samples = max_samples
+        self.block_size = block_size
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Learn by what patches and filtered copies differ.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
+            Images, in grey levels, of any number of sources.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : PatchWhitener
+        """
+        self._check_parameters()
+        X, rng = self._validate(X, reset=True), _find_generator(self.random_state)
+        images = take_images(as_stack(X), draw_places(len(X), self.max_samples, rng))
+        if len(images) < 2:
+            raise ValueError("what images differ by needs 2 of them, got 1 sample.")
+        side = min(self.block_size, find_patch_side(images))
+        features = AttributionFeatures(block_size=side, n_jobs=self.n_jobs)
+        self.features_ = features.set_output(transform="default")
+        function, params = self.features_.fit(X)._get_function()
+        describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
+        sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
+        given = images, describe, sizes, self.ridge, seed
+        found = whiten_by_patches(*given, verbose=self.verbose)
+        self.mean_, self.directions_, self.eigenvalues_ = found
+        return self
+
+    def transform(self, X):
+        """Whiten the features of images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
+            Images, in grey levels. Sizes need not be those of `fit`.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_components), or dask array if X is one
+            Float32, the content of an image having the scatter 1.
+        """
+        check_is_fitted(self)
+        self._validate(X, reset=False)
+        rows = self.features_.transform(X)
+        return map_blocks(project, rows, mean=self.mean_, directions=self.directions_)
+
+    @property
+    def _n_features_out(self):
+        return self.directions_.shape[1]
+
+    def _check_parameters(self):
+        for name, low in (("n_components", 1), ("n_pca", 1), ("max_samples", 2)):
+            check_int(name, getattr(self, name), low)
+        check_int("block_size", self.block_size, 1)
+        check_positive("ridge", self.ridge)
+
+    def _validate(self, X, *, reset):
+        params = {"aligned": False, "neighbours": True, "n_channels": (1, 3)}
+        return validate_images(self, X, reset=reset, dtype="numeric", **params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

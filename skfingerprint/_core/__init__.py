@@ -1,0 +1,112 @@
+"""Groundwork of all estimators: state, validation, blocks, folds, routing."""
+
+from skfingerprint._core.blocks import (
+    BlockSource,
+    as_rows,
+    as_stack,
+    block_sizes,
+    check_values,
+    iterate_blocks,
+    keep_rows,
+    map_blocks,
+    read_blocks,
+    score_blocks,
+    sum_blocks,
+    take_images,
+)
+from skfingerprint._core.checks import (
+    MAX_SIGMA,
+    check_choice,
+    check_int,
+    check_labels,
+    check_length,
+    check_positive,
+    check_rate,
+    check_sigma,
+    find_wavelet,
+    needs_extra,
+)
+from skfingerprint._core.compilation import find_compiled, is_caching
+from skfingerprint._core.containers import RAGGED, as_images, split_by_shape
+from skfingerprint._core.folds import CrossFittedMixin, find_folds
+from skfingerprint._core.grey_levels import check_grey_levels, skip_grey_levels
+from skfingerprint._core.labels import (
+    check_classes,
+    check_totals,
+    check_training,
+    check_weighed,
+    check_weights,
+    find_background,
+    hide_background,
+    to_decision,
+    validate_known,
+)
+from skfingerprint._core.progress import make_report, track
+from skfingerprint._core.routing import share_metadata
+from skfingerprint._core.state import Estimator, all_or_nothing, at_once
+from skfingerprint._core.steps import split_stateless
+from skfingerprint._core.transformers import ImageOutputMixin, StatelessTransformer
+from skfingerprint._core.validation import (
+    FLOATS,
+    REMEMBERED,
+    copy_shape,
+    validate_images,
+)
+from skfingerprint._core.versions import show_versions
+
+__all__ = [
+    "FLOATS",
+    "MAX_SIGMA",
+    "RAGGED",
+    "REMEMBERED",
+    "BlockSource",
+    "CrossFittedMixin",
+    "Estimator",
+    "ImageOutputMixin",
+    "StatelessTransformer",
+    "all_or_nothing",
+    "as_images",
+    "as_rows",
+    "as_stack",
+    "at_once",
+    "block_sizes",
+    "check_choice",
+    "check_classes",
+    "check_grey_levels",
+    "check_int",
+    "check_labels",
+    "check_length",
+    "check_positive",
+    "check_rate",
+    "check_sigma",
+    "check_totals",
+    "check_training",
+    "check_values",
+    "check_weighed",
+    "check_weights",
+    "copy_shape",
+    "find_background",
+    "find_compiled",
+    "find_folds",
+    "find_wavelet",
+    "hide_background",
+    "is_caching",
+    "iterate_blocks",
+    "keep_rows",
+    "make_report",
+    "map_blocks",
+    "needs_extra",
+    "read_blocks",
+    "score_blocks",
+    "share_metadata",
+    "show_versions",
+    "skip_grey_levels",
+    "split_by_shape",
+    "split_stateless",
+    "sum_blocks",
+    "take_images",
+    "to_decision",
+    "track",
+    "validate_images",
+    "validate_known",
+]

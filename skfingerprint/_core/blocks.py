@@ -1,0 +1,368 @@
+"""Work on images block by block: by threads, or by dask where X is a dask array.
+
+A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
+"""
+
+import numpy as np
+from joblib.parallel import get_active_backend
+from sklearn.utils.parallel import Parallel, delayed
+
+# Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
+BATCH_VALUES = 2**21
+# Of images and residuals, far above any in grey levels; beyond it float32 holds no
+# sums of squares.
+LARGEST_VALUE = 1e18
+MIXED = (
+    "the images differ in size, and what they are given to needs one size: cut a "
+    "common part, `ImageReader(image_shape=(height, width))`."
+)
+
+
+def is_lazy(X):
+    """Whether X is yet to be computed: a dask array, or a source of blocks."""
+    return _is_source(X) or (hasattr(X, "map_blocks") and hasattr(X, "dask"))
+
+
+def _is_source(X):
+    return isinstance(X, BlockSource)
+
+
+def drop_empty_blocks(X):
+    """Return what is lazy without blocks that hold no image, as masks leave them."""
+    sizes = [size for size in block_sizes(X) if size]
+    if _is_source(X) or not sizes or len(sizes) == len(X.chunks[0]):
+        return X
+    return X.rechunk({0: tuple(sizes)})
+
+
+def as_stack(X):
+    """View rows as a stack of images one pixel high; a list stays a list."""
+    is_rows = not isinstance(X, list) and X.ndim == 2
+    return X.reshape(len(X), 1, X.shape[1]) if is_rows else X
+
+
+def as_rows(X):
+    """View a stack as rows."""
+    return X.reshape(len(X), -1)
+
+
+def check_values(X, start=0):
+    """Refuse NaN, infinity and what is too large, and name the first such image.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Images, residuals or rows.
+    start : int, default=0
+        Number of the first of them, in messages.
+    """
+    if X.dtype.kind != "f" or not X.size:
+        return
+    low, high = float(X.min()), float(X.max())
+    if -LARGEST_VALUE <= low and high <= LARGEST_VALUE:
+        return
+    largest = np.abs(as_rows(X)).max(axis=1).astype(float)
+    first = int((~(largest <= LARGEST_VALUE)).argmax())
+    name = f"{'image' if X.ndim > 2 else 'row'} {start + first} of X"
+    if not np.isfinite(largest[first]):
+        raise ValueError(f"{name} holds NaN or infinity.")
+    raise ValueError(
+        f"{name} holds {largest[first]:.3g}, too large for float32. "
+        "Images are in grey levels 0..255."
+    )
+
+
+def map_blocks(function, X, n_jobs=None, *, check=check_values, **params):
+    """Return `function(X)`, computed in batches by `n_jobs` threads.
+
+    Of a dask array it is a dask array, of which each block is computed in batches,
+    after `check(block, start)` with the number of its first image.
+    """
+    if is_lazy(X):
+        return _map_lazily(function, X, check, params)
+    size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
+    batches = [slice(i, i + size) for i in range(0, len(X), size)]
+    if len(batches) == 1:
+        return function(X, **params)
+    streams = get_active_backend(prefer="threads")[0].supports_return_generator
+    parallel = Parallel(
+        n_jobs=n_jobs,
+        prefer="threads",
+        return_as="generator" if streams else "list",
+        batch_size=1,
+    )
+    parts = parallel(delayed(function)(X[batch], **params) for batch in batches)
+    result = None
+    for batch, part in zip(batches, parts, strict=True):
+        if result is None:
+            result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+        result[batch] = part
+    return result
+
+
+def sum_blocks(X, weights):
+    """Return `weights @ rows of X`: weighted sums of images, (n_sums, n_features).
+
+    Of a dask array, each block is summed where it lies, and sums are added in pairs:
+    only they travel.
+    """
+    if _is_source(X):
+        return sum(
+            _sum_block(block, None, weights[:, part].T)
+            for block, part in iterate_blocks(X)
+        )
+    if not is_lazy(X):
+        return weights.astype(X.dtype) @ as_rows(X)
+    import dask
+
+    add = dask.delayed(np.add)
+    sums = _delay(_sum_block, X, None, weights.T)
+    while len(sums) > 1:
+        sums = [
+            add(*sums[i : i + 2]) if i + 1 < len(sums) else sums[i]
+            for i in range(0, len(sums), 2)
+        ]
+    return sums[0].compute()
+
+
+def score_blocks(function, X, state, *labels):
+    """Return `function(X, state, *labels)`; of a dask array block by block.
+
+    Labels hold a value for each image, and each block gets its own. The state, such as
+    the fingerprints, goes to each worker once and not with every block. Only what the
+    function returns travels back.
+    """
+    if _is_source(X):
+        found = [
+            function(block, state, *(label[part] for label in labels))
+            for block, part in iterate_blocks(X)
+        ]
+        return np.concatenate(found)
+    if not is_lazy(X):
+        return function(X, state, *labels)
+    import dask
+
+    return np.concatenate(dask.compute(*_delay(function, X, state, *labels)))
+
+
+class BlockSource:
+    """Rows or images that are computed a block at a time, when they are read.
+
+    Parameters
+    ----------
+    read : callable
+        `read(k)` returns the k-th block: an array, or a list of images that differ in
+        size.
+    sizes : sequence of int
+        Number of rows or images in each block.
+    """
+
+    def __init__(self, read, sizes):
+        self._read, self.sizes = read, list(sizes)
+        self.first = read(0)  # kept, so that each block is computed once
+        is_list = isinstance(self.first, list)
+        self.shape = (sum(sizes), *(() if is_list else self.first.shape[1:]))
+        self.ndim = len(self.shape)
+        self.dtype = (self.first[0] if is_list else self.first).dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __iter__(self):
+        for k in range(len(self.sizes)):
+            yield from self.read(k)
+
+    def read(self, k):
+        """Return the k-th block; the first is computed once, unless it was taken."""
+        return self.first if k == 0 and self.first is not None else self._read(k)
+
+    def map(self, function):
+        """Return a source of what a function makes of each block."""
+        return BlockSource(lambda k: function(self.read(k)), self.sizes)
+
+    def astype(self, dtype):
+        """Return a source of the same blocks, of another dtype."""
+        return self.map(lambda block: block.astype(dtype))
+
+
+def first_block(X):
+    """Return the first block of a source of blocks, and anything else as it is."""
+    return X.read(0) if _is_source(X) else X
+
+
+def iterate_sources(X):
+    """Yield each block of a source of blocks, and anything else as it is."""
+    if _is_source(X):
+        yield from map(X.read, range(len(X.sizes)))
+    else:
+        yield X
+
+
+def apply(function, X, *, lazily):
+    """Return `function(X)`; of a source of blocks each block's, a source if `lazily`."""
+    if not _is_source(X):
+        return function(X)
+    return X.map(function) if lazily else read_blocks(X.map(function))
+
+
+def refuse_mixed_sizes(X):
+    """Refuse a source of images that differ in size."""
+    if _is_source(X) and X.ndim == 1:
+        raise ValueError(MIXED)
+
+
+def read_images(X, k, part):
+    """Return the k-th block of images, at a slice of X, in memory: a stack or a list."""
+    images = X.read(k) if _is_source(X) else X[part]
+    return images if isinstance(images, list) else np.asarray(images)
+
+
+def read_blocks(X, places=None):
+    """Return X in memory, or its images at sorted places; each block is read once."""
+    if not is_lazy(X):
+        return X if places is None else X[places]
+    n = len(X) if places is None else len(places)
+    found = np.empty((n, *X.shape[1:]), dtype=X.dtype)
+    for block, part in iterate_blocks(X):
+        if places is None:
+            found[part] = block
+        else:
+            inside = _find_inside(places, part.start, part.stop)
+            found[inside] = block[places[inside] - part.start]
+    return found
+
+
+def _find_inside(places, start, stop):
+    """Return which of sorted places lie in a block."""
+    return slice(*np.searchsorted(places, [start, stop]))
+
+
+def iterate_blocks(X):
+    """Yield the blocks of X, in memory and one after the other, and where they lie."""
+    start = 0
+    for k, size in enumerate(block_sizes(X)):
+        part = slice(start, start + size)
+        if not _is_source(X):
+            block = np.asarray(X[part])
+        else:
+            block = X.read(k)
+            X.first = None
+            if isinstance(block, list) or block.shape[1:] != X.shape[1:]:
+                raise ValueError(MIXED)
+        check_values(block, start)
+        yield block, part
+        start += size
+
+
+def take_images(X, places):
+    """Return the images of X at sorted places, in memory: a stack, or a list."""
+    if isinstance(X, list):
+        return [X[place] for place in places]
+    if not _is_source(X):
+        return np.asarray(X[places])
+    found, starts = [], np.cumsum([0, *X.sizes])
+    for k, start in enumerate(starts[:-1]):
+        own = places[_find_inside(places, start, starts[k + 1])] - start
+        found += [block[i] for block in ([X.read(k)] if len(own) else []) for i in own]
+    return np.stack(found) if len({image.shape for image in found}) == 1 else found
+
+
+def share_reading(X, places):
+    """Return X for a first reader, rows for a second one, and the places of these.
+
+    A source of blocks is read once, by the first reader: the second gets the rows at
+    sorted `places`, which are filled meanwhile, or all rows, in memory, without places.
+    An array serves both.
+    """
+    if not _is_source(X):
+        return X, X, slice(None)
+    if places is None:
+        rows = read_blocks(X)
+        return rows, rows, slice(None)
+    return *_keep_rows(X, places), places
+
+
+def _keep_rows(source, places):
+    """Return a source of the same blocks, and its rows at sorted places.
+
+    These are filled as the source is read.
+    """
+    kept = np.empty((len(places), *source.shape[1:]), dtype=source.dtype)
+    starts = np.cumsum([0, *source.sizes])
+
+    def read(k):
+        block = source.read(k)
+        inside = _find_inside(places, starts[k], starts[k + 1])
+        kept[inside] = block[places[inside] - starts[k]]
+        return block
+
+    return BlockSource(read, source.sizes), kept
+
+
+def block_sizes(X, n_values=None):
+    """Return the lengths of the blocks in which X is read, of so many values each."""
+    if _is_source(X):
+        return X.sizes
+    if is_lazy(X):
+        return X.chunks[0]
+    n_values = n_values or BATCH_VALUES
+    if isinstance(X, list):
+        ends = np.cumsum([np.size(image) for image in X]) // n_values
+        return np.unique(ends, return_counts=True)[1].tolist()
+    size = max(1, n_values // max(1, np.size(X[0])))
+    return [min(size, len(X) - start) for start in range(0, len(X), size)]
+
+
+def _delay(function, X, state, *labels):
+    """Return the delayed `function(block, state, *labels)` of each block."""
+    import dask
+
+    X = _in_whole_images(X)
+    shared = dask.delayed(state)
+    ends = np.cumsum(X.chunks[0])
+    parts = [np.split(label, ends[:-1]) for label in labels]
+    call = dask.delayed(_call_on_block)
+    blocks = zip(X.to_delayed().ravel(), [0, *ends[:-1]], *parts, strict=True)
+    return [call(function, block, start, shared, *own) for block, start, *own in blocks]
+
+
+def _call_on_block(function, block, start, state, *labels):
+    check_values(block, start)
+    return function(block, state, *labels)
+
+
+def _sum_block(block, _, weights):
+    rows = as_rows(block)
+    if rows.dtype.kind != "f":
+        rows = rows.astype(np.float32)
+    return weights.T.astype(rows.dtype) @ rows
+
+
+def _map_lazily(function, images, check, params):
+    """Return a dask array of the results of each block."""
+    images = _in_whole_images(images)
+    probe = function(np.zeros((1, *images.shape[1:]), dtype=images.dtype), **params)
+    n_axes = probe.ndim
+    return images.map_blocks(
+        _apply_to_block,
+        function,
+        check,
+        params,
+        dtype=probe.dtype,
+        chunks=(images.chunks[0], *probe.shape[1:]),
+        drop_axis=list(range(n_axes, images.ndim)) or None,
+        new_axis=list(range(images.ndim, n_axes)) or None,
+        meta=np.empty((0,) * n_axes, dtype=probe.dtype),
+    )
+
+
+def _apply_to_block(block, function, check, params, block_info=None):
+    check(block, block_info[0]["array-location"][0][0] if block_info else 0)
+    return map_blocks(function, block, **params)
+
+
+def _in_whole_images(X):
+    """Chunk a dask array along its first axis only."""
+    if any(len(chunks) > 1 for chunks in X.chunks[1:]):
+        X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
+    return X

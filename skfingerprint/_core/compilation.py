@@ -1,0 +1,74 @@
+"""Functions that numba compiles, where it is installed and can be used."""
+
+import importlib
+import os
+import threading
+import warnings
+
+# Whether compiled functions are kept in files; what compiles reads it when imported.
+caching = True
+LOCK = threading.Lock()
+
+
+def is_caching():
+    """Return whether a module that compiles now keeps its functions in files."""
+    return caching
+
+
+def find_compiled(module, name, fallback, probe):
+    """Return a compiled function, or the one of NumPy where it can't be had.
+
+    Files of the cache may be damaged, and folders read-only, as in containers: then the
+    function is compiled without a cache.
+
+    Parameters
+    ----------
+    module : str
+        Full name of the module that compiles.
+    name : str
+        Name of the function.
+    fallback : callable
+        The same function with NumPy.
+    probe : callable
+        `probe(function)` calls it on a few numbers, and says whether it is right.
+
+    Returns
+    -------
+    function : callable
+    """
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return fallback
+    problems = []
+    for with_cache in (True, False):
+        try:
+            function = getattr(_import(module, with_cache), name)
+            if probe(function):
+                break
+            problems.append("it computes something else")
+        except ModuleNotFoundError:
+            return fallback
+        except Exception as error:  # numba, LLVM and damaged files raise anything
+            problems.append(repr(error))
+    else:
+        function = fallback
+    if problems:
+        instead = "NumPy is used" if function is fallback else "it does without"
+        warnings.warn(
+            f"numba can't be used with its cache ({problems[0][:200]}): {instead}, "
+            "which takes longer.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return function
+
+
+def _import(module, with_cache):
+    """Import a module that compiles, anew if it has to compile without a cache."""
+    global caching
+    with LOCK:
+        caching = with_cache
+        try:
+            found = importlib.import_module(module)
+            return found if with_cache else importlib.reload(found)
+        finally:
+            caching = True

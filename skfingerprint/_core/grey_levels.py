@@ -1,0 +1,91 @@
+"""Check that images are in grey levels 0..255."""
+
+import warnings
+from contextvars import ContextVar, copy_context
+
+import numpy as np
+
+from skfingerprint._core.blocks import (
+    is_lazy,
+)
+
+# Values that images may have, with what a resampling overshoots, and those by which a
+# network's output in -1..1 and an ImageNet-normalised image are known.
+LOWEST, HIGHEST = -64, 320
+LOWEST_UNIT, HIGHEST_NORMALISED = -0.1, 4
+NORMALISED = (
+    "A network's output in -1..1 is `(X + 1) * 127.5`; what was normalised is "
+    "`(X * std + mean) * 255`, by the mean and std that it was normalised with."
+)
+FAR_OFF = (
+    "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
+    "factor for all images."
+)
+# Whether the grey levels of what comes now have been checked.
+CHECKED = ContextVar("checked", default=False)
+
+
+def check_grey_levels(X, content, places=None):
+    """Refuse images that are not in grey levels 0..255, and say by what factor.
+
+    Each image is judged by itself, so that nothing depends on which others there are.
+    What a resampling overshoots passes, and so do dark and constant images.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, height, width[, n_channels])
+        Images or residuals.
+    content : {"images", "any", None}
+        What X must hold. Residuals may look like images in 0..1, of which "any" warns.
+    places : sequence of int, default=None
+        Numbers of the images in messages.
+
+    Returns
+    -------
+    content : str or None
+        What is to be checked yet, of images that are not computed.
+    """
+    if CHECKED.get():
+        return None
+    if is_lazy(X):
+        return content
+    if content is None or X.dtype.kind == "b" or X.dtype.itemsize == 1:
+        return None
+    axes = tuple(range(1, X.ndim))
+    low, high = (f(X, axis=axes).astype(float) for f in (np.min, np.max))
+    is_float = X.dtype.kind == "f"
+    if content == "images":
+        signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
+        far_off = (low < LOWEST) | (high > HIGHEST)
+        for wrong, remedy in ((signed, NORMALISED), (far_off, FAR_OFF)):
+            if wrong.any():
+                raise ValueError(
+                    f"{_describe_first(wrong, low, high, places)}, and images are in "
+                    f"grey levels 0..255. {remedy}"
+                )
+    unit = is_float & (low >= 0) & (high <= 1) & (high > low)
+    if unit.any():
+        warnings.warn(
+            f"{_describe_first(unit, low, high, places)}. If that is the range 0..1, "
+            "multiply the images by 255.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return None
+
+
+def skip_grey_levels(function, *args, **kwargs):
+    """Call a function on parts of images whose grey levels have been checked.
+
+    A dark part of an image may look like an image in 0..1. What the function sees is a
+    copy of the context, so that nothing outside of the call changes.
+    """
+    context = copy_context()
+    context.run(CHECKED.set, True)
+    return context.run(function, *args, **kwargs)
+
+
+def _describe_first(which, low, high, places):
+    first = int(which.argmax())
+    number = first if places is None else places[first]
+    return f"image {number} lies in {low[first]:.5g}..{high[first]:.5g}"

@@ -1,0 +1,85 @@
+"""State of estimators: all-or-nothing fits, and one reading of it by each call."""
+
+import functools
+import sys
+from importlib.metadata import PackageNotFoundError, metadata
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+
+def all_or_nothing(method):
+    """Let a method work on a shallow copy of the estimator, and commit it at the end.
+
+    An error or an interrupt leaves the estimator as it was. Underflow is no error,
+    whatever `numpy.errstate` says.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        draft = _share_state(self, vars(self).copy())
+        with np.errstate(under="ignore"):
+            result = method(draft, *args, **kwargs)
+        self.__dict__ = vars(draft)
+        return self if result is draft else result
+
+    return run
+
+
+def at_once(method):
+    """Let a method read the state of the estimator at its head, once.
+
+    A fit replaces the state as a whole, so that one which another thread commits
+    meanwhile changes nothing in what the method returns. Underflow is no error.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        twin = _share_state(self, self.__dict__)
+        with np.errstate(under="ignore"):
+            return method(twin, *args, **kwargs)
+
+    return run
+
+
+def _share_state(estimator, state):
+    """Return another object of the estimator's class that has this state."""
+    twin = object.__new__(type(estimator))
+    twin.__dict__ = state
+    return twin
+
+
+class Estimator(BaseEstimator):
+    """Base of all estimators: links their HTML representation to the documentation.
+
+    The address is that of the package's metadata, `Documentation` among its URLs;
+    without one there is no link.
+    """
+
+    _doc_link_module = "skfingerprint"
+
+    @property
+    def _doc_link_template(self):
+        address = _find_documentation()
+        return address and address.rstrip("/") + "/api/generated/{name}.html"
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _doc_link_url_param_generator(self):
+        name = type(self).__name__
+        package = sys.modules["skfingerprint"]
+        at_top = getattr(package, name, None) is type(self)
+        return {"name": f"{'skfingerprint' if at_top else self.__module__}.{name}"}
+
+
+def _find_documentation():
+    """Return the address of the documentation, or nothing."""
+    try:
+        urls = metadata("skfingerprint").get_all("Project-URL", [])
+    except PackageNotFoundError:
+        return ""
+    named = dict(url.split(", ", 1) for url in urls)
+    return named.get("Documentation", "")

@@ -1,0 +1,161 @@
+"""Stateless transformers: each image by itself, the same whatever the batch."""
+
+import functools
+
+import numpy as np
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._core.blocks import (
+    BlockSource,
+    as_rows,
+    as_stack,
+    check_values,
+    map_blocks,
+    read_blocks,
+)
+from skfingerprint._core.containers import split_by_shape
+from skfingerprint._core.grey_levels import check_grey_levels
+from skfingerprint._core.state import Estimator, all_or_nothing, at_once
+from skfingerprint._core.validation import validate_images
+
+
+class StatelessTransformer(TransformerMixin, Estimator):
+    """Transform each image by itself, in batches: the same whatever the batch.
+
+    A subclass says how in `_get_function`. Nothing is learned, but `fit` remembers the
+    number of channels, and the length of rows.
+    """
+
+    n_jobs = None
+    _accepted_dtype = "numeric"
+    _accepted_channels = (1, 3)
+    _preserved_dtypes = ("float32",)
+    _content = "images"
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Check the parameters and the images; nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels])
+            Images or residuals, in grey levels.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        self._get_function()
+        X = self._validate(first_block(X), reset=True)
+        for places, stack in split_by_shape(X):
+            check_grey_levels(stack, self._find_content(stack), places)
+        return self
+
+    @at_once
+    def transform(self, X):
+        """Transform each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]), or list
+            Images or residuals, in grey levels, of any real dtype. Sizes need not be
+            those of `fit`, nor those of each other in a list; channels must.
+
+        Returns
+        -------
+        transformed : ndarray, dask array if X is one, or list
+            Images, or rows of features. A list of images of a list of different sizes.
+        """
+        # Images are read when they are needed; rows of features can be held.
+        return apply(self._transform, X, lazily=isinstance(self, ImageOutputMixin))
+
+    def _transform(self, X):
+        function, params = self._get_function()
+        X = self._validate(X, reset=False)
+        if not isinstance(X, list):
+            return self._transform_stack(X, function, params)
+        found = [None] * len(X)
+        for places, stack in split_by_shape(X):
+            images = self._transform_stack(stack, function, params, places)
+            for place, image in zip(places, images, strict=True):
+                found[place] = image
+        return found if found[0].ndim > 1 else np.stack(found)
+
+    def _transform_stack(self, X, function, params, places=None):
+        """Transform images of one size, of which `places` are the numbers."""
+        content = check_grey_levels(X, self._find_content(X), places)
+        check = functools.partial(_check_block, content=content)
+        found = map_blocks(function, as_stack(X), self.n_jobs, check=check, **params)
+        return found if X.ndim > 2 else as_rows(found)
+
+    def _get_function(self):
+        """Check the parameters; return a function of a stack and its arguments."""
+        raise NotImplementedError
+
+    def _find_content(self, X):
+        """Return what X must hold; rows are no pictures."""
+        return self._content if X.ndim > 2 else None
+
+    def _validate(self, X, *, reset):
+        return validate_images(
+            self,
+            X,
+            reset=reset,
+            dtype=self._accepted_dtype,
+            aligned=False,
+            neighbours=True,
+            n_channels=self._accepted_channels,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = list(self._preserved_dtypes)
+        return tags
+
+
+class ImageOutputMixin(OneToOneFeatureMixin):
+    """What gives images: no data frame holds them, and names pass through."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+
+    def set_output(self, *, transform=None):
+        """Do nothing: images are arrays, whatever the output of columns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : transformer
+        """
+        return self
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names that come in; images have none of their own.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of rows.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str, or None
+        """
+        check_is_fitted(self, "n_channels_")
+        if hasattr(self, "n_features_in_"):
+            return super().get_feature_names_out(input_features)
+        return input_features
+
+
+def _check_block(images, start, content):
+    """Check images that were not computed before."""
+    check_values(images, start)
+    check_grey_levels(images, content, range(start, start + len(images)))

@@ -1,0 +1,120 @@
+"""The features of the recommended pipeline, from one reading of each image."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skfingerprint._core import StatelessTransformer, check_int, check_sigma
+from skfingerprint._features.cooccurrence_transformer import (
+    _check_runs,
+    _count_runs,
+    _name_runs,
+    _to_roots,
+)
+from skfingerprint._features.planes import MARGIN, _collect, _to_luma_chroma
+from skfingerprint._features.spectrum_transformer import (
+    _name_spectra,
+    _remember_blocks,
+    _sum_powers,
+    _to_log_power,
+)
+from skfingerprint.denoising import wavelet_residual
+
+
+class AttributionFeatures(StatelessTransformer):
+    """Spectra and co-occurrences of images, as the recommended pipeline takes them.
+
+    Of each image the spectrum of its residual, the spectra of luma and chroma, and the
+    co-occurrences: what :class:`SpectrumTransformer` and
+    :class:`CooccurrenceTransformer` give, from one reading of the image. Large images
+    are read in tiles, so that the workspace does not grow with their size.
+
+    Parameters
+    ----------
+    sigma : float, default=1.0
+        Standard deviation of the noise that the wavelet denoiser takes away, in grey
+        levels.
+    block_size : int, default=32
+        Side of the blocks of the spectra in pixels, at most that of the image.
+    steps : sequence of float, default=(1.0, 3.0)
+        Steps of the co-occurrences, in grey levels.
+    length : int, default=5
+        Number of differences in a run, 1..7.
+    n_jobs : int, default=None
+        Number of threads; -1 for all processors.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+    block_shape_ : tuple of int
+        (height, width) of a block in `fit`: `block_size`, or less in smaller images.
+
+    See Also
+    --------
+    make_attribution_pipeline : These features and a classifier.
+
+    Examples
+    --------
+    >>> from skfingerprint import AttributionFeatures
+    >>> from skfingerprint.datasets import load_generators
+    >>> features = AttributionFeatures()
+    >>> features.fit_transform(load_generators().images[:10]).shape
+    (10, 3824)
+    >>> features.get_feature_names_out()[[0, -1]].tolist()
+    ['residual_spectrum_0_+0.0000_0.0000', 'cooccurrence_2_1_across_00000']
+    """
+
+    def __init__(
+        self, *, sigma=1.0, block_size=32, steps=(1.0, 3.0), length=5, n_jobs=None
+    ):
+        self.sigma = sigma
+        self.block_size = block_size
+        self.steps = steps
+        self.length = length
+        self.n_jobs = n_jobs
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of both families, and `residual_spectrum_...`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self, "block_shape_")
+        names = _name_spectra(self.block_shape_, self.n_channels_)
+        residual = [f"residual_{name}" for name in names]
+        runs = _name_runs(self.n_channels_, self.steps, self.length)
+        return np.array([*residual, *names, *runs], dtype=object)
+
+    def _get_function(self):
+        check_sigma(self.sigma)
+        check_int("block_size", self.block_size, 1)
+        steps, length = _check_runs(self.steps, self.length), self.length
+        params = {"sigma": self.sigma, "block_size": self.block_size}
+        return _describe, params | {"steps": steps, "length": length}
+
+    def _validate(self, X, *, reset):
+        X = super()._validate(X, reset=reset)
+        return _remember_blocks(self, X, reset=reset)
+
+
+def _describe(images, sigma, block_size, steps, length):
+    """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
+
+    def denoise(planes):
+        return wavelet_residual(planes, sigma=sigma)
+
+    def collect(planes, tile):
+        of_residual = _sum_powers(planes, tile, block_size, None, denoise)
+        _to_luma_chroma(planes)
+        of_image = _sum_powers(planes, tile, block_size, None)
+        return [of_residual, of_image, _count_runs(planes, tile, steps, length)]
+
+    *spectra, counts = _collect(images, collect, margin=MARGIN)
+    rows = [_to_log_power(part) for part in spectra]
+    return np.concatenate([*rows, _to_roots(counts)], axis=1)

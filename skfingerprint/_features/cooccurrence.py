@@ -1,0 +1,106 @@
+"""Runs of signs of neighbouring differences: their codes and how often each occurs.
+
+A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from those
+of shorter runs, for all places at once, in bytes.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from skfingerprint._core import find_compiled
+
+# Codes in a plane from which on two at a time are counted, in 65,536 bins.
+MANY = 2**15
+
+
+@cache
+def run_classes(length):
+    """Return the class of each run, alike for its mirror image and its negative.
+
+    Also the smallest run of each class.
+    """
+    runs = np.arange(3**length)
+    mirrored = runs.reshape([3] * length).transpose().ravel()
+    negative = runs[::-1]
+    alike = np.minimum.reduce([runs, mirrored, negative, negative[mirrored]])
+    smallest, classes = np.unique(alike, return_inverse=True)
+    return classes, smallest
+
+
+def count_runs(planes, step, length, size):
+    """Count the runs that start in the upper left part of planes.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (n, height, width), int16
+        Grey levels.
+    step : float
+        What differences are divided by before they are rounded to -1, 0 or 1.
+    length : int
+        Number of signs in a run, 1..7.
+    size : tuple of int
+        (height, width) of the part.
+
+    Returns
+    -------
+    counts : ndarray of shape (n, 2, 3 ** length), int
+        Of runs along the direction of the difference, and across; both axes together.
+    """
+    least = np.int16(min(step // 2 + 1, np.iinfo(np.int16).max))
+    count = _fastest_count()
+    counts = np.zeros((len(planes), 2, 3**length), dtype=np.int64)
+    for axis in (1, 2):
+        differences = np.diff(planes, axis=axis)
+        signs = (differences >= least).view(np.uint8) + np.uint8(1)
+        signs -= (differences <= -least).view(np.uint8)
+        if length > 5:
+            signs = signs.astype(np.uint16)
+        for across, along in enumerate((axis, 3 - axis)):
+            codes = _encode(signs, length, along)
+            count(codes[:, : size[0], : size[1]], counts[:, across])
+    return counts
+
+
+def _encode(signs, length, axis):
+    """Return the code of each run of `length` signs along an axis."""
+    if length == 1:
+        return signs
+    first = 1 << (length - 1).bit_length() - 1
+    rest = length - first
+    left = _encode(signs, first, axis)
+    right = left if rest == first else _encode(signs, rest, axis)
+    left, right = np.moveaxis(left, axis, -1), np.moveaxis(right, axis, -1)
+    n = max(left.shape[-1] - rest, 0)
+    joined = left[..., :n] * left.dtype.type(3**rest) + right[..., first : first + n]
+    return np.moveaxis(joined, -1, axis)
+
+
+def _count(codes, counts):
+    """Add how often each code occurs in each plane."""
+    for plane, total in zip(codes, counts, strict=True):
+        if plane.size < MANY or plane.dtype != np.uint8:
+            total += np.bincount(plane.ravel(), minlength=len(total))
+            continue
+        flat = np.ascontiguousarray(plane).ravel()
+        even = len(flat) // 2 * 2
+        pairs = np.bincount(flat[:even].view(np.uint16), minlength=2**16)
+        pairs = pairs.reshape(256, 256)
+        total += (pairs.sum(axis=0) + pairs.sum(axis=1))[: len(total)]
+        total += np.bincount(flat[even:], minlength=len(total))
+
+
+@cache
+def _fastest_count():
+    """Return the count compiled by numba, or the one of NumPy without it."""
+    return find_compiled(
+        "skfingerprint._features.cooccurrence_fast", "count", _count, _is_right
+    )
+
+
+def _is_right(count):
+    """Whether a compiled function counts what it is given, in parts of arrays."""
+    codes = np.arange(20, dtype=np.uint8).reshape(1, 4, 5)[:, :3, :4] % 5
+    counts = np.zeros((1, 2, 8), dtype=np.int64)[:, 0]
+    count(codes, counts)
+    return np.array_equal(counts[0, :5], np.bincount(codes.ravel(), minlength=5))

@@ -1,0 +1,14 @@
+"""Count codes of runs, compiled by numba: the same function as in `_runs.py`."""
+
+from numba import njit
+
+from skfingerprint._core import is_caching
+
+
+@njit(nogil=True, cache=is_caching())
+def count(codes, counts):
+    """Add how often each code occurs in each plane."""
+    for i in range(codes.shape[0]):
+        for y in range(codes.shape[1]):
+            for x in range(codes.shape[2]):
+                counts[i, codes[i, y, x]] += 1

@@ -1,0 +1,177 @@
+"""Paths to images, inside a pipeline."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils.parallel import Parallel, delayed
+
+from skfingerprint._core import (
+    BlockSource,
+    Estimator,
+    ImageOutputMixin,
+    all_or_nothing,
+    needs_extra,
+)
+from skfingerprint._images.decoding import read_image, read_size
+
+# Values of images, and number of files, that are read at a time.
+BLOCK_VALUES = 2**22
+BLOCK_FILES = 256
+
+
+class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
+    """Read image files: paths go in, images come out, a few at a time.
+
+    Stands at the head of a pipeline, or of one inside a
+    :class:`~sklearn.compose.ColumnTransformer` beside other columns. Files are read
+    when what follows asks for them, so that a pipeline of position-free features needs
+    no more memory than a few images, however many files there are.
+
+    All come as RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them.
+    Needs Pillow (extra `images`).
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        (height, width): the part to cut out of each image, the most central one whose
+        corner lies on a grid of 16 px. By default images keep their sizes, which may
+        differ where position does not matter.
+    n_jobs : int, default=None
+        Number of threads that read files; -1 for all processors.
+
+    See Also
+    --------
+    skfingerprint.datasets.load_image_folder : All images of a folder at once.
+    skfingerprint.datasets.load_image_files : The same of a list, without bad files.
+
+    Notes
+    -----
+    A transformer can't leave rows out: files that can't be read raise, all of those
+    that were read together in one error. `load_image_files(paths, y, on_error="warn")`
+    leaves them out.
+
+    A file is decoded once each time that a transformer reads the images. What are
+    branches of a :class:`~sklearn.pipeline.FeatureUnion` read them one after the other;
+    :class:`AttributionFeatures`, and the copies of an :class:`AugmentedPipeline`, are
+    made of one reading.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from PIL import Image
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skfingerprint import AttributionFeatures, ImageReader
+    >>> from skfingerprint.datasets import load_generators
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> paths = [folder / f"{i}.png" for i in range(4)]
+    >>> for path, image in zip(paths, load_generators().images):
+    ...     Image.fromarray(image).save(path)
+    >>> make_pipeline(ImageReader(), AttributionFeatures()).fit_transform(paths).shape
+    (4, 3824)
+    """
+
+    def __init__(self, image_shape=None, n_jobs=None):
+        self.image_shape = image_shape
+        self.n_jobs = n_jobs
+
+    @all_or_nothing
+    def fit(self, X, y=None):
+        """Check the parameters and the paths; nothing is learned.
+
+        Parameters
+        ----------
+        X : list, array, Series or data frame with one column, of paths
+            str or path-like; `~` is the home folder.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageReader
+        """
+        self._find_shape()
+        list_paths(X)
+        self.n_channels_ = 3
+        return self
+
+    def transform(self, X):
+        """Make ready to read the files.
+
+        Parameters
+        ----------
+        X : list, array, Series or data frame with one column, of paths
+            str or path-like; `~` is the home folder.
+
+        Returns
+        -------
+        images : source of images
+            Of shape (n_samples, height, width, 3) with `image_shape`. Transformers and
+            estimators of this package read it block by block; `list(images)` gives
+            all images.
+        """
+        paths, shape = list_paths(X), self._find_shape()
+        with needs_extra("images", "ImageReader needs Pillow"):
+            import PIL  # noqa: F401
+        n_values = 3 * np.prod(shape or read_size(paths[0]), dtype=int)
+        size = int(np.clip(BLOCK_VALUES // n_values, 1, BLOCK_FILES))
+        parts = [paths[start : start + size] for start in range(0, len(paths), size)]
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
+
+        def read(k):
+            found = parallel(delayed(_read)(path, shape) for path in parts[k])
+            if problems := [str(e) for e in found if isinstance(e, ValueError)]:
+                raise ValueError(
+                    f"{len(problems)} of {len(found)} files could not be read:\n"
+                    + "\n".join(problems)
+                    + '\n`load_image_files(paths, y, on_error="warn")` leaves such '
+                    "files out, together with their targets."
+                )
+            return found if shape is None else np.stack(found)
+
+        return BlockSource(read, [len(part) for part in parts])
+
+    def _find_shape(self):
+        if self.image_shape is None:
+            return None
+        shape = tuple(np.ravel(self.image_shape).tolist())
+        if len(shape) not in (2, 3) or min(shape) < 1 or shape[2:] not in ((), (3,)):
+            raise ValueError(
+                f"image_shape must be (height, width), got {self.image_shape!r}."
+            )
+        return tuple(int(n) for n in shape[:2])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        return tags
+
+
+def list_paths(X):
+    """Return the paths of a list, an array, or the only column of a frame."""
+    if isinstance(X, (str, os.PathLike)):
+        raise ValueError(f"X must be a list of paths, got one: pass [{str(X)!r}].")
+    if hasattr(X, "columns"):
+        if len(X.columns) != 1:
+            raise ValueError(
+                f"X has {len(X.columns)} columns, {list(X.columns)[:9]}, and paths are "
+                "one: pass it alone, or choose it with a ColumnTransformer."
+            )
+        X = X[X.columns[0]]
+    items = X.to_list() if hasattr(X, "to_list") else list(X)
+    if np.ndim(X) == 2:  # an array with one column
+        items = [item[0] for item in items if len(item) == 1]
+    if not items or not all(isinstance(item, (str, Path)) for item in items):
+        kinds = sorted({type(item).__name__ for item in items})
+        raise ValueError(f"X must hold paths, at least one, got {kinds}.")
+    return [Path(item).expanduser() for item in items]
+
+
+def _read(path, shape):
+    """Return the image, or the error that names the file."""
+    try:
+        return read_image(path, shape)
+    except ValueError as error:
+        return error

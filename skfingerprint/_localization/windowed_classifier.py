@@ -1,0 +1,401 @@
+"""Which part of an image is whose, by a classifier of its windows."""
+
+import numpy as np
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import MethodMapping
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skfingerprint._attribution import CopyDiscriminant
+from skfingerprint._core import (
+    BlockSource,
+    StatelessTransformer,
+    all_or_nothing,
+    as_images,
+    as_rows,
+    as_stack,
+    at_once,
+    check_classes,
+    check_grey_levels,
+    check_int,
+    check_labels,
+    check_rate,
+    check_training,
+    find_folds,
+    iterate_blocks,
+    share_metadata,
+    skip_grey_levels,
+    split_by_shape,
+    split_stateless,
+    to_decision,
+    track,
+    validate_images,
+)
+from skfingerprint._features import AttributionFeatures
+from skfingerprint._localization.localizer import Localizer
+from skfingerprint._localization.masks import find_thresholds
+from skfingerprint._localization.windows import (
+    draw_windows,
+    find_grid,
+    score_windows,
+    scores_to_pixels,
+)
+
+# Of the default estimator: less would make it too sure of single windows.
+SHRINKAGES = (0.3,)
+
+
+class WindowedClassifier(MetaEstimatorMixin, Localizer):
+    """Say which part of an image is whose, by a classifier of its windows.
+
+    A classifier of small images is trained on windows of the images, and asked about
+    all windows of an image on a grid: each pixel has the scores of the windows around
+    it. The maps answer two questions. Where is this source, rather than a background
+    such as photographs: `score_map(X, source, background="photograph")`. Where is it
+    not a photograph, whoever made it: `score_map(X, background="photograph")`.
+
+    Images may be of any size from the window on. Large ones are read window by window,
+    so that besides the map the workspace does not grow with their size.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        Takes windows, stacks of shape (n_samples, window, window[, n_channels]), and
+        has a `decision_function` or `predict_proba`. By default
+        :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
+        :class:`CopyDiscriminant` of shrinkage 0.3, for three images a source.
+    window : int, default=20
+        Side of the windows in pixels. What is much smaller is not found. Of rows, at
+        most their length.
+    hop : int, default=8
+        Pixels from window to window in maps; the last window ends at the border.
+    max_windows : int, default=12
+        Number of windows of an image that are trained on, at most. They are drawn by
+        what the image shows, so that its place among others does not matter.
+    pixel_false_alarm_rate : float, default=0.05
+        In (0, 0.5]: share of the pixels of images without the source that a mask may
+        take for its, on average over images.
+    cv : int or cross-validation splitter, default=5
+        Folds of images whose windows are scored by a classifier that has not seen them,
+        for the thresholds. A number means stratified folds: of whole groups, and
+        shuffled ones without groups.
+    n_jobs : int, default=None
+        Number of threads of the default estimator; -1 for all processors.
+    verbose : bool or int, default=False
+        Whether to tell how many folds are done: in a bar if tqdm is installed
+        (extra `progress`), in lines otherwise.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on windows of all images.
+    classes_ : ndarray of shape (n_classes,)
+        The sources, and the background if there is one among them.
+    thresholds_ : ndarray of shape (n_classes + 1, n_classes + 1)
+        Of the scores of the class of a row, less that of the class of a column. The
+        last row stands for any source, the last column for any background, and NaN
+        where there is nothing to ask.
+    n_channels_ : int
+        Number of channels: 1 for grey images.
+    n_features_in_ : int
+        Length of rows, if those were fitted.
+
+    See Also
+    --------
+    FingerprintLocalizer : By the fingerprint at the same place, of aligned images.
+    skfingerprint.plotting.ScoreMapDisplay : An image with its map.
+
+    Notes
+    -----
+    Overlapping windows are averaged, by a Gaussian whose standard deviation is that of
+    a window, ``window / sqrt(12)``. Scores are interpolated bilinearly between the
+    centres of windows, and go on beyond the outermost. Those of the default estimator
+    are logarithms of probabilities, so that the difference of two is a log-likelihood
+    ratio.
+
+    A threshold is the quantile of held-out scores of the background's windows that
+    leaves `pixel_false_alarm_rate` above it, but no less than half-way between the
+    medians of background and source: where half of a window lies inside of a part, if
+    scores were linear in that. Of any source, or any background, the class counts whose
+    median is nearest to the other side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint import WindowedClassifier
+    >>> from skfingerprint.datasets import load_generators
+    >>> data = load_generators()
+    >>> y = data.target_names[data.target]
+    >>> pair = np.isin(y, ["acnet-gan", "srgan-gan"])
+    >>> X, y, groups = data.images[pair], y[pair], data.groups[pair]
+    >>> fit = np.isin(groups, np.unique(groups)[::2])
+    >>> model = WindowedClassifier(cv=3).fit(X[fit], y[fit], groups=groups[fit])
+    >>> image = X[~fit & (y == "srgan-gan")][3].copy()
+    >>> image[:32] = X[~fit & (y == "acnet-gan")][3][:32]  # the upper half
+    >>> mask = model.predict_mask([image], "acnet-gan", background="srgan-gan")[0]
+    >>> print(f"{mask[:32].mean():.1f} {mask[32:].mean():.1f}")
+    0.9 0.0
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        window=20,
+        hop=8,
+        max_windows=12,
+        pixel_false_alarm_rate=0.05,
+        cv=5,
+        n_jobs=None,
+        verbose=False,
+    ):
+        self.estimator = estimator
+        self.window = window
+        self.hop = hop
+        self.max_windows = max_windows
+        self.pixel_false_alarm_rate = pixel_false_alarm_rate
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @all_or_nothing
+    def fit(self, X, y, groups=None, sample_weight=None, **params):
+        """Fit the classifier on windows of the images, and find the thresholds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Sources; at least two, of at least two images each.
+        groups : array-like of shape (n_samples,), default=None
+            What each image shows: images of one group are held out together. The
+            estimator gets them too if it takes groups, and otherwise the images as
+            groups of windows.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the images, for an estimator that takes them.
+        **params : dict
+            Metadata that a splitter `cv` requests.
+
+        Returns
+        -------
+        self : WindowedClassifier
+
+        Raises
+        ------
+        ValueError
+            If an image is smaller than the window, or a class has fewer than two
+            images or groups; three for the default estimator, which holds out some of
+            those that are left.
+        """
+        self._check_parameters()
+        X, y = as_images(X), _check_labels(X, y)
+        self.estimator_ = clone(self._get_estimator())
+        windows, owners = self._draw(X)
+        members, weights = check_training(self, windows, y, sample_weight)
+        check_classes(y, self.classes_)
+        folds = find_folds(self, y, groups, weights, params, shuffle=True)
+        first, rest = split_stateless(self.estimator_)
+        given = {"sample_weight": None if sample_weight is None else weights}
+        if has_fit_parameter(_find_last(rest), "groups"):
+            given["groups"] = np.arange(len(y)) if groups is None else groups
+        given = share_metadata(self, {"estimator": rest}, **given)["estimator"]
+        given = {name: np.asarray(value)[owners] for name, value in given.items()}
+        rows, labels = self._transform(first, windows, "fit_transform"), y[owners]
+        scores = self._score_held_out(rest, rows, labels, folds[owners], given)
+        self.thresholds_ = find_thresholds(
+            scores, members[owners], weights[owners], self.pixel_false_alarm_rate
+        )
+        skip_grey_levels(rest.fit, rows, labels, **given)
+        if rest is not self.estimator_:
+            self.estimator_.steps[len(first) :] = rest.steps
+        return self
+
+    @at_once
+    def decision_function(self, X):
+        """Score each image: the mean over its windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes the second's minus the first's.
+        """
+        return to_decision(self._score(X))
+
+    @at_once
+    def predict(self, X):
+        """Name the source of each image, by the mean over its windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features), or list of images
+            Images in grey levels 0..255.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        scores = self._score(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def get_metadata_routing(self):
+        """Return what `fit` requests for itself, for `cv` and for the estimator.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = super().get_metadata_routing()
+        return router.add(estimator=self._get_estimator(), method_mapping=mapping)
+
+    def _get_estimator(self):
+        if self.estimator is not None:
+            return self.estimator
+        features = AttributionFeatures(block_size=16, length=4, n_jobs=self.n_jobs)
+        return make_pipeline(features, CopyDiscriminant(shrinkages=SHRINKAGES))
+
+    def _check_parameters(self):
+        for name in ("window", "hop", "max_windows"):
+            check_int(name, getattr(self, name), 1)
+        check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
+
+    def _draw(self, X):
+        """Return windows of all images, and the number of the image of each."""
+        found = {}
+        for places, stack in self._read(X, reset=True):
+            sides = find_grid(stack.shape[1:3], self.window, self.hop).sides
+            for place, image in zip(places, stack, strict=True):
+                found[place] = draw_windows(image, sides, self.max_windows)
+        drawn = [found[place] for place in range(len(found))]
+        owners = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        return np.concatenate(drawn), owners
+
+    def _read(self, X, *, reset=False):
+        """Yield stacks of images of one size, in memory, and their numbers."""
+        start = 0
+        for part in iterate_sources(X):
+            part = validate_images(
+                self,
+                part,
+                reset=reset and start == 0,
+                dtype="numeric",
+                aligned=False,
+                neighbours=True,
+            )
+            for places, stack in _split(part):
+                self._check_images(stack, start + places)
+                yield start + places, as_stack(stack)
+            start += len(part)
+
+    def _check_images(self, stack, places):
+        """Check sizes, and grey levels as the first step does: windows may be dark."""
+        height, width = as_stack(stack).shape[1:3]
+        if stack.ndim > 2 and min(height, width) < self.window:
+            raise ValueError(
+                f"image {places[0]} has {height} x {width} pixels, and window is "
+                f"{self.window}. Leave smaller images out, or take a smaller window."
+            )
+        first = self.estimator_
+        while isinstance(first, Pipeline):
+            first = first[0]
+        if isinstance(first, StatelessTransformer):
+            check_grey_levels(stack, first._find_content(stack), places)
+
+    def _transform(self, steps, windows, method):
+        """Return what the steps in front make of windows; those of rows are rows."""
+        found = as_rows(windows) if hasattr(self, "n_features_in_") else windows
+        for step in steps:
+            found = skip_grey_levels(getattr(step, method), found)
+        return np.asarray(found)
+
+    def _score_held_out(self, estimator, rows, labels, folds, given):
+        """Score the windows of each fold by a classifier of the other folds."""
+        scores = np.empty((len(rows), len(self.classes_)))
+        for fold in track(np.unique(folds), "folds of windows", self.verbose):
+            own, used = folds == fold, folds != fold
+            metadata = {name: value[used] for name, value in given.items()}
+            fitted = clone(estimator)
+            skip_grey_levels(fitted.fit, rows[used], labels[used], **metadata)
+            if len(fitted.classes_) < len(self.classes_):
+                raise ValueError(
+                    "a fold of cv leaves no image of some class: take fewer folds, "
+                    "or more groups a class."
+                )
+            scores[own] = _score_classes(fitted, rows[own])
+        return scores
+
+    def _score(self, X):
+        """Return the mean scores of each image."""
+        check_is_fitted(self)
+        found = {}
+        for places, scores, _ in self._score_each(X):
+            found |= zip(places, scores.mean(axis=(1, 2)), strict=True)
+        return np.stack([found[place] for place in range(len(found))])
+
+    def _score_each(self, X):
+        """Yield the scores of the windows of images, their numbers and their grid."""
+        for places, stack in self._read(as_images(X)):
+            grid = find_grid(stack.shape[1:3], self.window, self.hop)
+            yield places, score_windows(stack, grid, self._score_windows), grid
+
+    def _score_windows(self, windows):
+        first, rest = split_stateless(self.estimator_)
+        rows = self._transform(first, windows, "transform")
+        return skip_grey_levels(_score_classes, rest, rows)
+
+    def _make_maps(self, X, contrast):
+        found = {}
+        for places, scores, grid in self._score_each(X):
+            for place, each in zip(places, contrast(scores), strict=True):
+                found[place] = scores_to_pixels(each.astype(np.float32), grid)
+        return _join([found[place] for place in range(len(found))])
+
+
+def _split(X):
+    """Yield stacks of images of one size, in memory, and the numbers of the images."""
+    if isinstance(X, list):
+        for places, stack in split_by_shape(X):
+            yield np.array(places), stack
+        return
+    for block, part in iterate_blocks(X):
+        yield np.arange(part.start, part.stop), block
+
+
+def _check_labels(X, y):
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    check_labels(y)
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    return y
+
+
+def _find_last(estimator):
+    while isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    return estimator
+
+
+def _score_classes(estimator, X):
+    """Return scores of all classes, of two as well."""
+    if not hasattr(estimator, "decision_function"):
+        return estimator.predict_proba(X)
+    scores = estimator.decision_function(X)
+    return scores if scores.ndim > 1 else np.stack([-scores, scores], axis=1) / 2
+
+
+def _join(maps):
+    """Return a stack of maps of one size, or a list."""
+    same = len({each.shape for each in maps}) == 1
+    return np.stack(maps) if same else maps

@@ -1,0 +1,494 @@
+"""Denoisers: pure functions, a stack of images in, a stack of smooth images out.
+
+Each takes images of shape (n_samples, height, width) or (n_samples, height, width,
+n_channels), in grey levels 0..255 of any real dtype, works on each image and channel
+by itself, reflects at the borders, and returns float32. `sigma` is the standard
+deviation of the noise in grey levels wherever it occurs. `DENOISERS` names them:
+
+================= ======================== ===========================================
+Name              Parameters               In short
+================= ======================== ===========================================
+wavelet_wiener    sigma, wavelet, level,   The field's standard, local in every band.
+                  cycle_spins
+wavelet_shrink    sigma, wavelet, level,   One threshold for a band: rougher.
+                  method, mode
+wiener            sigma, size              Local mean and variance of the pixels: fast.
+gaussian          kernel_std               Blur: fastest, keeps edges in the residual.
+median            size                     Keeps edges, takes thin lines and dots.
+nl_means          sigma, patch_size,       Averages similar patches: slow.
+                  patch_distance
+total_variation   weight, n_iter           Flat areas and sharp edges: slow.
+================= ======================== ===========================================
+
+`nl_means` and `total_variation` are scikit-image's (extra `denoise`).
+"""
+
+from functools import cache
+
+import numpy as np
+import pywt
+from scipy import ndimage
+
+from skfingerprint._core import (
+    MAX_SIGMA,
+    check_choice,
+    check_int,
+    check_positive,
+    check_sigma,
+    find_compiled,
+    find_wavelet,
+    needs_extra,
+)
+from skfingerprint.denoising import _wavelet as _wavelet
+
+# Planes that are filtered together, in pixels: their bands stay in the L2 cache.
+GROUP_PIXELS = 2**18
+MAX_SPINS = 256
+# Sides of windows, in pixels: above any that makes sense, below what fills the memory.
+MAX_SIZE = 1000
+
+
+def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
+    """Wiener filter in the wavelet domain, with the variance estimated locally.
+
+    The standard denoiser of camera and generator fingerprints: it keeps what stands out
+    of the noise in any of four neighbourhoods and takes the rest for noise. With numba
+    (extra `fast`) the same numbers come about three times as fast.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels. Both sides must be at least `2 * (taps - 1)` pixels (14
+        for "db4"), but for images one pixel high, which are decomposed along the width.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels.
+    wavelet : str or pywt.Wavelet, default="db4"
+        An orthogonal or biorthogonal wavelet of PyWavelets.
+    level : int, default=4
+        Largest number of decompositions; small images allow fewer.
+    cycle_spins : int, default=1
+        Number of shifted decompositions, 1 to 256, that are averaged. More depend less
+        on where the image was cropped, and take as many times longer.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Raises
+    ------
+    ValueError
+        If the images are too small for the wavelet, or a parameter is out of its range.
+
+    Notes
+    -----
+    For each detail coefficient `c` [1]_ [2]_, ``v = max(0, min_w mean_w(c^2) -
+    sigma^2)`` over windows w of 3, 5, 7 and 9 (zeros outside the band), and the noise
+    part is ``c * sigma^2 / (v + sigma^2) = c * sigma^2 / max(min_w mean_w(c^2),
+    sigma^2)``. The inverse transform of the noise part is subtracted from the image.
+    Cycle spinning is that of [3]_, with mirrored borders.
+
+    References
+    ----------
+    .. [1] M. K. Mihcak, I. Kozintsev, K. Ramchandran, "Spatially adaptive statistical
+       modeling of wavelet image coefficients and its application to denoising",
+       ICASSP, 1999. :doi:`10.1109/ICASSP.1999.757535`
+    .. [2] J. Lukas, J. Fridrich, M. Goljan, "Digital camera identification from sensor
+       pattern noise", IEEE TIFS 1(2), 2006. :doi:`10.1109/TIFS.2006.873602`
+    .. [3] R. R. Coifman, D. L. Donoho, "Translation-invariant de-noising", Wavelets and
+       Statistics, 1995. :doi:`10.1007/978-1-4612-2544-7_9`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import wavelet_wiener
+    >>> noise = np.random.default_rng(0).normal(128, 2, size=(1, 64, 64))
+    >>> bool(wavelet_wiener(noise, sigma=3).std() < 0.3 * noise.std())
+    True
+    """
+    check_sigma(sigma)
+    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
+    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
+    levels = _count_levels(shape, wavelet, level)
+    kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
+    variance = np.float32(sigma**2)
+
+    def denoise(planes):
+        noise = kernel(planes, variance, wavelet, levels)
+        for spin in range(1, cycle_spins):
+            top, left = _spin_offset(spin, shape)
+            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
+            noise += kernel(padded, variance, wavelet, levels)[:, top:, left:]
+        planes -= noise if cycle_spins == 1 else noise / np.float32(cycle_spins)
+
+    return _apply_to_planes(denoise, images)
+
+
+def wavelet_shrink(
+    images, *, sigma=3.0, wavelet="db4", level=4, method="bayes", mode="soft"
+):
+    """Wavelet shrinkage: one threshold for all coefficients of a band.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels, at least as large as for :func:`wavelet_wiener`.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels.
+    wavelet : str or pywt.Wavelet, default="db4"
+        An orthogonal or biorthogonal wavelet of PyWavelets.
+    level : int, default=4
+        Largest number of decompositions; small images allow fewer.
+    method : {"bayes", "visu"}, default="bayes"
+        BayesShrink [1]_, ``T = sigma^2 / sqrt(max(mean(c^2) - sigma^2, 0))`` for each
+        band, or VisuShrink [2]_, ``T = sigma sqrt(2 log(height width))`` for all.
+    mode : {"soft", "hard"}, default="soft"
+        What becomes of coefficients above the threshold: reduced by it, or kept.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    References
+    ----------
+    .. [1] S. G. Chang, B. Yu, M. Vetterli, "Adaptive wavelet thresholding for image
+       denoising and compression", IEEE TIP 9(9), 2000. :doi:`10.1109/83.862633`
+    .. [2] D. L. Donoho, I. M. Johnstone, "Ideal spatial adaptation by wavelet
+       shrinkage", Biometrika 81(3), 1994. :doi:`10.1093/biomet/81.3.425`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import wavelet_shrink
+    >>> noise = np.random.default_rng(0).normal(128, 2, size=(1, 64, 64))
+    >>> bool(wavelet_shrink(noise, sigma=3).std() < 0.3 * noise.std())
+    True
+    """
+    check_sigma(sigma)
+    check_choice("method", method, ("bayes", "visu"))
+    check_choice("mode", mode, ("soft", "hard"))
+    height, width = images.shape[1:3]
+    wavelet = find_wavelet(wavelet)
+    axes = (-1,) if height == 1 else (-2, -1)
+    levels = _count_levels((height, width), wavelet, level)
+    universal = sigma * np.sqrt(2 * np.log(max(2, height * width)))
+
+    def shrink(band):
+        power = np.square(band).mean(axis=(1, 2), keepdims=True)
+        signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
+        threshold = sigma**2 / signal if method == "bayes" else universal
+        return pywt.threshold(band, threshold, mode)
+
+    def smooth(planes, levels):
+        if levels == 0:
+            return planes
+        bands = pywt.dwtn(planes, wavelet, "symmetric", axes)
+        for name, band in bands.items():
+            bands[name] = shrink(band) if "d" in name else smooth(band, levels - 1)
+        rows, columns = planes.shape[1:]
+        return pywt.idwtn(bands, wavelet, "symmetric", axes)[:, :rows, :columns]
+
+    def denoise(planes):
+        first = planes[:, :1, :1].copy()
+        np.add(smooth(planes - first, levels), first, out=planes)
+
+    return _apply_to_planes(denoise, images)
+
+
+def wiener(images, *, sigma=3.0, size=5):
+    """Wiener filter of the pixels, from the mean and variance around each.
+
+    Unlike :func:`scipy.signal.wiener` it reflects at the borders, which would else
+    leave the same frame in every residual, and takes the noise's variance as given.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels.
+    size : int, default=5
+        Side of the window, in pixels.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Notes
+    -----
+    ``f(x) = m + max(v - sigma^2, 0) / max(v, sigma^2) * (x - m)`` with m and v the mean
+    and the variance in the window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import wiener
+    >>> noise = np.random.default_rng(0).normal(128, 2, size=(1, 64, 64))
+    >>> bool(wiener(noise, sigma=3).std() < 0.3 * noise.std())
+    True
+    """
+    check_sigma(sigma)
+    check_int("size", size, 1, MAX_SIZE)
+    window = (1, size, size)
+    noise = np.float32(sigma**2)
+
+    def denoise(planes):
+        first = planes[:, :1, :1].copy()
+        planes -= first
+        mean = ndimage.uniform_filter(planes, window, mode="reflect")
+        power = ndimage.uniform_filter(np.square(planes), window, mode="reflect")
+        variance = np.maximum(power - np.square(mean), noise)
+        planes -= mean
+        planes *= 1 - noise / variance
+        planes += mean
+        planes += first
+
+    return _apply_to_planes(denoise, images)
+
+
+def gaussian(images, *, kernel_std=1.0):
+    """Gaussian blur: the fastest denoiser, and the roughest.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+    kernel_std : float, default=1.0
+        Standard deviation of the kernel, in pixels.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import gaussian
+    >>> float(gaussian(np.full((1, 8, 8), 7, dtype=np.uint8))[0, 0, 0])
+    7.0
+    """
+    check_positive("kernel_std", kernel_std, high=MAX_SIZE, unit=", in pixels")
+    images = np.asarray(images, dtype=np.float32)
+    stds = (0, kernel_std, kernel_std, 0)[: images.ndim]
+    return ndimage.gaussian_filter(images, stds, mode="reflect")
+
+
+def median(images, *, size=3):
+    """Median of a square window: keeps edges, takes away thin lines.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+    size : int, default=3
+        Side of the window, in pixels.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import median
+    >>> image = np.zeros((1, 8, 8))
+    >>> image[0, 4, 4] = 255
+    >>> float(median(image).max())
+    0.0
+    """
+    check_int("size", size, 1, MAX_SIZE)
+    images = np.asarray(images, dtype=np.float32)
+    window = (1, size, size, 1)[: images.ndim]
+    return ndimage.median_filter(images, size=window, mode="reflect")
+
+
+def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
+    """Non-local means of scikit-image: the average of pixels with similar surroundings.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels. The cut-off in grey levels is
+        `0.8 * sigma`, as scikit-image advises.
+    patch_size : int, default=5
+        Side of the patches that are compared, in pixels.
+    patch_distance : int, default=6
+        Largest distance of the patches, in pixels.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import nl_means
+    >>> noise = np.random.default_rng(0).normal(128, 2, size=(1, 32, 32))
+    >>> bool(nl_means(noise, sigma=3).std() < 0.5 * noise.std())
+    True
+    """
+    check_sigma(sigma)
+    check_int("patch_size", patch_size, 1, MAX_SIZE)
+    check_int("patch_distance", patch_distance, 1, MAX_SIZE)
+    options = {"patch_size": patch_size, "patch_distance": patch_distance}
+    return _restore(images, "nl_means", h=0.8 * sigma, sigma=sigma, **options)
+
+
+def total_variation(images, *, weight=3.0, n_iter=100):
+    """Total-variation denoising of scikit-image, after Chambolle.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+    weight : float, default=3.0
+        Weight of the total variation against half the squared residual, in grey levels.
+    n_iter : int, default=100
+        Largest number of iterations.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import total_variation
+    >>> noise = np.random.default_rng(0).normal(128, 2, size=(1, 32, 32))
+    >>> bool(total_variation(noise).std() < 0.5 * noise.std())
+    True
+    """
+    check_positive("weight", weight, high=MAX_SIGMA, unit=", in grey levels")
+    check_int("n_iter", n_iter, 1)
+    return _restore(images, "tv_chambolle", weight=weight, max_num_iter=n_iter)
+
+
+DENOISERS = {
+    "wavelet_wiener": wavelet_wiener,
+    "wavelet_shrink": wavelet_shrink,
+    "wiener": wiener,
+    "gaussian": gaussian,
+    "median": median,
+    "nl_means": nl_means,
+    "total_variation": total_variation,
+}
+
+
+def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
+    """Return what :func:`wavelet_wiener` takes away from planes, without the detour.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width), float32
+        In grey levels.
+    sigma, wavelet, level
+        As in :func:`wavelet_wiener`.
+
+    Returns
+    -------
+    residuals : ndarray of shape (m, height, width), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfingerprint.denoising import wavelet_residual, wavelet_wiener
+    >>> planes = np.random.default_rng(0).normal(100, 3, (2, 32, 32)).astype(np.float32)
+    >>> expected = planes - wavelet_wiener(planes)
+    >>> bool(np.allclose(wavelet_residual(planes), expected, atol=1e-4))
+    True
+    """
+    wavelet = find_wavelet(wavelet)
+    levels = _count_levels(planes.shape[1:], wavelet, level)
+    kernel = _wavelet.wavelet_noise if planes.shape[1] == 1 else _fastest_kernel()
+    return kernel(planes, np.float32(sigma**2), wavelet, levels)
+
+
+@cache
+def _fastest_kernel():
+    """Return the noise part of wavelet planes by numba, or by NumPy without it."""
+    return find_compiled(
+        "skfingerprint.denoising._wavelet_fast",
+        "wavelet_noise",
+        _wavelet.wavelet_noise,
+        _is_right,
+    )
+
+
+def _is_right(wavelet_noise):
+    """Whether a compiled function does what the one of NumPy does."""
+    planes = np.random.default_rng(0).uniform(0, 255, (1, 20, 20)).astype(np.float32)
+    given = planes, np.float32(9), "db4", 1
+    return np.allclose(wavelet_noise(*given), _wavelet.wavelet_noise(*given), atol=1e-3)
+
+
+def _restore(images, name, **options):
+    """Denoise each plane with a function of scikit-image."""
+    with needs_extra("denoise", "nl_means and total_variation need scikit-image"):
+        from skimage import restoration
+
+    function = getattr(restoration, f"denoise_{name}")
+
+    def denoise(planes):
+        for plane in planes:
+            first = plane[0, 0]
+            plane[:] = first + function(plane - first, **options)
+
+    return _apply_to_planes(denoise, images)
+
+
+def _spin_offset(spin, shape):
+    """Shift of a decomposition: all phases of 2 come first, then all of 4, 8 and 16."""
+    bits = [(spin >> place) & 1 for place in range(8)]
+    # Five is odd in base 2 and base 4: the coarse phases vary from the start.
+    left = 5 * sum(bit << place for place, bit in enumerate(bits[::2])) % 16
+    top = 5 * sum(bit << place for place, bit in enumerate(bits[1::2])) % 16
+    return (0 if shape[0] == 1 else top), (0 if shape[1] == 1 else left)
+
+
+def _apply_to_planes(denoise, images):
+    """Return a stack denoised by a function that changes float32 planes in place.
+
+    The function gets a few planes (m, height, width) at a time.
+    """
+    channels = images.reshape(*images.shape[:3], -1)
+    n_samples, height, width, n_channels = channels.shape
+    denoised = np.empty(channels.shape, dtype=np.float32)
+    n_planes = max(1, GROUP_PIXELS // (height * width))
+    step = max(1, n_planes // n_channels)
+    for start in range(0, n_samples, step):
+        group = slice(start, start + step)
+        planes = np.array(np.moveaxis(channels[group], -1, 0), np.float32, order="C")
+        rows = planes.reshape(-1, height, width)
+        for first in range(0, len(rows), n_planes):
+            denoise(rows[first : first + n_planes])
+        for channel, plane in enumerate(planes):  # faster than a moved axis
+            denoised[group, ..., channel] = plane
+    return denoised.reshape(images.shape)
+
+
+def _count_levels(shape, wavelet, level):
+    """Return the number of decompositions that the shortest axis allows."""
+    check_int("level", level, 1)
+    height, width = shape
+    taps = pywt.Wavelet(wavelet).dec_len
+    if height == 1:
+        return min(level, max(1, pywt.dwt_max_level(width, taps)))
+    levels = min(level, pywt.dwt_max_level(min(shape), taps))
+    if levels < 1:
+        raise ValueError(
+            f"images of {height}x{width} pixels are too small for wavelet={wavelet!r}: "
+            f"both sides need at least {2 * (taps - 1)}. Use larger images or a "
+            "shorter wavelet such as 'haar'; if X is one image, pass `X[np.newaxis]`."
+        )
+    return levels
