@@ -82,14 +82,14 @@ def report(name, data, places, seed=0):
     score = adjusted_rand_score(truth, found.labels_)
     print(
         f"{name:28s} n {len(places):4d}, ARI {score:.3f}, {found.n_clusters_} clusters "
-        f"of {len(np.unique(truth))}, {found.n_neighbors_} neighbours, "
+        f"of {len(np.unique(truth))}, {found.n_neighbors_} neighbors, "
         f"{time.perf_counter() - start:.0f} s",
         flush=True,
     )
     return score
 
 
-def summarise(name, scores):
+def summarize(name, scores):
     """Print the mean and the worst of several draws."""
     print(f"{name:28s} mean {np.mean(scores):.3f}, worst {np.min(scores):.3f}")
 
@@ -106,7 +106,7 @@ def repeat(name, data, halves, find_counts, n_draws=3):
             )
             for seed in range(n_draws)
         ]
-        summarise(f"{name}, {half}", scores)
+        summarize(f"{name}, {half}", scores)
 
 
 def measure_sources():

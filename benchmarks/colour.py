@@ -1,6 +1,6 @@
 """Print what whitening the channels does to attribution by correlation.
 
-``python benchmarks/colour.py`` on the images of `registry/` (see `real_images.py`).
+``python benchmarks/color.py`` on the images of `registry/` (see `real_images.py`).
 Half a minute.
 """
 

@@ -103,7 +103,7 @@ def plant(images, groups, test):
         own, next_to = (np.sum(cells == n) for n in (0, 1))
         print(
             f"    {kind}: the largest mean contribution is the wave's own in {own} of "
-            f"{N_FREQUENCIES}, that of a neighbour in {next_to}"
+            f"{N_FREQUENCIES}, that of a neighbor in {next_to}"
         )
 
 

@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     AttributionFeatures,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
 )
@@ -27,7 +27,7 @@ TRANSFORMERS = {
 }
 # One shrinkage: many discriminants are fitted, and its choice changes little.
 CLASSIFIERS = {
-    "features": CopyDiscriminant(shrinkages=(0.1,), cv=2),
+    "features": SourceDiscriminant(shrinkages=(0.1,), cv=2),
     "pixels": FingerprintClassifier(),
 }
 N_RESAMPLES = 2000
@@ -209,12 +209,12 @@ def draw(left_out, family_of, path):
 
     _, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
     names = list(left_out["features"])
-    colours = {"features": "#0072B2", "pixels": "#E69F00"}
+    colors = {"features": "#0072B2", "pixels": "#E69F00"}
     for offset, method in ((-0.2, "features"), (0.2, "pixels")):
         rows = [left_out[method][name].share for name in names]
         mean, low, high = np.array(rows).T
         places = np.arange(len(names)) + offset
-        ax.barh(places, mean, 0.4, color=colours[method], label=method)
+        ax.barh(places, mean, 0.4, color=colors[method], label=method)
         errors = np.maximum([mean - low, high - mean], 0)
         ax.errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
     chance = [left_out["features"][name].chance for name in names]

@@ -120,11 +120,11 @@ def srgan_network(path):
         names = [n.decode() if isinstance(n, bytes) else n for n in layer_names(file)]
         layers = {name: read_layer(file[name]) for name in names if len(file[name])}
     convolutions = iter_names(names, "conv2d")
-    normalisations = iter_names(names, "batch")
+    normalizations = iter_names(names, "batch")
     slopes = iter_names(names, "p_re")
 
     def forward(x):
-        kernels, norms, alphas = map(iter, (convolutions, normalisations, slopes))
+        kernels, norms, alphas = map(iter, (convolutions, normalizations, slopes))
 
         def convolve(x):
             layer = layers[next(kernels)]
@@ -132,7 +132,7 @@ def srgan_network(path):
             half = kernel.shape[-1] // 2
             return functional.conv2d(x, kernel, layer["bias"], padding=half)
 
-        def normalise(x):
+        def normalize(x):
             w = layers[next(norms)]
             mean, variance = w["moving_mean"], w["moving_variance"]
             return functional.batch_norm(
@@ -144,8 +144,8 @@ def srgan_network(path):
 
         x = first = activate(convolve(x))
         for _ in range(16):
-            x = x + normalise(convolve(activate(normalise(convolve(x)))))
-        x = first + normalise(convolve(x))
+            x = x + normalize(convolve(activate(normalize(convolve(x)))))
+        x = first + normalize(convolve(x))
         for _ in range(2):
             x = activate(depth_to_space(convolve(x)))
         return (torch.tanh(convolve(x)) + 1) / 2

@@ -29,8 +29,8 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     AttributionFeatures,
-    CopyDetector,
-    CopyDiscriminant,
+    SourceDetector,
+    SourceDiscriminant,
     FingerprintClassifier,
     RejectingClassifier,
     ResidualExtractor,
@@ -109,11 +109,11 @@ def fit(model, data, y, used=None):
     """Fit on the copies of those images that fit and are used."""
     kept = slice(None) if used is None else used[~data.test]
     rows = data.rows[kept]
-    n_copies = rows.shape[1]
-    labels, groups = (v[~data.test][kept].repeat(n_copies) for v in (y, data.groups))
-    copies = np.tile(np.arange(n_copies), len(rows))
+    n_conditions = rows.shape[1]
+    labels, groups = (v[~data.test][kept].repeat(n_conditions) for v in (y, data.groups))
+    copies = np.tile(np.arange(n_conditions), len(rows))
     return model.fit(
-        rows.reshape(-1, rows.shape[2]), labels, copies=copies, groups=groups
+        rows.reshape(-1, rows.shape[2]), labels, conditions=copies, groups=groups
     )
 
 
@@ -134,10 +134,10 @@ def fit_methods(data, y):
     """Fit three methods on the same images."""
     kept = ~data.test
     residuals = find_residuals(data.images[kept])
-    plain = CopyDiscriminant()
+    plain = SourceDiscriminant()
     plain.fit(data.rows[:, 0], y[kept], groups=data.groups[kept])
     return {
-        "with copies": (fit(CopyDiscriminant(), data, y), find_features),
+        "with copies": (fit(SourceDiscriminant(), data, y), find_features),
         "without copies": (plain, find_features),
         "pixels": (FingerprintClassifier().fit(residuals, y[kept]), find_residuals),
     }
@@ -219,8 +219,8 @@ def make_model(background=None):
 
     One shrinkage: many discriminants are fitted, and its choice changes little.
     """
-    classifier = CopyDiscriminant(shrinkages=(0.1,), cv=2, background=background)
-    detector = CopyDetector(false_alarm_rate=RATES[0], background=background)
+    classifier = SourceDiscriminant(shrinkages=(0.1,), cv=2, background=background)
+    detector = SourceDetector(false_alarm_rate=RATES[0], background=background)
     return RejectingClassifier(classifier, detector)
 
 
@@ -273,7 +273,7 @@ def measure_missed():
     data = read_fitted()
     for decoder in DECODERS:
         used = data.decoders != decoder
-        model = fit(CopyDetector(miss_rate=0.05), data, data.decoders, used)
+        model = fit(SourceDetector(miss_rate=0.05), data, data.decoders, used)
         for title, perturbation in FEW.items():
             rows = find_features(data.images[data.test], perturbation)
             found, known = model.predict(rows) == 1, used[data.test]
@@ -385,7 +385,7 @@ def measure_together():
         print(f"  taken for the other kind: {crossed[ours].mean():.3f} of text to "
               f"image, {crossed[~ours].mean():.3f} of others")  # fmt: skip
     pair = ["glid-3-xl", "latent-diffusion"]
-    print("labelled by decoder; each decoder left out")
+    print("labeled by decoder; each decoder left out")
     print_left_out(data, data.decoders, [["dalle-mini"], ["disco-diffusion"], pair])
     print("each model left out whose decoder another model has")
     print_left_out(data, data.decoders, [[name] for name in pair])
@@ -432,14 +432,14 @@ def print_treated(data, images, y, key, find):
     rows, (fit, test) = find(images), (~data.test, data.test)
     pixels = find is find_residuals
     given = {} if pixels else {"groups": data.groups[fit]}
-    model = FingerprintClassifier() if pixels else CopyDiscriminant()
+    model = FingerprintClassifier() if pixels else SourceDiscriminant()
     model.fit(rows[fit], y[fit], **given)
     title = f"{key}, {'pixels' if pixels else 'features'}"
     print_accuracy(title, model.predict(rows[test]), y[test], data.groups[test])
 
 
 def find_steps(images):
-    """Return the mean step between columns of neighbouring JPEG blocks, over all."""
+    """Return the mean step between columns of neighboring JPEG blocks, over all."""
     grey = images.mean(axis=3)
     steps = np.abs(np.diff(grey, axis=2)).mean(axis=(0, 1))
     return steps[7::8].mean() / steps.mean()

@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint import (
     AttributionFeatures,
-    CopyDetector,
+    SourceDetector,
     RejectingClassifier,
     SourceDetector,
 )
@@ -105,23 +105,23 @@ def measure_changes(data):
     asked = {
         name: [find_features(part, p) for part in parts] for name, p in CHANGES.items()
     }
-    n_copies, names = rows.shape[1], np.unique(y)
-    print(f"{len(fit)} images with {n_copies - 1} copies; {ends[0]} asked, ", end="")
+    n_conditions, names = rows.shape[1], np.unique(y)
+    print(f"{len(fit)} images with {n_conditions - 1} copies; {ends[0]} asked, ", end="")
     print(f"{len(parts[1])} photographs, {len(parts[2])} of other kinds", flush=True)
     found, drawn = {}, {name: [] for name in DRAWN}
     for start in range(5):
         strangers = names[start::5]
         used = ~np.isin(y[~test], strangers)
         X = rows[used].reshape(-1, rows.shape[2])
-        copies = np.tile(np.arange(n_copies), used.sum())
-        y_used, g_used = (np.repeat(v[used], n_copies) for v in (y[~test], groups))
-        given = {"copies": copies, "groups": g_used}
+        copies = np.tile(np.arange(n_conditions), used.sum())
+        y_used, g_used = (np.repeat(v[used], n_conditions) for v in (y[~test], groups))
+        given = {"conditions": copies, "groups": g_used}
         begin, before = time.perf_counter(), peak()
-        detector = CopyDetector().fit(X, y_used, **given)
+        detector = SourceDetector().fit(X, y_used, **given)
         spent, after = time.perf_counter() - begin, peak()
         model = RejectingClassifier().fit(X, y_used, **given)
         print(f"split {start}: detector {spent:.1f} s, {after - before:.2f} GiB more, ")
-        print("  strata", detector.copies_.tolist(), detector.found_by_copy_.round(2))
+        print("  strata", detector.conditions_.tolist(), detector.detection_rate_by_condition_.round(2))
         known = np.setdiff1d(names, strangers)
         for name, features in asked.items():
             for k, part in enumerate(features):
@@ -291,7 +291,7 @@ def measure_left_out(data):
     begin = time.perf_counter()
     plain = SourceDetector().fit(fit, labels, groups=scenes)
     spent = time.perf_counter() - begin
-    print(f"{len(fit)} rows: {spent:.1f} s, found {plain.found_:.3f}")
+    print(f"{len(fit)} rows: {spent:.1f} s, found {plain.detection_rate_:.3f}")
     both = SourceDetector(background="photo").fit(
         np.concatenate([fit, photographs[~odd]]),
         np.concatenate([labels, np.full((~odd).sum(), "photo")]),
@@ -367,15 +367,15 @@ def measure_single(data):
         used = np.concatenate(
             [rng.permutation(np.flatnonzero(y[~test] == k))[:n_images] for k in names]
         )
-        for n_copies in (1, rows.shape[1]):
+        for n_conditions in (1, rows.shape[1]):
             table = []
             for known in sets:
                 own = used[np.isin(y[~test][used], known)]
-                X = rows[own, :n_copies].reshape(-1, rows.shape[2])
-                repeated = (np.repeat(v[~test][own], n_copies) for v in (y, groups))
+                X = rows[own, :n_conditions].reshape(-1, rows.shape[2])
+                repeated = (np.repeat(v[~test][own], n_conditions) for v in (y, groups))
                 labels, scenes = repeated
-                copies = np.tile(np.arange(n_copies), len(own))
-                detector = CopyDetector().fit(X, labels, copies=copies, groups=scenes)
+                copies = np.tile(np.arange(n_conditions), len(own))
+                detector = SourceDetector().fit(X, labels, conditions=copies, groups=scenes)
                 scores = [detector.score_samples(part) for part in asked]
                 is_known = np.isin(y[test], known)
                 others = (scores[0][~is_known], *scores[1:])
@@ -388,7 +388,7 @@ def measure_single(data):
                 )
             mean, low, high = (f(table, axis=0) for f in (np.mean, np.min, np.max))
             print(
-                f"{len(sets[0])} source(s), {n_images} images, {n_copies} kinds: ",
+                f"{len(sets[0])} source(s), {n_images} images, {n_conditions} kinds: ",
                 end="",
             )
             print(f"found {mean[0]:.3f} (worst {low[0]:.3f}); AUROC", end="")

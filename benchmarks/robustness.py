@@ -33,7 +33,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfingerprint import (
     AttributionFeatures,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
     make_attribution_pipeline,
@@ -145,7 +145,7 @@ def print_growth(X, y, groups, test, draws=5):
     rng = np.random.default_rng(0)
     features = AttributionFeatures(n_jobs=2)
     rows = features.fit_transform(X)
-    models = CopyDiscriminant(), make_ridge()[1:]
+    models = SourceDiscriminant(), make_ridge()[1:]
     for n in (3, 4, 8, 16, 82):
         found = []
         for _ in range(draws if n < 82 else 1):
@@ -164,7 +164,7 @@ def print_copies(X, y, groups, test):
     for n in (4, 8):
         print(f"\n{n} copies of each image")
         model = fit(
-            make_attribution_pipeline(max_copies=n, n_jobs=2),
+            make_attribution_pipeline(max_perturbations=n, n_jobs=2),
             X[~test],
             y[~test],
             groups[~test],
@@ -223,7 +223,7 @@ def print_rows(d=2000):
             return rng.standard_normal((500, d), dtype=np.float32)
 
         start = time.perf_counter()
-        CopyDiscriminant().fit(BlockSource(read, [500] * (n // 500)), np.arange(n) % 20)
+        SourceDiscriminant().fit(BlockSource(read, [500] * (n // 500)), np.arange(n) % 20)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"{n} rows of {d}: {time.perf_counter() - start:.1f} s, {peak:.2f} GiB")
 

@@ -178,7 +178,7 @@ class Browser:
         ]
 
     def look(self, width, scheme):
-        """Set the window's width, and the colour scheme."""
+        """Set the window's width, and the color scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -228,7 +228,7 @@ def check_page(browser, address, page, pictures):
             found = browser.evaluate(FIND_FAULTS)
             faults |= {f"{page} at {width} px: {fault}" for fault in found}
             if page in SHOWN and pictures:
-                time.sleep(0.4)  # colours fade from scheme to scheme
+                time.sleep(0.4)  # colors fade from scheme to scheme
                 name = f"{page.replace('/', '-')}_{width}_{scheme}.png"
                 browser.photograph(pictures / name)
     return sorted(faults)

@@ -46,7 +46,7 @@ def share_of_each(right):
 # %%
 # Two ways to a name
 # ------------------
-# The recommended pipeline takes spectra and co-occurrences of neighbouring pixels.
+# The recommended pipeline takes spectra and co-occurrences of neighboring pixels.
 # `perturbations=()` trains it on the images as they are, which is quick and enough for
 # images that come as the networks made them. The published rule averages the noise
 # residuals of each source, its fingerprint, and takes the largest correlation.
@@ -106,9 +106,9 @@ top.suptitle("Fingerprints of eight networks", fontsize=10)
 ax = bottom.subplots()
 rows = np.arange(len(names))[::-1]
 marks = zip(named.items(), "os", ("#0072B2", "#D55E00"), (0.2, 0), strict=True)
-for (method, right), marker, colour, offset in marks:
+for (method, right), marker, color, offset in marks:
     label = f"named by the {method} ({right.mean():.1%} of all)"
-    ax.plot(share_of_each(right), rows + offset, marker, color=colour, label=label)
+    ax.plot(share_of_each(right), rows + offset, marker, color=color, label=label)
 label = f'turned away as "unknown" when not fitted ({np.mean(turned_away):.1%})'
 label += f",\nwhile {np.mean(found):.1%} of the images of the known are named"
 ax.plot(turned_away, rows - 0.2, "x", color="black", label=label)

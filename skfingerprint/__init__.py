@@ -3,7 +3,7 @@
 from skfingerprint._attribution import (
     AugmentedClassifier,
     AugmentedPipeline,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintTransformer,
 )
@@ -28,7 +28,7 @@ from skfingerprint._images import (
 )
 from skfingerprint._localization import FingerprintLocalizer, WindowedClassifier
 from skfingerprint._open_set import (
-    CopyDetector,
+    SourceDetector,
     FingerprintDetector,
     RejectingClassifier,
     SourceDetector,
@@ -42,8 +42,8 @@ __all__ = [
     "AugmentedPipeline",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
-    "CopyDetector",
-    "CopyDiscriminant",
+    "SourceDetector",
+    "SourceDiscriminant",
     "FingerprintClassifier",
     "FingerprintClustering",
     "FingerprintDetector",

@@ -1,16 +1,16 @@
 """The recommended pipeline."""
 
-from skfingerprint._attribution import AugmentedPipeline, CopyDiscriminant
+from skfingerprint._attribution import AugmentedPipeline, SourceDiscriminant
 from skfingerprint._core import check_choice
 from skfingerprint._features import AttributionFeatures
-from skfingerprint._open_set import CopyDetector, RejectingClassifier
+from skfingerprint._open_set import SourceDetector, RejectingClassifier
 from skfingerprint.perturbation import COMMON_PERTURBATIONS
 
 
 def make_attribution_pipeline(
     *,
     perturbations="common",
-    max_copies="auto",
+    max_perturbations="auto",
     false_alarm_rate=None,
     miss_rate=None,
     background=None,
@@ -19,7 +19,7 @@ def make_attribution_pipeline(
 ):
     """Return the pipeline that we recommend for attribution, from images to sources.
 
-    Spectra and co-occurrences of neighbouring pixels go into a linear discriminant,
+    Spectra and co-occurrences of neighboring pixels go into a linear discriminant,
     whose scores are calibrated to probabilities. It forgets where a pattern lies, so a
     crop does no harm, and names many more images rightly than the correlation with
     fingerprints. By default it is trained on copies of the images that went through
@@ -36,7 +36,7 @@ def make_attribution_pipeline(
         JPEG and WebP, blur, noise, resizing (with Pillow, extra `images`). `()` or None
         trains on the images as they are, in a fraction of the time, for images that
         come as the sources made them.
-    max_copies : int, "auto" or None, default="auto"
+    max_perturbations : int, "auto" or None, default="auto"
         How many copies of each image are made: see :class:`AugmentedClassifier`.
     false_alarm_rate : float, default=None
         In (0, 0.5]: share of images of other sources that may be taken for a known one.
@@ -48,7 +48,7 @@ def make_attribution_pipeline(
         unknown, in place of `false_alarm_rate`; also of one or two sources.
     background : label, default=None
         Label in y of images of no source, such as photographs: never an answer. Without
-        a rate the pipeline takes that of :class:`CopyDetector`, 0.01 of three sources
+        a rate the pipeline takes that of :class:`SourceDetector`, 0.01 of three sources
         or more, so that such images can be called "unknown"; as with any rate, `assess`
         then stands in the place of `predict_proba`.
     n_jobs : int, default=None
@@ -89,9 +89,9 @@ def make_attribution_pipeline(
     if isinstance(perturbations, str):
         check_choice("perturbations", perturbations, ("common",))
         perturbations = COMMON_PERTURBATIONS
-    classifier = CopyDiscriminant(background=background)
+    classifier = SourceDiscriminant(background=background)
     if (false_alarm_rate, miss_rate, background) != (None, None, None):
-        detector = CopyDetector(
+        detector = SourceDetector(
             false_alarm_rate=false_alarm_rate,
             miss_rate=miss_rate,
             background=background,
@@ -101,7 +101,7 @@ def make_attribution_pipeline(
     return AugmentedPipeline(
         [("features", AttributionFeatures(n_jobs=n_jobs)), ("classifier", classifier)],
         perturbations=perturbations,
-        max_copies=max_copies,
+        max_perturbations=max_perturbations,
         n_jobs=n_jobs,
         verbose=verbose,
     )

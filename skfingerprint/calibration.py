@@ -44,7 +44,7 @@ def fit_temperature(scores, y, *, sample_weight=None):
 
     Notes
     -----
-    Minimises ``sum_i w_i -log softmax(b s_i)[y_i] + log(1 + exp(b m))`` over b. The
+    Minimizes ``sum_i w_i -log softmax(b s_i)[y_i] + log(1 + exp(b m))`` over b. The
     last term is an image of which the runner-up is right, at a margin m between the two
     largest scores that 5 % of the held-out margins do not exceed. Temperature scaling
     itself is that of [1]_.

@@ -185,7 +185,7 @@ def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
     return _multiply_spectra(*spectra, residuals.shape[1:3], n_jobs)
 
 
-def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
+def peak_to_correlation_energy(surfaces, *, max_shift=0, neighborhood=11):
     """Judge the peak of correlation surfaces by its energy.
 
     Parameters
@@ -195,7 +195,7 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
     max_shift : int or "full", default=0
         Search the peak among shifts of at most this many pixels up, down, left and
         right. Search only what can be: each shift more raises false alarms.
-    neighbourhood : int, default=11
+    neighborhood : int, default=11
         Side of the square around the peak that is no part of the mean energy; it wraps
         around the borders. At most half of a side of the surface is left out.
 
@@ -211,7 +211,7 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
 
     Notes
     -----
-    ``sign(peak) peak^2 / mean(surface^2 outside the neighbourhood)`` [1]_. For cameras
+    ``sign(peak) peak^2 / mean(surface^2 outside the neighborhood)`` [1]_. For cameras
     60 is a usual threshold.
 
     References
@@ -235,11 +235,11 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighbourhood=11):
     >>> print(f"{searched.pce:.1f} at {searched.shift.tolist()}")
     218.0 at [3, 5]
     """
-    check_int("neighbourhood", neighbourhood, 1)
+    check_int("neighborhood", neighborhood, 1)
     peak, shift = _find_peaks(surfaces, max_shift)
     height, width = surfaces.shape[-2:]
     flat = surfaces.reshape(-1, height, width)
-    sides = [min(neighbourhood, n // 2 // 2 * 2 + 1) for n in (height, width)]
+    sides = [min(neighborhood, n // 2 // 2 * 2 + 1) for n in (height, width)]
     total = np.einsum("kij,kij->k", flat, flat, dtype=np.float64)
     down, right = (np.arange(-(side // 2), side // 2 + 1) for side in sides)
     places = shift.reshape(-1, 2, 1)

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._attribution import (
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     score_discriminants,
 )
@@ -47,7 +47,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     ----------
     estimator : classifier
         Fitted: :func:`~skfingerprint.make_attribution_pipeline`, with or without copies
-        or a rate, a :class:`~skfingerprint.CopyDiscriminant`, or a linear classifier
+        or a rate, a :class:`~skfingerprint.SourceDiscriminant`, or a linear classifier
         (with `coef_`) of feature rows; alone or at the end of a pipeline or a search.
     X : array-like
         What `estimator` takes: images in grey levels 0..255, or rows of features.
@@ -58,7 +58,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     baseline : array-like of shape (n_features,) or (n_samples, n_features), \
             default=None
         Features to start from, as the classifier takes them. By default the mean of the
-        sources' means: `mean_` of a CopyDiscriminant, that of `means_` of a linear
+        sources' means: `mean_` of a SourceDiscriminant, that of `means_` of a linear
         discriminant; other linear classifiers do not know one.
 
     Returns
@@ -105,14 +105,14 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     ``difference - baseline_difference``. `difference` is that of `decision_function`
     for float64 features.
 
-    Within a :class:`~skfingerprint.CopyDiscriminant` the score of a source is the log
+    Within a :class:`~skfingerprint.SourceDiscriminant` the score of a source is the log
     mean exponential of linear scores, one for each kind of copy, so its gradient is the
     mean of their coefficients, weighted by their softmax. Only these weights, a few
     numbers for each image, are integrated: adaptively, until the rest is below 1e-10.
     The temperature is that of the image's kind of copy all along the line.
 
     Contributions say what moved this classifier. They do not say what the network does,
-    and of features that correlate, such as neighbouring frequencies, how they share a
+    and of features that correlate, such as neighboring frequencies, how they share a
     contribution depends on the training images.
 
     References
@@ -268,11 +268,11 @@ def _check_explainable(classifier):
             "estimator ends with a FingerprintClassifier, whose scores come from "
             "places: take explain_correlation."
         )
-    if not isinstance(classifier, CopyDiscriminant) and not hasattr(
+    if not isinstance(classifier, SourceDiscriminant) and not hasattr(
         classifier, "coef_"
     ):
         raise ValueError(
-            "estimator must end with a CopyDiscriminant, as make_attribution_pipeline "
+            "estimator must end with a SourceDiscriminant, as make_attribution_pipeline "
             "does, or with a linear classifier that has coef_, got "
             f"{type(classifier).__name__}. Of others "
             "sklearn.inspection.permutation_importance tells which features matter."
@@ -300,7 +300,7 @@ def _as_precise_rows(block, _):
 
 def _read_model(classifier, rows):
     """Return what scores rows: center, discriminants, scale of each kind of copy."""
-    if isinstance(classifier, CopyDiscriminant):
+    if isinstance(classifier, SourceDiscriminant):
         return Bunch(
             center=classifier.center_,
             discriminants=classifier.discriminants_,
@@ -533,14 +533,14 @@ def _multiply(block, state, places):
         common = patterns.mean(axis=0)
         rows, patterns = rows - common, patterns - common
         energies += np.square(common - common.mean()).sum()
-    terms = _normalise(rows, energies) * _normalise(patterns)[places]
+    terms = _normalize(rows, energies) * _normalize(patterns)[places]
     return terms.reshape(block.shape)
 
 
-def _normalise(rows, energies=0):
+def _normalize(rows, energies=0):
     """Bring rows to zero mean and unit norm; constant ones become 0."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    squares = np.square(centred).sum(axis=1)
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    squares = np.square(centered).sum(axis=1)
     varied = squares > RESOLUTION * energies
     norms = np.sqrt(np.where(varied, squares, 1))
-    return np.where(varied[:, np.newaxis], centred / norms[:, np.newaxis], 0)
+    return np.where(varied[:, np.newaxis], centered / norms[:, np.newaxis], 0)

@@ -130,7 +130,7 @@ def save_fingerprints(path, estimator, *, offset=None):
     for name in list(MEMBERS[kind])[2:]:
         content[name] = getattr(last, f"{name}_")
     if kind == "detector":
-        notes["known"] = [last.offset_, last.found_, last._n_residuals]
+        notes["known"] = [last.offset_, last.detection_rate_, last._n_residuals]
     # Views: what is made of them makes its fingerprints read-only.
     _restore({name: part.view() for name, part in content.items()}, notes)
     notes["sha256"] = _digest(content, notes)

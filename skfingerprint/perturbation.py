@@ -47,7 +47,7 @@ class JPEGCompression(_Perturbation):
     quality : int, default=95
         1..100, on libjpeg's scale.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
-        Of the chroma of colour images.
+        Of the chroma of color images.
 
     Attributes
     ----------

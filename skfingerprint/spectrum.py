@@ -67,10 +67,10 @@ def autocorrelation(image):
     array([ 1.,  0., -1.,  0.,  1.])
     """
     image = _check_image(image)
-    centred = image - image.mean(axis=(0, 1))
-    power = np.square(np.abs(fft.rfft2(centred, axes=(0, 1))))
+    centered = image - image.mean(axis=(0, 1))
+    power = np.square(np.abs(fft.rfft2(centered, axes=(0, 1))))
     products = fft.irfft2(power, s=image.shape[:2], axes=(0, 1))
-    energy = np.square(centred).sum(axis=(0, 1))
+    energy = np.square(centered).sum(axis=(0, 1))
     # A constant's variance is rounding: nothing correlates.
     varied = energy > 1e-12 * np.square(image).sum(axis=(0, 1))
     scaled = np.where(varied, products / np.where(varied, energy, 1), 0)
@@ -116,7 +116,7 @@ def radial_profile(power):
     return Bunch(frequency=step * numbers, power=means.reshape(shape))
 
 
-def welch_spectrum(images, *, block_size=32, hop=None):
+def welch_spectrum(images, *, block_size=32, stride=None):
     """Mean power spectrum of windowed blocks of each image (Welch's method).
 
     It forgets where in the image a pattern lies, so a crop or a shift leaves it as it
@@ -129,7 +129,7 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     block_size : int or None, default=32
         Side of the square blocks in pixels, at most that of the image. None takes the
         whole image as one block.
-    hop : int, default=None
+    stride : int, default=None
         Pixels from block to block; half of `block_size` by default. A last block ends
         at the border.
 
@@ -159,7 +159,7 @@ def welch_spectrum(images, *, block_size=32, hop=None):
     planes = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 0)
     n_channels, n_samples, height, width = planes.shape
     sides = _block_sides((height, width), block_size)
-    starts = [_block_starts(n, block_size, hop) for n in (height, width)]
+    starts = [_block_starts(n, block_size, stride) for n in (height, width)]
     power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
     _add_block_powers(planes.reshape(-1, height, width), *starts, sides, power)
     power /= np.float32(len(starts[0]) * len(starts[1]))
@@ -202,11 +202,11 @@ def _add_block_powers(planes, rows, columns, sides, power):
 def _find_runs(starts):
     """Yield evenly spaced starts as slices: of their places, and of themselves."""
     n = len(starts)
-    hop = starts[1] - starts[0] if n > 1 else 1
-    if n > 2 and starts[-1] - starts[-2] != hop:
+    stride = starts[1] - starts[0] if n > 1 else 1
+    if n > 2 and starts[-1] - starts[-2] != stride:
         n -= 1  # the last block ends at the border
         yield slice(n, n + 1), slice(starts[n], starts[n] + 1)
-    yield slice(0, n), slice(starts[0], starts[n - 1] + 1, hop)
+    yield slice(0, n), slice(starts[0], starts[n - 1] + 1, stride)
 
 
 def _hann(n):
@@ -219,11 +219,11 @@ def _block_sides(size, block_size):
     return tuple(min(block_size or n, n) for n in size)
 
 
-def _block_starts(length, block_size, hop):
+def _block_starts(length, block_size, stride):
     """Return where blocks start along an axis; the last one ends at the border."""
     side = min(block_size or length, length)
     last = length - side
-    return sorted({*range(0, last, hop or max(1, side // 2)), last})
+    return sorted({*range(0, last, stride or max(1, side // 2)), last})
 
 
 def _check_image(image):

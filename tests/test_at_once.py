@@ -20,7 +20,7 @@ METHODS = (
     "false_alarm_probability",
     "find_shifts",
     "predict",
-    "predict_copies",
+    "predict_conditions",
     "predict_proba",
     "score_samples",
     "score_sources",

@@ -11,7 +11,7 @@ from skfingerprint import (
     AttributionFeatures,
     AugmentedClassifier,
     AugmentedPipeline,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
     SpectrumTransformer,
@@ -146,9 +146,9 @@ def test_methods_are_those_of_the_classifier(planted):
 class TakesCopies(Recorder):
     """Keeps what it is fitted on, block by block, and which copies these are."""
 
-    def fit(self, X, y, copies=None, groups=None, sample_weight=None):
+    def fit(self, X, y, conditions=None, groups=None, sample_weight=None):
         self.blocks_ = [block for block, _ in iterate_blocks(X)]
-        self.copies_, self.groups_ = copies, groups
+        self.conditions_, self.groups_ = copies, groups
         return super().fit(np.concatenate(self.blocks_), y)
 
 
@@ -161,7 +161,7 @@ def test_rows_are_streamed_to_what_takes_copies(planted, monkeypatch):
     model = AugmentedClassifier(pipeline, [Shift(1, 0), GaussianBlur(1)], n_jobs=2)
     seen = model.fit(X, y).estimator_[-1]
     assert [len(block) for block in seen.blocks_] == [21, 21, 21, 21, 6]
-    np.testing.assert_array_equal(seen.copies_, np.tile([0, 1, 2], 30))
+    np.testing.assert_array_equal(seen.conditions_, np.tile([0, 1, 2], 30))
     np.testing.assert_array_equal(seen.groups_, np.repeat(np.arange(30), 3))
     blurred = SpectrumTransformer().transform(GaussianBlur(1).transform(X))
     np.testing.assert_allclose(seen.X_[2::3], blurred, rtol=1e-5)
@@ -182,20 +182,20 @@ def test_each_lazy_image_is_read_once(planted):
     lazy = da.from_array(X, chunks=(8, -1, -1)).map_blocks(
         note, meta=np.empty((0, 0, 0), np.uint8)
     )
-    pipeline = make_pipeline(AttributionFeatures(), CopyDiscriminant())
+    pipeline = make_pipeline(AttributionFeatures(), SourceDiscriminant())
     model = AugmentedClassifier(pipeline, [Shift(1, 0), GaussianBlur(1)])
     found = model.fit(lazy, y).predict(X)
     assert sum(read) == 30
     np.testing.assert_array_equal(found, model.fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize(("max_copies", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)])
-def test_a_few_copies_are_drawn_for_each_image(planted, max_copies, n):
+@pytest.mark.parametrize(("max_perturbations", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)])
+def test_a_few_copies_are_drawn_for_each_image(planted, max_perturbations, n):
     X, y = planted[0][:60], planted[1][:60]
     changes = [Shift(1, 0), Shift(0, 1), GaussianBlur(1)]
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
-    model = AugmentedClassifier(pipeline, changes, max_copies=max_copies).fit(X, y)
-    copies = model.estimator_[-1].copies_.reshape(60, n)
+    model = AugmentedClassifier(pipeline, changes, max_perturbations=max_perturbations).fit(X, y)
+    copies = model.estimator_[-1].conditions_.reshape(60, n)
     assert (copies[:, 0] == 0).all()
     assert (np.diff(copies, axis=1) > 0).all()
     counts = np.bincount(copies[:, 1:].ravel(), minlength=4)[1:]
@@ -205,14 +205,14 @@ def test_a_few_copies_are_drawn_for_each_image(planted, max_copies, n):
 def test_copies_get_fewer_with_many_images():
     for n_images, n in ((10, 24), (4096, 24), (8192, 12), (50_000, 3), (10**6, 3)):
         assert _draw_kinds(n_images, 23, "auto").shape == (n_images, n)
-    with pytest.raises(ValueError, match="max_copies must be an int >= 1, got 0"):
+    with pytest.raises(ValueError, match="max_perturbations must be an int >= 1, got 0"):
         _draw_kinds(10, 3, 0)
 
 
 def test_crops_and_sizes_among_the_copies(planted):
     X, y = planted[0][:36], planted[1][:36]
     changes = (c for c in (Crop(2, 4), Resize(1.5, restore=False), None))
-    pipeline = make_pipeline(AttributionFeatures(block_size=16), CopyDiscriminant())
+    pipeline = make_pipeline(AttributionFeatures(block_size=16), SourceDiscriminant())
     model = AugmentedClassifier(pipeline, changes)
     assert repr(clone(model)) == repr(model)
     assert model.fit(X, y).predict(X).shape == (36,)
@@ -228,23 +228,23 @@ def test_crops_and_sizes_among_the_copies(planted):
 def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
     X, y = planted[0][:60], planted[1][:60]
     scenes = np.arange(60) // 6
-    steps = [("features", AttributionFeatures()), ("classifier", CopyDiscriminant())]
+    steps = [("features", AttributionFeatures()), ("classifier", SourceDiscriminant())]
     changes = [GaussianBlur(0.5), GaussianBlur(1)]
     pipeline = AugmentedPipeline(steps, perturbations=changes)
-    inner = make_pipeline(AttributionFeatures(), CopyDiscriminant())
+    inner = make_pipeline(AttributionFeatures(), SourceDiscriminant())
     expected = AugmentedClassifier(inner, changes).fit(X, y, groups=scenes)
     for metadata in ({"groups": scenes}, {"classifier__groups": scenes}):
         found = clone(pipeline).fit(X, y, **metadata)
         np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
     assert len(found[:-1].get_feature_names_out()) == found[:-1].transform(X).shape[1]
-    grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_copies": [1, 2]}
+    grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_perturbations": [1, 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     assert search.best_estimator_["classifier"].shrinkage_ in (0.1, 0.5)
 
 
 def test_values_in_an_image_are_those_of_the_first_step():
     X, y = make_fingerprint_images(20, 2, image_shape=(24, 24, 3), random_state=0)
-    chain = [AttributionFeatures(), CopyDiscriminant(cv=2)]
+    chain = [AttributionFeatures(), SourceDiscriminant(cv=2)]
     model = AugmentedClassifier(make_pipeline(*chain), [GaussianBlur(0.5)])
     assert not hasattr(model.fit(X, y), "n_features_in_")  # not that of the rows
     chain = [ResidualExtractor(), FingerprintClassifier()]

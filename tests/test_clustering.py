@@ -21,8 +21,8 @@ from skfingerprint._clustering.agglomeration import (
     reassign,
 )
 from skfingerprint._clustering.communities import (
-    find_neighbours,
-    join_neighbours,
+    find_neighbors,
+    join_neighbors,
     number_by_size,
     to_unit_norm,
     weigh_edges,
@@ -230,13 +230,13 @@ def test_zero_rows_are_in_no_cluster(networkx):
     assert none.n_clusters_ == 0 and set(none.labels_) == {-1}
 
 
-def test_rows_that_were_not_drawn_join_their_neighbours(networkx):
+def test_rows_that_were_not_drawn_join_their_neighbors(networkx):
     rows, y = draw_rows(4, 60)
     clustering = FingerprintClustering(max_samples=100, random_state=0).fit(rows)
     assert adjusted_rand_score(y, clustering.labels_) == 1
 
 
-def test_neighbours_and_edges_against_all_pairs(monkeypatch):
+def test_neighbors_and_edges_against_all_pairs(monkeypatch):
     monkeypatch.setattr(
         "skfingerprint._clustering.communities.SIMILARITY_VALUES", 7 * 40
     )
@@ -244,7 +244,7 @@ def test_neighbours_and_edges_against_all_pairs(monkeypatch):
     rows = to_unit_norm(draw_rows(4, 10)[0])
     cosines = cosine_similarity(rows)
     np.fill_diagonal(cosines, -2)
-    near = find_neighbours(rows, 5)
+    near = find_neighbors(rows, 5)
     np.testing.assert_array_equal(near, cosines.argsort(axis=1)[:, ::-1][:, :5])
     first, second, weights = weigh_edges(near)
     hoods = [{i, *near[i]} for i in range(40)]
@@ -259,7 +259,7 @@ def test_neighbours_and_edges_against_all_pairs(monkeypatch):
     }
     assert len(set(zip(first.tolist(), second.tolist(), strict=True))) == len(first)
     labels = np.repeat(np.arange(4), 10)
-    np.testing.assert_array_equal(join_neighbours(rows, rows, labels, 5), labels)
+    np.testing.assert_array_equal(join_neighbors(rows, rows, labels, 5), labels)
 
 
 def test_several_or_one():
@@ -291,7 +291,7 @@ def test_parameters_of_the_clustering(params, message):
         FingerprintClustering(**params).fit(draw_rows(1, 10)[0])
 
 
-def test_a_given_number_of_neighbours_is_taken(networkx):
+def test_a_given_number_of_neighbors_is_taken(networkx):
     rows, _ = draw_rows(2, 10)
     assert FingerprintClustering(4, random_state=0).fit(rows).n_neighbors_ == 4
     assert FingerprintClustering(50, random_state=0).fit(rows).n_neighbors_ == 19
@@ -381,7 +381,7 @@ def test_zero_and_repeated_residuals(cameras):
     assert none.n_clusters_ == 0 and set(none.labels_) == {-1}
 
 
-def test_freedom_is_that_of_unlike_neighbours():
+def test_freedom_is_that_of_unlike_neighbors():
     """Residuals of which each value stands twice have half of the freedom."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60, 40, 20)).repeat(2, axis=2)

@@ -39,7 +39,7 @@ from tests.estimators import (
 CROSS_FITTED = {"check_transformer_general", "check_transformer_data_not_an_array"}
 PANDAS = find_spec("pandas") is not None
 ALL = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-COLOUR = make_fingerprint_images(24, 3, image_shape=(20, 24, 3), random_state=0)
+COLOR = make_fingerprint_images(24, 3, image_shape=(20, 24, 3), random_state=0)
 GREY = make_fingerprint_images(24, 3, image_shape=(20, 24), random_state=0)
 # Rows that scikit-learn's checks could feed, and that are no pictures.
 SHORT = (GREY[0].reshape(24, -1)[:, ::5].astype(np.float32), GREY[1])
@@ -62,7 +62,7 @@ def answer(estimator, X):
     return steps[-1][1].labels_
 
 
-def looks_at_neighbours(estimator):
+def looks_at_neighbors(estimator):
     if isinstance(estimator, RejectingClassifier):
         return False
     params = estimator.get_params()
@@ -91,7 +91,7 @@ def test_every_estimator_is_checked():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:found_ is")  # the checks' data have no sources
+@pytest.mark.filterwarnings("ignore:detection_rate_ is")  # the checks' data have no sources
 @ALL
 def test_scikit_learn_checks(estimator):
     if isinstance(estimator, Unflatten):
@@ -115,7 +115,7 @@ def test_scikit_learn_checks(estimator):
 
 
 @ALL
-@pytest.mark.parametrize("data", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("data", [GREY, COLOR], ids=["grey", "color"])
 def test_a_stack_equals_unflattened_rows(estimator, data):
     X, y = data
     stacked = answer(fit(estimator, X, y), X)
@@ -131,9 +131,9 @@ def test_a_stack_equals_unflattened_rows(estimator, data):
 
 @ALL
 def test_long_rows_are_folded_or_refused(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     rows = X.reshape(len(X), -1)
-    if looks_at_neighbours(estimator):
+    if looks_at_neighbors(estimator):
         for width in (128, rows.shape[1]):
             message = rf"rows of {width} numbers.*Unflatten\(image_shape\)"
             with pytest.raises(ValueError, match=message):
@@ -155,7 +155,7 @@ def test_no_other_estimator_has_an_image_shape(estimator):
 
 @ALL
 def test_dtypes_agree(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     expected = answer(fit(estimator, X, y), X)
     for dtype in (np.float32, np.float64, np.int16, ">f4"):
         found = answer(fit(estimator, X.astype(dtype), y), X.astype(dtype))
@@ -164,7 +164,7 @@ def test_dtypes_agree(estimator):
 
 @ALL
 def test_pickle_and_clone(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, X, y)
     copied = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(answer(copied, X), answer(fitted, X))
@@ -174,7 +174,7 @@ def test_pickle_and_clone(estimator):
 
 @ALL
 def test_refit_forgets(estimator):
-    (X, y), (rows, labels) = COLOUR, SHORT
+    (X, y), (rows, labels) = COLOR, SHORT
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(rows, columns=[f"p{i}" for i in range(rows.shape[1])])
     fresh = fit(estimator, X, y)
@@ -193,7 +193,7 @@ def test_refit_forgets(estimator):
 
 @ALL
 def test_what_is_remembered_of_the_images(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, X, y)
     if estimator in ANY_SIZE:
         assert fitted.n_channels_ == 3
@@ -210,7 +210,7 @@ def test_what_is_remembered_of_the_images(estimator):
 def test_transformers_take_other_sizes_but_not_other_channels(estimator):
     if isinstance(estimator, Unflatten):
         return
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, X, y)
     other, _ = make_fingerprint_images(3, 3, image_shape=(36, 30, 3), random_state=0)
     if isinstance(estimator, PatchWhitener):
@@ -233,7 +233,7 @@ def test_transformers_take_other_sizes_but_not_other_channels(estimator):
 def test_order_and_size_of_batches_change_nothing(estimator):
     if estimator in CLUSTERINGS:
         return
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, X, y)
     whole = answer(fitted, X)
     order = np.random.default_rng(0).permutation(len(X))
@@ -247,7 +247,7 @@ def test_order_and_size_of_batches_change_nothing(estimator):
 @pytest.mark.parametrize("backend", ["threading", "loky", None])
 def test_n_jobs_changes_nothing(backend, monkeypatch):
     monkeypatch.setattr("skfingerprint._core.blocks.BATCH_VALUES", 5 * 20 * 24 * 3)
-    X, _ = COLOUR
+    X, _ = COLOR
     expected = ResidualExtractor().transform(X)
     if backend is None:
         found = ResidualExtractor(n_jobs=2).transform(X)
@@ -259,7 +259,7 @@ def test_n_jobs_changes_nothing(backend, monkeypatch):
 
 @ALL
 def test_refused_data_change_nothing(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, X, y)
     before = pickle.dumps(vars(fitted))
     holed = X[:, :16].astype(float)
@@ -306,7 +306,7 @@ def test_paths_are_refused_with_the_remedy(estimator):
 
 @ALL
 def test_a_list_of_images_is_a_stack(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     fitted = fit(estimator, list(X), y)
     np.testing.assert_array_equal(
         answer(fitted, list(X)), answer(fit(estimator, X, y), X)
@@ -322,7 +322,7 @@ def test_five_axes_are_refused(estimator):
 @ALL
 @pytest.mark.parametrize("output", ["pandas", "polars", "default"])
 def test_global_output_does_not_break_stacks(estimator, output):
-    X, y = COLOUR
+    X, y = COLOR
     if output != "default":
         pytest.importorskip(output)
     expected = answer(fit(estimator, X, y), X)
@@ -334,7 +334,7 @@ def test_global_output_does_not_break_stacks(estimator, output):
 @pytest.mark.parametrize("estimator", TRANSFORMERS, ids=repr)
 @pytest.mark.parametrize("output", ["pandas", "polars", "default"])
 def test_every_transformer_has_set_output_before_and_after_fit(estimator, output):
-    X, y = COLOUR
+    X, y = COLOR
     if output != "default":
         pytest.importorskip(output)
     for stage in ("before", "after"):
@@ -352,7 +352,7 @@ def test_every_transformer_has_set_output_before_and_after_fit(estimator, output
 
 @pytest.mark.parametrize("estimator", TRANSFORMERS, ids=repr)
 def test_names_pass_through_to_what_has_columns(estimator):
-    X, y = COLOUR
+    X, y = COLOR
     steps = [clone(estimator)]
     if isinstance(estimator, Unflatten):
         steps = [Unflatten(X.shape[1:])]
@@ -381,7 +381,7 @@ def test_frames_of_rows_give_no_warning(estimator, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
-        warnings.filterwarnings("ignore", "found_ is")
+        warnings.filterwarnings("ignore", "detection_rate_ is")
         fitted = clone(estimator).fit(frame, y)
         found = answer(fitted, frame)
     assert list(fitted.feature_names_in_) == names

@@ -92,7 +92,7 @@ def literal_surface(residual, fingerprint):
 
 
 def literal_pce(surface, rows, columns, side=11):
-    """PCE with loops, the neighbourhood wrapped around the borders."""
+    """PCE with loops, the neighborhood wrapped around the borders."""
     height, width = surface.shape
     allowed = [(i, j) for i in rows for j in columns]
     peak = max(allowed, key=lambda place: surface[place])
@@ -134,7 +134,7 @@ def test_pce_equals_counting(max_shift):
     rng = np.random.default_rng(0)
     for height, width in ((32, 40), (33, 27)):
         surfaces = rng.normal(size=(20, height, width)).astype(np.float32)
-        # Peaks at and near the borders, where the neighbourhood wraps.
+        # Peaks at and near the borders, where the neighborhood wraps.
         for i, place in enumerate([(0, 0), (height - 1, 2), (2, width - 1), (5, 5)]):
             surfaces[i][place] = 9
         rows = (
@@ -221,8 +221,8 @@ def test_false_alarm_probability_does_not_underflow():
         (lambda s: peak_to_correlation_energy(s, max_shift=-1), "max_shift must be"),
         (lambda s: peak_to_correlation_energy(s, max_shift="all"), "max_shift must be"),
         (
-            lambda s: peak_to_correlation_energy(s, neighbourhood=0),
-            "neighbourhood must",
+            lambda s: peak_to_correlation_energy(s, neighborhood=0),
+            "neighborhood must",
         ),
         (lambda s: false_alarm_probability(s, 0), "n_shifts must be an int >= 1"),
     ],

@@ -49,7 +49,7 @@ def test_generators_are_eight_real_sources():
     assert np.bincount(data.target).tolist() == [80] * 8
     assert len(data.target_names) == 8
     assert len(np.unique(data.groups)) == 170
-    assert "Licence" in data.DESCR
+    assert "License" in data.DESCR
     # No image is flat, and none occurs twice.
     assert data.images.std(axis=(1, 2)).max(axis=1).min() > 0.5
     assert len(np.unique(data.images.reshape(640, -1), axis=0)) == 640
@@ -760,7 +760,7 @@ def test_files_are_described(tmp_path, monkeypatch, without_pandas):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_every_quality_of_libjpeg_is_recognised(tmp_path, mode):
+def test_every_quality_of_libjpeg_is_recognized(tmp_path, mode):
     from PIL import Image
 
     for quality in range(1, 101, 3):

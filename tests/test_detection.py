@@ -67,7 +67,7 @@ def test_null_scores_are_cross_fitted_and_leave_the_own_source_out():
         scores[np.arange(30), y[test]] = -1
         expected[test] = scores.max(axis=1)
     np.testing.assert_allclose(detector.null_scores_, expected, atol=1e-5)
-    assert detector.resolution_ == 1 / 60
+    assert detector.smallest_rate_ == 1 / 60
 
 
 def test_one_source_needs_no_labels(sources):
@@ -91,7 +91,7 @@ def test_refusals(sources):
         FingerprintDetector().fit(X, single, groups=np.arange(len(y)) // 2)
     detector = FingerprintDetector().fit(X, single)
     assert len(detector.classes_) == 9
-    assert np.isnan(detector.found_)
+    assert np.isnan(detector.detection_rate_)
     for n_sources in (1, 2):
         few = y < n_sources
         with pytest.raises(ValueError, match="needs at least 3 sources"):

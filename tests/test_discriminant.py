@@ -8,18 +8,18 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skfingerprint import CopyDiscriminant
+from skfingerprint import SourceDiscriminant
 from skfingerprint._attribution.lda import FEWEST
 from skfingerprint._core.blocks import BlockSource
 
 
-def draw(n_images, n_classes=3, n_copies=1, d=12, spread=1.0, seed=0):
+def draw(n_images, n_classes=3, n_conditions=1, d=12, spread=1.0, seed=0):
     """Rows of sources whose copies are moved by more than the sources differ."""
     rng = np.random.default_rng(seed)
     sources = np.random.default_rng(7).normal(size=(n_classes, d))
-    moves = 3 * np.random.default_rng(8).normal(size=(n_classes, n_copies, d))
-    y = np.repeat(np.arange(n_images) % n_classes, n_copies)
-    copies = np.tile(np.arange(n_copies), n_images)
+    moves = 3 * np.random.default_rng(8).normal(size=(n_classes, n_conditions, d))
+    y = np.repeat(np.arange(n_images) % n_classes, n_conditions)
+    copies = np.tile(np.arange(n_conditions), n_images)
     noise = rng.normal(size=(len(y), d)) * np.linspace(0.3, 2, d)
     return sources[y] + spread * moves[y, copies] + noise, y, copies
 
@@ -31,10 +31,10 @@ def literal(rows, y, copies, shrinkage):
     for names in (y, y * 1000 + copies):
         classes = np.unique(names)
         means = np.stack([scaled[names == name].mean(axis=0) for name in classes])
-        centred, n = scaled - means[np.searchsorted(classes, names)], len(classes)
+        centered, n = scaled - means[np.searchsorted(classes, names)], len(classes)
         if len(rows) <= rows.shape[1]:
-            centred, n = scaled - scaled.mean(axis=0), 1
-        within = centred.T @ centred / (len(rows) - n)
+            centered, n = scaled - scaled.mean(axis=0), 1
+        within = centered.T @ centered / (len(rows) - n)
         level = np.trace(within) / len(within)
         shrunk = (1 - shrinkage) * within + shrinkage * level * np.eye(len(within))
         coef = np.linalg.solve(shrunk, means.T)
@@ -52,9 +52,9 @@ def literal(rows, y, copies, shrinkage):
 
 @pytest.mark.parametrize(("n_images", "d"), [(60, 12), (40, 200), (30, 90)])
 def test_scores_are_those_of_both_discriminants(n_images, d):
-    rows, y, copies = draw(n_images, n_copies=3, d=d)
-    model = CopyDiscriminant(shrinkages=[0.3]).fit(rows, y, copies=copies)
-    found = np.searchsorted(model.copies_, model.predict_copies(rows))
+    rows, y, copies = draw(n_images, n_conditions=3, d=d)
+    model = SourceDiscriminant(shrinkages=[0.3]).fit(rows, y, conditions=copies)
+    found = np.searchsorted(model.conditions_, model.predict_conditions(rows))
     assert np.mean(found == copies) > 0.5
     inverse = model.inverse_temperatures_[found][:, np.newaxis]
     expected = inverse * literal(rows, y, copies, 0.3)
@@ -64,7 +64,7 @@ def test_scores_are_those_of_both_discriminants(n_images, d):
 
 def test_one_kind_of_copy_is_shrinkage_lda():
     rows, y, _ = draw(90)
-    found = CopyDiscriminant(shrinkages=[0.1]).fit(rows, y)
+    found = SourceDiscriminant(shrinkages=[0.1]).fit(rows, y)
     assert len(found.discriminants_) == 1
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
     expected = make_pipeline(StandardScaler(), lda).fit(rows, y)
@@ -73,22 +73,22 @@ def test_one_kind_of_copy_is_shrinkage_lda():
 
 
 def test_copies_help_where_they_move_more_than_sources():
-    rows, y, copies = draw(300, n_copies=4)
-    unseen, truth, _ = draw(300, n_copies=4, seed=1)
-    with_copies = CopyDiscriminant().fit(rows, y, copies=copies)
-    without = CopyDiscriminant().fit(rows, y)
+    rows, y, copies = draw(300, n_conditions=4)
+    unseen, truth, _ = draw(300, n_conditions=4, seed=1)
+    with_copies = SourceDiscriminant().fit(rows, y, conditions=copies)
+    without = SourceDiscriminant().fit(rows, y)
     assert with_copies.score(unseen, truth) > without.score(unseen, truth) + 0.02
 
 
 def test_few_images_of_a_pair_are_merged_into_the_source():
-    rows, y, copies = draw(3 * (FEWEST - 1), n_copies=3)
-    assert len(CopyDiscriminant().fit(rows, y, copies=copies).discriminants_) == 1
-    rows, y, copies = draw(3 * FEWEST, n_copies=3)
-    found = CopyDiscriminant().fit(rows, y, copies=copies)
+    rows, y, copies = draw(3 * (FEWEST - 1), n_conditions=3)
+    assert len(SourceDiscriminant().fit(rows, y, conditions=copies).discriminants_) == 1
+    rows, y, copies = draw(3 * FEWEST, n_conditions=3)
+    found = SourceDiscriminant().fit(rows, y, conditions=copies)
     assert len(found.discriminants_[1][2]) == 9
     # One source with few of the second and third copy.
     kept = (y != 1) | (copies == 0) | (np.arange(len(y)) < 20)
-    found = CopyDiscriminant().fit(rows[kept], y[kept], copies=copies[kept])
+    found = SourceDiscriminant().fit(rows[kept], y[kept], conditions=copies[kept])
     assert np.bincount(found.discriminants_[1][2]).tolist() == [3, 2, 3]
 
 
@@ -96,7 +96,7 @@ def test_the_best_shrinkage_is_taken_whatever_the_order():
     rows, y, _ = draw(3000, d=60, seed=1)
     candidates = (0.02, 0.1, 0.3, 0.6, 1.0)
     chosen = {
-        CopyDiscriminant(shrinkages=order).fit(rows, y).shrinkage_
+        SourceDiscriminant(shrinkages=order).fit(rows, y).shrinkage_
         for order in (candidates, candidates[::-1])
     }
     assert len(chosen) == 1
@@ -104,19 +104,19 @@ def test_the_best_shrinkage_is_taken_whatever_the_order():
 
 
 def test_blocks_dtypes_and_order_change_little(monkeypatch):
-    rows, y, copies = draw(200, n_copies=2)
-    whole = CopyDiscriminant(cv=GroupKFold(3))
+    rows, y, copies = draw(200, n_conditions=2)
+    whole = SourceDiscriminant(cv=GroupKFold(3))
     groups = np.repeat(np.arange(200) // 10, 2)
-    whole.fit(rows, y, copies=copies, groups=groups)
+    whole.fit(rows, y, conditions=copies, groups=groups)
     expected = whole.predict_proba(rows)
     monkeypatch.setattr("skfingerprint._core.blocks.BATCH_VALUES", 31 * 12)
     for X in (rows, rows.astype(np.float32)):
-        found = CopyDiscriminant(cv=GroupKFold(3))
-        found.fit(X, y, copies=copies, groups=groups)
+        found = SourceDiscriminant(cv=GroupKFold(3))
+        found.fit(X, y, conditions=copies, groups=groups)
         np.testing.assert_allclose(found.predict_proba(rows), expected, atol=1e-3)
     order = np.random.default_rng(0).permutation(len(rows))
-    found = CopyDiscriminant(cv=GroupKFold(3))
-    found.fit(rows[order], y[order], copies=copies[order], groups=groups[order])
+    found = SourceDiscriminant(cv=GroupKFold(3))
+    found.fit(rows[order], y[order], conditions=copies[order], groups=groups[order])
     np.testing.assert_allclose(found.predict_proba(rows), expected, atol=0.15)
     np.testing.assert_array_equal(found.predict(rows), whole.predict(rows))
 
@@ -127,18 +127,18 @@ def test_folds_keep_groups_together_and_are_shuffled_without():
     scenes = np.arange(180) // 12
     y = scenes % 3
     rows = rng.normal(size=(180, 8)) + 3 * rng.normal(size=(15, 8))[scenes]
-    without = CopyDiscriminant().fit(rows, y)
-    with_groups = CopyDiscriminant().fit(rows, y, groups=scenes)
+    without = SourceDiscriminant().fit(rows, y)
+    with_groups = SourceDiscriminant().fit(rows, y, groups=scenes)
     assert with_groups.inverse_temperatures_ < without.inverse_temperatures_ / 2
     splitter = StratifiedGroupKFold(5, shuffle=True, random_state=0)
-    same = CopyDiscriminant(cv=splitter).fit(rows, y, groups=scenes)
+    same = SourceDiscriminant(cv=splitter).fit(rows, y, groups=scenes)
     assert same.inverse_temperatures_ == with_groups.inverse_temperatures_
 
 
 def test_probabilities_are_calibrated_and_never_certain():
     rows, y, _ = draw(600, spread=0)
     unseen, truth, _ = draw(5000, spread=0, seed=1)
-    model = CopyDiscriminant().fit(rows, y)
+    model = SourceDiscriminant().fit(rows, y)
     found = model.predict_proba(unseen)
     assert found.max() < 1
     sure = found.max(axis=1)
@@ -148,13 +148,13 @@ def test_probabilities_are_calibrated_and_never_certain():
         assert right[inside].mean() == pytest.approx(sure[inside].mean(), abs=0.1)
     far = model.predict_proba(1e3 * unseen[:50])
     assert far.max() <= 1 - 2 / 3 / 601 + 1e-9
-    assert CopyDiscriminant().fit(50 * rows, y).predict_proba(50 * rows).max() < 1
+    assert SourceDiscriminant().fit(50 * rows, y).predict_proba(50 * rows).max() < 1
 
 
 def test_scores_of_images_of_one_source_add_up():
     rows, y, _ = draw(60, spread=0)
     unseen, truth, _ = draw(3000, spread=0, seed=1)
-    model = CopyDiscriminant().fit(rows, y)
+    model = SourceDiscriminant().fit(rows, y)
     alone = model.score(unseen, truth)
     order = np.argsort(truth, kind="stable").reshape(-1, 4)
     together = model.decision_function(unseen)[order].sum(axis=1).argmax(axis=1)
@@ -171,7 +171,7 @@ def test_memory_does_not_grow_with_the_number_of_rows():
         X = BlockSource(read, [size] * (n_rows // size))
         y = np.arange(n_rows) % 3
         tracemalloc.start()
-        CopyDiscriminant(cv=2).fit(X, y)
+        SourceDiscriminant(cv=2).fit(X, y)
         peaks.append(tracemalloc.get_traced_memory()[1] - n_rows * 200)
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 4096 * d * 8 * 2
@@ -187,31 +187,31 @@ def test_memory_does_not_grow_with_the_number_of_rows():
 def test_too_few_are_refused_by_name(y, message):
     rows = np.random.default_rng(0).normal(size=(6, 4))
     with pytest.raises(ValueError, match=message):
-        CopyDiscriminant().fit(rows, y)
+        SourceDiscriminant().fit(rows, y)
 
 
 @pytest.mark.parametrize("shrinkages", [(), [0], [1.5], ["a"], [0.1, -1]])
 def test_shrinkages_are_checked(shrinkages):
     with pytest.raises(ValueError, match=r"shrinkages must hold numbers in \(0, 1\]"):
-        CopyDiscriminant(shrinkages=shrinkages).fit(*draw(30)[:2])
+        SourceDiscriminant(shrinkages=shrinkages).fit(*draw(30)[:2])
 
 
 def test_a_fold_without_a_source_left_is_refused():
     rows, y, _ = draw(30)
     with pytest.raises(ValueError, match="leaves no image of some source"):
-        CopyDiscriminant(cv=GroupKFold(3)).fit(rows, y, groups=y)
+        SourceDiscriminant(cv=GroupKFold(3)).fit(rows, y, groups=y)
 
 
 def test_labels_of_copies_must_fit():
     rows, y, copies = draw(30)
     with pytest.raises(ValueError, match="inconsistent numbers"):
-        CopyDiscriminant().fit(rows, y, copies=copies[:-1])
+        SourceDiscriminant().fit(rows, y, conditions=copies[:-1])
     names = np.array(["clean", "JPEG"])[copies]
-    assert CopyDiscriminant().fit(rows, y, copies=names).score(rows, y) > 0.5
+    assert SourceDiscriminant().fit(rows, y, conditions=names).score(rows, y) > 0.5
 
 
 def test_constant_and_dependent_columns_do_no_harm():
     rows, y, _ = draw(60, spread=0)
     wide = np.column_stack([rows, np.ones(60), rows[:, 0], rows.sum(axis=1)])
     for X in (wide, np.tile(wide, (1, 10))):
-        assert cross_val_score(CopyDiscriminant(), X, y, cv=3).mean() > 0.6
+        assert cross_val_score(SourceDiscriminant(), X, y, cv=3).mean() > 0.6

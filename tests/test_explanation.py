@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from skfingerprint import (
     AugmentedClassifier,
     CooccurrenceTransformer,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     ImageReader,
     ResidualExtractor,
@@ -24,19 +24,19 @@ from skfingerprint.perturbation import GaussianBlur, GaussianNoise
 from skfingerprint.plotting import ContributionDisplay
 
 
-def draw_rows(n_images=120, n_copies=4, d=12, seed=0):
+def draw_rows(n_images=120, n_conditions=4, d=12, seed=0):
     """Rows of three sources, each in several copies that are moved apart."""
     rng = np.random.default_rng(seed)
     sources = 2 * np.random.default_rng(7).normal(size=(3, d))
-    moves = 3 * np.random.default_rng(8).normal(size=(n_copies, d))
-    y = np.repeat(np.arange(n_images) % 3, n_copies)
-    copies = np.tile(np.arange(n_copies), n_images)
+    moves = 3 * np.random.default_rng(8).normal(size=(n_conditions, d))
+    y = np.repeat(np.arange(n_images) % 3, n_conditions)
+    copies = np.tile(np.arange(n_conditions), n_images)
     rows = sources[y] + moves[copies] + rng.normal(size=(len(y), d))
     return rows, np.array(["a", "b", "c"])[y], copies
 
 
 def draw_waves(frequency, n=150, side=64):
-    """Colour images of two sources, of which one adds a faint wave."""
+    """Color images of two sources, of which one adds a faint wave."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[:side, :side]
     y = np.arange(2 * n) % 2
@@ -53,12 +53,12 @@ def embedded():
     return data.images, data.target_names[data.target], data.groups
 
 
-@pytest.fixture(scope="module", params=["clean", "copies", "a rate"])
+@pytest.fixture(scope="module", params=["clean", "conditions", "a rate"])
 def pipeline(request, embedded):
     images, y, groups = embedded
     options = {
         "clean": {"perturbations": ()},
-        "copies": {"perturbations": [GaussianBlur(0.5), GaussianNoise(3)]},
+        "conditions": {"perturbations": [GaussianBlur(0.5), GaussianNoise(3)]},
         "a rate": {"perturbations": (), "false_alarm_rate": 0.1},
     }[request.param]
     model = make_attribution_pipeline(**options)
@@ -68,7 +68,7 @@ def pipeline(request, embedded):
 @pytest.fixture(scope="module")
 def small():
     rows, y, copies = draw_rows()
-    return CopyDiscriminant().fit(rows, y, copies=copies)
+    return SourceDiscriminant().fit(rows, y, conditions=copies)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
     )
 
 
-@pytest.mark.parametrize("copies", [(), [GaussianBlur(0.5), GaussianNoise(2)]])
+@pytest.mark.parametrize("conditions", [(), [GaussianBlur(0.5), GaussianNoise(2)]])
 @pytest.mark.parametrize("frequency", [(5 / 32, 9 / 32), (-8 / 32, 12 / 32)])
 def test_a_planted_frequency_contributes_most(frequency, copies):
     images, y = draw_waves(frequency)
@@ -159,7 +159,7 @@ def test_a_planted_frequency_contributes_most(frequency, copies):
     for kind, planes in found.spectra.items():
         plane = planes.mean(axis=0).sum(axis=0)
         place = np.unravel_index(plane.argmax(), plane.shape)
-        # The window spreads a wave over the neighbours.
+        # The window spreads a wave over the neighbors.
         assert np.abs(np.subtract(place, expected)).max() <= (kind == "spectrum")
 
 
@@ -168,11 +168,11 @@ def test_the_integral_is_that_of_the_gradient(small):
     rows, *_ = draw_rows(seed=1)
     start, end = small.mean_, rows[7]
     found = explain_attribution(small, end[np.newaxis], source="a", other="c")
-    kind = np.searchsorted(small.copies_, small.predict_copies(end[np.newaxis]))[0]
+    kind = np.searchsorted(small.conditions_, small.predict_conditions(end[np.newaxis]))[0]
     inverse = small.inverse_temperatures_
 
     def difference(points):
-        kinds = np.searchsorted(small.copies_, small.predict_copies(points))
+        kinds = np.searchsorted(small.conditions_, small.predict_conditions(points))
         scores = small.decision_function(points) / inverse[kinds][:, np.newaxis]
         return inverse[kind] * (scores[:, 0] - scores[:, 2])
 
@@ -267,12 +267,12 @@ def test_frames_of_rows_keep_their_names():
     pd = pytest.importorskip("pandas")
     rows, y, copies = draw_rows()
     frame = pd.DataFrame(rows, columns=[f"f{i}" for i in range(12)])
-    model = CopyDiscriminant().fit(frame, y, copies=copies)
+    model = SourceDiscriminant().fit(frame, y, conditions=copies)
     found = explain_attribution(model, frame[:5])
     assert found.feature_names.tolist() == list(frame.columns)
     assert list(found.families) == ["other"]
     assert found.spectra == {}
-    bare = explain_attribution(CopyDiscriminant().fit(rows, y), rows[:5])
+    bare = explain_attribution(SourceDiscriminant().fit(rows, y), rows[:5])
     assert bare.feature_names[:2].tolist() == ["x0", "x1"]
 
 
@@ -287,7 +287,7 @@ def test_frames_of_rows_keep_their_names():
     ],
 )
 def test_linear_classifiers(model, labels):
-    rows, y, _ = draw_rows(n_copies=1)
+    rows, y, _ = draw_rows(n_conditions=1)
     rows, y = rows[np.isin(y, list(labels))], y[np.isin(y, list(labels))]
     model.fit(rows, y)
     baseline = rows.mean(axis=0)
@@ -318,7 +318,7 @@ def test_searches_unions_and_augmented_classifiers(planted):
     features = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
     inner = make_pipeline(features, LinearDiscriminantAnalysis("lsqr", shrinkage=0.5))
     model = GridSearchCV(
-        AugmentedClassifier(inner, [GaussianBlur(0.5)]), {"max_copies": [1]}, cv=2
+        AugmentedClassifier(inner, [GaussianBlur(0.5)]), {"max_perturbations": [1]}, cv=2
     ).fit(images, y)
     found = explain_attribution(model, images[:4])
     assert found.spectra["spectrumtransformer__spectrum"].shape == (4, 1, 8, 5)
@@ -343,17 +343,17 @@ def test_a_baseline_of_each_image(small):
 def test_the_mean_counts_sources_alike(n_images, d):
     rows, y, copies = draw_rows(n_images, d=d)
     kept = (y != "a") | (np.arange(len(y)) < len(y) // 2)
-    model = CopyDiscriminant().fit(rows[kept], y[kept], copies=copies[kept])
+    model = SourceDiscriminant().fit(rows[kept], y[kept], conditions=copies[kept])
     means = [rows[kept][y[kept] == name].mean(axis=0) for name in "abc"]
     np.testing.assert_allclose(model.mean_, np.mean(means, axis=0), atol=1e-6)
 
 
 def test_errors_name_the_remedy(small, correlating, planted):
-    rows, y, _ = draw_rows(n_copies=1)
+    rows, y, _ = draw_rows(n_conditions=1)
     with pytest.raises(NotFittedError):
         explain_attribution(make_attribution_pipeline(), planted[0])
     with pytest.raises(NotFittedError):
-        explain_attribution(AugmentedClassifier(CopyDiscriminant(), []), rows)
+        explain_attribution(AugmentedClassifier(SourceDiscriminant(), []), rows)
     with pytest.raises(ValueError, match="take explain_correlation"):
         explain_attribution(correlating, planted[0])
     with pytest.raises(ValueError, match=r"RandomForest.*permutation_importance"):
@@ -385,9 +385,9 @@ def test_sums_that_fail_are_an_error(small, monkeypatch):
 
 
 @pytest.mark.parametrize("subtract_common", [False, True])
-@pytest.mark.parametrize("colour", [False, True])
-def test_places_add_up_to_the_correlation(colour, subtract_common):
-    shape = (24, 16, 3) if colour else (24, 16)
+@pytest.mark.parametrize("color", [False, True])
+def test_places_add_up_to_the_correlation(color, subtract_common):
+    shape = (24, 16, 3) if color else (24, 16)
     images, y = make_fingerprint_images(60, 3, image_shape=shape, random_state=0)
     images[0] = 0
     classifier = FingerprintClassifier(subtract_common=subtract_common)

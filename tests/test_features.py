@@ -49,7 +49,7 @@ def test_welch_averages_blocks_that_reach_the_border():
 def test_welch_of_white_noise_is_flat_and_calibrated():
     noise = np.random.default_rng(0).normal(scale=3, size=(4, 256, 256))
     power = welch_spectrum(noise, block_size=16).mean(axis=0)
-    # The mean of a block is no part of a residual's colour: all cells are alike.
+    # The mean of a block is no part of a residual's color: all cells are alike.
     np.testing.assert_allclose(power, 9, rtol=0.15)
     assert power.mean() == pytest.approx(9, rel=0.02)
 
@@ -181,7 +181,7 @@ def test_features_as_a_data_frame(images):
     ("transformer", "message"),
     [
         (SpectrumTransformer(block_size=0), "block_size must be an int >= 1 or None"),
-        (SpectrumTransformer(hop=1.5), "hop must be an int >= 1 or None, got 1.5"),
+        (SpectrumTransformer(stride=1.5), "stride must be an int >= 1 or None, got 1.5"),
         (SpectrumTransformer(color_space="lab"), "color_space must be one of"),
         (CooccurrenceTransformer(steps=()), "steps must hold numbers > 0"),
         (CooccurrenceTransformer(steps=[1, -1]), "steps must hold numbers > 0"),
@@ -231,7 +231,7 @@ def test_tiles_change_nothing(monkeypatch, shape):
     X = rng.integers(0, 256, (2, *shape)).astype(np.uint8)
     for transformer in (
         AttributionFeatures(),
-        SpectrumTransformer(hop=11),
+        SpectrumTransformer(stride=11),
         SpectrumTransformer(block_size=None),
         CooccurrenceTransformer(length=7),
     ):

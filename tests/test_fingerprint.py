@@ -209,7 +209,7 @@ def test_cross_fitted_features_do_not_leak():
     assert abs(own.mean() - others.mean()) < 0.06
 
 
-def test_a_model_behind_cross_fitted_features_generalises(planted):
+def test_a_model_behind_cross_fitted_features_generalizes(planted):
     images, y = planted
     X = ResidualExtractor().transform(images)
     scores = {}

@@ -64,7 +64,7 @@ def test_transformers_stay_lazy_and_equal(transformer, chunks):
     np.testing.assert_allclose(found.compute(), expected, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:found_ is")  # the images have no sources
+@pytest.mark.filterwarnings("ignore:detection_rate_ is")  # the images have no sources
 @CHUNKS
 @pytest.mark.parametrize(
     "estimator",
@@ -127,7 +127,7 @@ class Counted:
         return np.zeros_like(images)
 
 
-@pytest.mark.filterwarnings("ignore:found_ is")  # the images have no sources
+@pytest.mark.filterwarnings("ignore:detection_rate_ is")  # the images have no sources
 @pytest.mark.parametrize(
     ("fit", "passes"),
     [

@@ -33,7 +33,7 @@ def make_fast(estimator=None, **params):
     if estimator is None:
         features = AttributionFeatures(block_size=8, length=2)
         estimator = make_pipeline(features, StandardScaler(), RidgeClassifier(10))
-    params = {"window": 16, "hop": 6, "max_windows": 4, "cv": 2} | params
+    params = {"window": 16, "stride": 6, "max_windows": 4, "cv": 2} | params
     return WindowedClassifier(estimator, **params)
 
 
@@ -51,7 +51,7 @@ def networks():
 @pytest.fixture(scope="module")
 def fitted(networks):
     images, names, groups, fit = networks
-    model = WindowedClassifier(window=16, hop=6, cv=2)
+    model = WindowedClassifier(window=16, stride=6, cv=2)
     return model.fit(images[fit], names[fit], groups=groups[fit])
 
 
@@ -68,13 +68,13 @@ def splice(networks, source, background):
 # Windows
 
 
-@pytest.mark.parametrize("hop", [1, 5, 7, 16, 40])
-def test_the_last_window_ends_at_the_border(hop):
-    grid = find_grid((40, 33), 16, hop)
+@pytest.mark.parametrize("stride", [1, 5, 7, 16, 40])
+def test_the_last_window_ends_at_the_border(stride):
+    grid = find_grid((40, 33), 16, stride)
     assert grid.tops[0] == grid.lefts[0] == 0
     assert grid.tops[-1] == 24
     assert grid.lefts[-1] == 17
-    assert max(np.diff(grid.tops)) <= hop
+    assert max(np.diff(grid.tops)) <= stride
 
 
 def test_rows_have_windows_of_their_height():
@@ -95,7 +95,7 @@ def test_windows_are_scored_where_they_lie(shape, monkeypatch):
         assert found[i, r, c, 1] == window.ravel()[-1]
 
 
-def test_a_slope_is_interpolated_between_centres_and_held_beyond():
+def test_a_slope_is_interpolated_between_centers_and_held_beyond():
     grid = find_grid((80, 95), 8, 5)
     slope = np.add.outer(grid.tops, 10.0 * np.array(grid.lefts))
     found = scores_to_pixels(slope, grid)
@@ -108,7 +108,7 @@ def test_a_slope_is_interpolated_between_centres_and_held_beyond():
     np.testing.assert_allclose(both, np.stack([found, -found], axis=2))
 
 
-def test_a_lonely_window_is_spread_over_its_neighbours():
+def test_a_lonely_window_is_spread_over_its_neighbors():
     grid = find_grid((64, 64), 8, 4)
     scores = np.zeros((15, 15))
     scores[7, 7] = 1
@@ -207,7 +207,7 @@ def test_a_part_is_found(networks, fitted, asked):
 def test_a_network_that_was_not_fitted_is_found(networks):
     images, names, groups, fit = networks
     fit = fit & (names != "acnet-gan")
-    model = WindowedClassifier(window=16, hop=6, cv=2)
+    model = WindowedClassifier(window=16, stride=6, cv=2)
     model.fit(images[fit], names[fit], groups=groups[fit])
     spliced, mask = splice(networks, "acnet-gan", "srgan-gan")
     maps = model.score_map(spliced, background="srgan-gan")
@@ -222,7 +222,7 @@ def test_whole_images_are_named(networks, fitted):
     assert scores.shape == ((~fit).sum(), 6)
     maps = fitted.score_map(images[~fit])
     assert maps.shape == ((~fit).sum(), 64, 64, 6)
-    # Pixels between the outermost centres are means of windows, on an even grid.
+    # Pixels between the outermost centers are means of windows, on an even grid.
     assert fitted.classes_[maps.mean(axis=(1, 2)).argmax(axis=1)].tolist() == (
         fitted.predict(images[~fit]).tolist()
     )
@@ -261,7 +261,7 @@ def test_images_of_any_size(networks):
     np.testing.assert_allclose(answers, alone, atol=1e-5)
     # One window, and gaps between windows.
     assert model.score_map(images[:2, :16, :16]).shape == (2, 16, 16, 2)
-    model.set_params(hop=30)
+    model.set_params(stride=30)
     assert np.isfinite(model.score_map(images[:2])).all()
 
 
@@ -336,7 +336,7 @@ def test_what_cannot_be_asked_is_refused(networks, fitted):
     ("params", "message"),
     [
         ({"window": 0}, "window must be an int >= 1, got 0"),
-        ({"hop": 0.5}, "hop must be an int >= 1, got 0.5"),
+        ({"stride": 0.5}, "stride must be an int >= 1, got 0.5"),
         ({"max_windows": None}, "max_windows must be an int >= 1, got None"),
         ({"pixel_false_alarm_rate": 0.7}, r"must lie in \(0, 0.5\], got 0.7"),
         ({"window": 65}, "image 0 has 64 x 64 pixels, and window is 65"),

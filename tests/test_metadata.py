@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 from skfingerprint import (
     AttributionFeatures,
     AugmentedClassifier,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
@@ -131,7 +131,7 @@ def fit(model, where, routing, **metadata):
     return np.concatenate([state(e) for e in found["estimator"]])
 
 
-@pytest.mark.filterwarnings("ignore:found_ is")
+@pytest.mark.filterwarnings("ignore:detection_rate_ is")
 @ROUTING
 @pytest.mark.parametrize("key", METADATA)
 @pytest.mark.parametrize("where", ["alone", "pipeline", "cross_validate", "stacking"])
@@ -236,10 +236,10 @@ def test_what_nobody_takes_is_refused():
         model.fit(X, Y, **METADATA)
     rejecting = RejectingClassifier(LogisticRegression(), FingerprintDetector())
     rejecting.fit(X.reshape(60, -1), Y, groups=GROUPS)  # the detector takes them
-    with pytest.raises(ValueError, match=r"got \['colour'\]"):
-        rejecting.fit(X.reshape(60, -1), Y, colour=GROUPS)
-    with pytest.raises(TypeError, match="colour"):
-        FingerprintDetector(cv=GroupKFold(2)).fit(X, Y, groups=GROUPS, colour=GROUPS)
+    with pytest.raises(ValueError, match=r"got \['color'\]"):
+        rejecting.fit(X.reshape(60, -1), Y, color=GROUPS)
+    with pytest.raises(TypeError, match="color"):
+        FingerprintDetector(cv=GroupKFold(2)).fit(X, Y, groups=GROUPS, color=GROUPS)
 
 
 def test_steps_of_a_pipeline_get_what_they_take():
@@ -263,7 +263,7 @@ def test_estimators_are_consumers_and_routers():
             assert isinstance(routing, MetadataRouter)
             assert routing._self_request.fit.requests["groups"] is True
             assert routing._self_request.fit.requests["sample_weight"] is None
-            assert routing.consumes("fit", ["groups", "colour"]) == {"groups"}
+            assert routing.consumes("fit", ["groups", "color"]) == {"groups"}
             splitter = routing._route_mappings["splitter"].router
             assert splitter.split.requests["groups"] is True
 
@@ -284,7 +284,7 @@ def test_metadata_of_the_splitter_are_routed_to_it():
         make_attribution_pipeline(perturbations=(), false_alarm_rate=0.1),
         make_attribution_pipeline(perturbations=()),
         AugmentedClassifier(
-            make_pipeline(AttributionFeatures(), CopyDiscriminant()), [GaussianBlur(1)]
+            make_pipeline(AttributionFeatures(), SourceDiscriminant()), [GaussianBlur(1)]
         ),
         make_pipeline(AttributionFeatures(), RejectingClassifier()),
     ],
@@ -308,7 +308,7 @@ def test_routing_reaches_fit_and_score(model):
 @pytest.mark.parametrize("request_", [False, "scene"])
 def test_groups_that_nobody_takes_are_not_made_up(request_):
     X, y = make_fingerprint_images(30, 3, strength=8, random_state=0)
-    last = CopyDiscriminant(cv=2)
+    last = SourceDiscriminant(cv=2)
     with sklearn.config_context(enable_metadata_routing=True):
         last.set_fit_request(groups=request_)
         chain = make_pipeline(AttributionFeatures(), last)

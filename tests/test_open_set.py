@@ -5,27 +5,27 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
-from skfingerprint import CopyDetector, SourceDetector
+from skfingerprint import SourceDetector, SourceDetector
 from skfingerprint._core.blocks import BlockSource, keep_rows
 from skfingerprint._open_set.conditions import draw_rows
 from skfingerprint._open_set.source_detector import draw_training
 from skfingerprint.thresholds import tail_threshold
 
 
-def draw(n_sources=8, n_images=40, d=60, spread=6.0, seed=0, n_copies=1):
+def draw(n_sources=8, n_images=40, d=60, spread=6.0, seed=0, n_conditions=1):
     """Rows of sources whose means are random; each copy moves all of them."""
     rng = np.random.default_rng(seed)
     means = spread * np.random.default_rng(seed + 1).normal(size=(n_sources, d))
     means /= np.sqrt(d / 4)
-    moves = 5 * np.random.default_rng(seed + 2).normal(size=(n_copies, d))
+    moves = 5 * np.random.default_rng(seed + 2).normal(size=(n_conditions, d))
     moves[0] = 0
-    y = np.repeat(np.arange(n_sources), n_images * n_copies)
-    copies = np.tile(np.arange(n_copies), n_sources * n_images)
-    groups = np.repeat(np.arange(n_sources * n_images), n_copies)
+    y = np.repeat(np.arange(n_sources), n_images * n_conditions)
+    copies = np.tile(np.arange(n_conditions), n_sources * n_images)
+    groups = np.repeat(np.arange(n_sources * n_images), n_conditions)
     return means[y] + moves[copies] + rng.normal(size=(len(y), d)), y, copies, groups
 
 
-def standardise(rows):
+def standardize(rows):
     return (rows - rows.mean(axis=0)) / rows.std(axis=0)
 
 
@@ -39,7 +39,7 @@ def test_scores_are_distances_to_vertices_and_nulls_are_refits(d):
     rows, y, *_ = draw(n_sources=5, n_images=20, d=d)
     groups = np.tile(np.arange(20), 5)
     detector = SourceDetector(alpha=10, cv=GroupKFold(4)).fit(rows, y, groups=groups)
-    scaled, targets = standardise(rows), np.eye(5)[y]
+    scaled, targets = standardize(rows), np.eye(5)[y]
     ridge = Ridge(10).fit(scaled, targets)
     expected = score(ridge.predict(scaled), 5)
     np.testing.assert_allclose(detector.score_sources(rows), expected, atol=1e-8)
@@ -57,10 +57,10 @@ def test_scores_are_distances_to_vertices_and_nulls_are_refits(d):
             null[asked] = np.delete(scores, source, axis=1).max(axis=1)
     np.testing.assert_allclose(detector.null_scores_, null, atol=1e-8)
     np.testing.assert_array_equal(detector.null_sources_, y)
-    assert detector.resolution_ == 0.01
+    assert detector.smallest_rate_ == 0.01
     expected = tail_threshold(null, 0.01, groups=y, n_scores=100)
     assert detector.offset_ == pytest.approx(expected)
-    assert detector.found_ == np.mean(known >= detector.offset_)
+    assert detector.detection_rate_ == np.mean(known >= detector.offset_)
 
 
 @pytest.mark.parametrize("n_sources", [3, 4, 8, 20])
@@ -85,12 +85,12 @@ def test_few_sources_state_what_they_miss(n_sources):
     labels = y[fit] if n_sources > 1 else None
     detector = SourceDetector(miss_rate=0.1).fit(rows[fit], labels)
     known = detector.predict(rows) == 1
-    assert detector.found_ == pytest.approx(0.9, abs=0.03)
+    assert detector.detection_rate_ == pytest.approx(0.9, abs=0.03)
     assert known[~fit & (y < n_sources)].mean() == pytest.approx(0.9, abs=0.08)
     assert known[y >= n_sources].mean() < 0.05
     assert np.isnan(detector.false_alarm_probability(rows)).all()
-    assert np.isnan(detector.resolution_)
-    for kind in (SourceDetector, CopyDetector):
+    assert np.isnan(detector.smallest_rate_)
+    for kind in (SourceDetector, SourceDetector):
         with pytest.raises(
             ValueError, match=r"cannot be learned from . source.*miss_rate"
         ):
@@ -102,9 +102,9 @@ def test_distances_are_those_of_a_shrunk_covariance(n_sources):
     rows, y, *_ = draw(n_sources=n_sources, n_images=15, d=8)
     detector = SourceDetector().fit(rows, y)
     means = np.stack([rows[y == k].mean(axis=0) for k in range(n_sources)])
-    centred = rows - means[y]
-    scale = centred.std(axis=0)
-    within = np.cov((centred / scale).T, bias=True)
+    centered = rows - means[y]
+    scale = centered.std(axis=0)
+    within = np.cov((centered / scale).T, bias=True)
     shrunk = 0.9 * within + 0.1 * np.trace(within) / 8 * np.eye(8)
     away = (rows[:, None] - means) / scale
     squares = np.einsum("ikd,de,ike->ik", away, np.linalg.inv(shrunk), away)
@@ -114,48 +114,48 @@ def test_distances_are_those_of_a_shrunk_covariance(n_sources):
 
 
 def test_copies_stand_in_for_strangers_of_one_source():
-    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=60, n_copies=3)
+    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=60, n_conditions=3)
     used = (y == 0) & (groups % 2 == 0)
-    detector = CopyDetector().fit(rows[used], copies=copies[used], groups=groups[used])
+    detector = SourceDetector().fit(rows[used], conditions=copies[used], groups=groups[used])
     known = detector.predict(rows) == 1
     fresh = (y == 0) & (groups % 2 == 1)
     assert known[fresh & (copies == 0)].mean() > 0.8
     assert known[fresh & (copies > 0)].mean() < 0.1
-    assert detector.copies_.tolist() == [0]
+    assert detector.conditions_.tolist() == [0]
 
 
 def test_changed_rows_are_asked_their_own_detector():
-    rows, y, copies, groups = draw(n_sources=9, n_images=80, d=60, n_copies=3)
+    rows, y, copies, groups = draw(n_sources=9, n_images=80, d=60, n_conditions=3)
     fit = (groups % 2 == 0) & (y < 8)
-    given = {"copies": copies[fit], "groups": groups[fit]}
-    detector = CopyDetector(alpha=10).fit(rows[fit], y[fit], **given)
-    assert detector.copies_.tolist() == [0, 1, 2]
+    given = {"conditions": copies[fit], "groups": groups[fit]}
+    detector = SourceDetector(alpha=10).fit(rows[fit], y[fit], **given)
+    assert detector.conditions_.tolist() == [0, 1, 2]
     fresh = groups % 2 == 1
-    np.testing.assert_array_equal(detector.predict_copies(rows[fresh]), copies[fresh])
+    np.testing.assert_array_equal(detector.predict_conditions(rows[fresh]), copies[fresh])
     known = detector.predict(rows) == 1
     for kind in range(3):
         assert known[fresh & (copies == kind) & (y < 8)].mean() > 0.9
         assert known[fresh & (copies == kind) & (y == 8)].mean() < 0.1
-    assert detector.found_ == detector.found_by_copy_[0] > 0.9
+    assert detector.detection_rate_ == detector.detection_rate_by_condition_[0] > 0.9
     shares = detector.false_alarm_probability(rows)
     np.testing.assert_array_equal(known, shares <= 0.01 * (1 + 1e-9))
 
 
 def test_kinds_that_are_nearly_the_same_have_no_detector():
-    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=40, n_copies=3)
+    rows, y, copies, groups = draw(n_sources=6, n_images=60, d=40, n_conditions=3)
     rows[copies == 2] = rows[copies == 0] + 0.01  # as a blur that is none
     rng = np.random.default_rng(0)
     twice = np.concatenate([rows, rows[copies == 1] + 0.01 * rng.normal(size=40)])
     labels = np.concatenate([y, y[copies == 1]])
     scenes = np.concatenate([groups, groups[copies == 1]])
     kinds = np.concatenate([copies, np.full(360, 3)])
-    detector = CopyDetector(alpha=10).fit(twice, labels, copies=kinds, groups=scenes)
-    assert 0 in detector.copies_
-    assert 2 not in detector.copies_
-    assert {1, 3} & set(detector.copies_)
+    detector = SourceDetector(alpha=10).fit(twice, labels, conditions=kinds, groups=scenes)
+    assert 0 in detector.conditions_
+    assert 2 not in detector.conditions_
+    assert {1, 3} & set(detector.conditions_)
 
 
-@pytest.mark.parametrize("kind", [SourceDetector, CopyDetector])
+@pytest.mark.parametrize("kind", [SourceDetector, SourceDetector])
 def test_a_background_is_never_an_answer(kind):
     rows, y, *_ = draw(n_sources=7, n_images=60)
     names = np.array(["a", "b", "c", "d", "e", "photo", "x"])[y]
@@ -185,7 +185,7 @@ def test_order_changes_nothing_with_groups():
     order = np.random.default_rng(3).permutation(len(y))
     expected = SourceDetector(alpha=10).fit(rows, y, groups=groups)
     found = SourceDetector(alpha=10).fit(rows[order], y[order], groups=groups[order])
-    assert found.found_ == expected.found_
+    assert found.detection_rate_ == expected.detection_rate_
     assert found.offset_ == pytest.approx(expected.offset_)
     np.testing.assert_allclose(
         found.score_samples(rows), expected.score_samples(rows), atol=1e-8
@@ -203,7 +203,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="each class needs at least 2 groups"):
         SourceDetector().fit(rows, y, groups=y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        CopyDetector().fit(rows, y, copies=[0, 1])
+        SourceDetector().fit(rows, y, conditions=[0, 1])
 
 
 def test_rows_are_drawn_once():
@@ -221,7 +221,7 @@ def test_rows_are_drawn_once():
 
 
 def test_what_is_read_block_by_block_gives_the_same():
-    rows, y, copies, groups = draw(n_sources=4, n_images=150, n_copies=2)
+    rows, y, copies, groups = draw(n_sources=4, n_images=150, n_conditions=2)
     sizes, reads = [500, 500, 200], []
 
     def read(k):
@@ -229,9 +229,9 @@ def test_what_is_read_block_by_block_gives_the_same():
         start = sum(sizes[:k])
         return rows[start : start + sizes[k]]
 
-    expected = CopyDetector(alpha=10).fit(rows, y, copies=copies, groups=groups)
-    detector = CopyDetector(alpha=10)
-    found = detector.fit(BlockSource(read, sizes), y, copies=copies, groups=groups)
+    expected = SourceDetector(alpha=10).fit(rows, y, conditions=copies, groups=groups)
+    detector = SourceDetector(alpha=10)
+    found = detector.fit(BlockSource(read, sizes), y, conditions=copies, groups=groups)
     assert reads == [0, 1, 2]
     assert found.offset_ == expected.offset_
     np.testing.assert_allclose(found.score_samples(rows), expected.score_samples(rows))
@@ -242,7 +242,7 @@ def test_what_is_read_block_by_block_gives_the_same():
     np.testing.assert_array_equal(kept, rows[taken])
 
 
-@pytest.mark.parametrize("kind", [SourceDetector, CopyDetector])
+@pytest.mark.parametrize("kind", [SourceDetector, SourceDetector])
 def test_few_sources_and_little_found_are_told(kind):
     rows, y, *_ = draw(n_sources=6, n_images=12)
     with warnings.catch_warnings():
@@ -252,7 +252,7 @@ def test_few_sources_and_little_found_are_told(kind):
     with pytest.warns(UserWarning, match="learned from 4 sources"):
         kind(alpha=10).fit(rows[y < 4], y[y < 4])
     noise = np.random.default_rng(0).normal(size=rows.shape)
-    with pytest.warns(UserWarning, match=r"found_ is 0\.0"):
+    with pytest.warns(UserWarning, match=r"detection_rate_ is 0\.0"):
         kind(alpha=10).fit(noise, y)
 
 
@@ -263,11 +263,11 @@ def test_one_rate_is_stated():
 
 
 def test_few_rows_of_a_kind_are_no_detector():
-    rows, y, copies, groups = draw(n_sources=3, n_images=12, n_copies=2)
+    rows, y, copies, groups = draw(n_sources=3, n_images=12, n_conditions=2)
     used = (copies == 0) | (groups % 12 == 0)  # one image a source is copied
-    given = {"copies": copies[used], "groups": groups[used]}
+    given = {"conditions": copies[used], "groups": groups[used]}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
-        detector = CopyDetector(alpha=10).fit(rows[used], y[used], **given)
-    assert detector.copies_.tolist() == [0]
+        detector = SourceDetector(alpha=10).fit(rows[used], y[used], **given)
+    assert detector.conditions_.tolist() == [0]

@@ -90,7 +90,7 @@ COPIES = [JPEGCompression(90), GaussianBlur(1)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("perturbations", [(), COPIES], ids=["clean", "copies"])
+@pytest.mark.parametrize("perturbations", [(), COPIES], ids=["clean", "conditions"])
 def test_a_rate_turns_strangers_away(halves, perturbations):
     X, y, unseen, truth = halves
     unseen, truth = unseen[::2], truth[::2]
@@ -100,7 +100,7 @@ def test_a_rate_turns_strangers_away(halves, perturbations):
         perturbations=perturbations, false_alarm_rate=0.05
     ).fit(X[fit], y[fit])
     assert "RejectingClassifier" in repr(model)
-    assert "CopyDetector" in repr(model)
+    assert "SourceDetector" in repr(model)
     answers = model.predict(unseen)
     assert np.mean(answers[known] == truth[known]) > 0.7
     assert np.mean(answers[~known] == "unknown") > 0.7

@@ -17,7 +17,7 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     CooccurrenceTransformer,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintLocalizer,
@@ -313,8 +313,8 @@ def test_roc_names_the_worst_of_many():
     assert len(legend) == 8
     assert legend[0] == f"{worst[0]}: {display.areas[worst[0]]:.3f}"
     assert legend[-1] == f"13 others: mean {display.areas[worst[7:]].mean():.3f}"
-    colours = {display.line_[i].get_color() for i in worst[:7]}
-    assert len(colours) == 7
+    colors = {display.line_[i].get_color() for i in worst[:7]}
+    assert len(colors) == 7
     assert f"{display.areas.mean():.3f}" in display.ax_.get_title()
 
 
@@ -391,7 +391,7 @@ def test_what_has_no_fingerprints_is_refused(estimator):
         plotting.FingerprintDisplay.from_estimator(estimator)
 
 
-@pytest.mark.filterwarnings("ignore:found_ is")  # of standardised pixels
+@pytest.mark.filterwarnings("ignore:detection_rate_ is")  # of standardized pixels
 @pytest.mark.parametrize("estimator", [FingerprintDetector(), LogisticRegression()])
 def test_what_does_not_correlate_is_refused(residuals, estimator):
     X, y = residuals
@@ -541,18 +541,18 @@ def test_families_without_channels_or_known_names(planted):
     display = plotting.ContributionDisplay.from_estimator(model, images[:1])
     assert list(display.families)[:2] == ["residual", "image"]
     features = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
-    colour = np.stack([images] * 3, axis=-1)
-    model = make_pipeline(features, CopyDiscriminant()).fit(colour, y)
-    display = plotting.ContributionDisplay.from_estimator(model, colour[:1])
+    color = np.stack([images] * 3, axis=-1)
+    model = make_pipeline(features, SourceDiscriminant()).fit(color, y)
+    display = plotting.ContributionDisplay.from_estimator(model, color[:1])
     assert list(display.families)[0:5:3] == [
         *("image, channel 0", "runs, luma, step 1")
     ]
     twice = make_union(SpectrumTransformer(block_size=8), SpectrumTransformer())
-    model = make_pipeline(twice, CopyDiscriminant()).fit(colour[:, :8], y)
-    display = plotting.ContributionDisplay.from_estimator(model, colour[:1, :8])
+    model = make_pipeline(twice, SourceDiscriminant()).fit(color[:, :8], y)
+    display = plotting.ContributionDisplay.from_estimator(model, color[:1, :8])
     assert next(iter(display.families)) == "spectrumtransformer-1__spectrum_0"
-    rows = features.transform(colour)
-    model = CopyDiscriminant().fit(rows, y)
+    rows = features.transform(color)
+    model = SourceDiscriminant().fit(rows, y)
     display = plotting.ContributionDisplay.from_estimator(model, rows[:1])
     assert (display.planes, list(display.families)) == ({}, ["other"])
     assert display.image is None

@@ -3,7 +3,7 @@ import pytest
 from sklearn.base import clone
 
 from skfingerprint import (
-    CopyDetector,
+    SourceDetector,
     FingerprintClustering,
     PatchWhitener,
     WindowedClassifier,
@@ -19,13 +19,13 @@ ROWS = np.random.default_rng(0).normal(size=(240, 12)) + 9 * np.repeat(
     np.eye(4, 12), 60, axis=0
 )
 FITS = {
-    "copies": lambda verbose: make_attribution_pipeline(
+    "conditions": lambda verbose: make_attribution_pipeline(
         perturbations=[GaussianBlur(0.5)], verbose=verbose
     ).fit(IMAGES, Y),
-    "detectors": lambda verbose: CopyDetector(verbose=verbose).fit(
-        ROWS, np.repeat(np.arange(4), 60), copies=np.tile([0, 1], 120)
+    "detectors": lambda verbose: SourceDetector(verbose=verbose).fit(
+        ROWS, np.repeat(np.arange(4), 60), conditions=np.tile([0, 1], 120)
     ),
-    "neighbours": lambda verbose: FingerprintClustering(verbose=verbose).fit(ROWS),
+    "neighbors": lambda verbose: FingerprintClustering(verbose=verbose).fit(ROWS),
     "views": lambda verbose: PatchWhitener(verbose=verbose).fit(IMAGES),
     "windows": lambda verbose: WindowedClassifier(
         clone(WINDOWS), max_windows=3, verbose=verbose
@@ -40,7 +40,7 @@ def no_tqdm(monkeypatch):
 
 @pytest.mark.parametrize("name", FITS)
 def test_long_fits_tell_how_far_they_are(name, no_tqdm, capsys):
-    if name == "neighbours":
+    if name == "neighbors":
         pytest.importorskip("networkx")
     FITS[name](False)
     assert capsys.readouterr() == ("", "")

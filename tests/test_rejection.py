@@ -8,8 +8,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    CopyDetector,
-    CopyDiscriminant,
+    SourceDetector,
+    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     LinearPatternRemover,
@@ -137,7 +137,7 @@ def test_detectors_in_pipelines_are_asked_too(sources):
 def test_one_source_with_a_miss_rate(rows):
     X, y, later = rows
     fit = ~later & (y == 2)
-    model = RejectingClassifier(detector=CopyDetector(miss_rate=0.1))
+    model = RejectingClassifier(detector=SourceDetector(miss_rate=0.1))
     model.fit(X[fit], np.full(fit.sum(), "mine"))
     answers = model.predict(X[later])
     assert set(answers) == {"mine", "unknown"}
@@ -147,12 +147,12 @@ def test_one_source_with_a_miss_rate(rows):
         RejectingClassifier().fit(X[fit], y[fit])
 
 
-@pytest.mark.parametrize("classifier", [None, CopyDiscriminant(), GaussianNB()])
+@pytest.mark.parametrize("classifier", [None, SourceDiscriminant(), GaussianNB()])
 def test_the_background_is_no_answer(rows, classifier):
     X, y, later = rows
     names = np.array([*"abcdef", "photo", "x"])[y]
     fit = ~later & (y < 7)
-    detector = CopyDetector(background="photo")
+    detector = SourceDetector(background="photo")
     model = RejectingClassifier(classifier, detector).fit(X[fit], names[fit])
     assert model.classes_.tolist() == list("abcdef")
     assert "photo" not in model.assess(X).source
@@ -177,10 +177,10 @@ def test_groups_and_weights_reach_both_parts(rows):
     weights = np.random.default_rng(1).integers(0, 3, size=len(y)).astype(float)
     given = {"groups": np.tile(np.arange(60), 8), "sample_weight": weights}
     model = RejectingClassifier().fit(X, y, **given)
-    classifier = CopyDiscriminant().fit(X, y, **given)
-    detector = CopyDetector().fit(X, y, **given)
+    classifier = SourceDiscriminant().fit(X, y, **given)
+    detector = SourceDetector().fit(X, y, **given)
     np.testing.assert_array_equal(
         model.classifier_.decision_function(X), classifier.decision_function(X)
     )
     assert model.detector_.offset_ == detector.offset_
-    assert model.detector_.found_ == detector.found_
+    assert model.detector_.detection_rate_ == detector.detection_rate_

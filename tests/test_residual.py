@@ -100,10 +100,10 @@ def test_values_beyond_float32_are_refused():
 def test_one_image_is_refused_with_the_remedy(planted):
     images, y = planted
     for model in (ResidualExtractor(), FingerprintClassifier()):
-        colour = np.stack([images] * 3, axis=-1)
+        color = np.stack([images] * 3, axis=-1)
         method = "transform" if hasattr(model, "transform") else "predict"
         with pytest.raises(ValueError, match=r"one image.*pass `X\[np.newaxis\]`"):
-            getattr(model.fit(colour, y), method)(colour[0])
+            getattr(model.fit(color, y), method)(color[0])
 
 
 def test_stateless_transform_takes_any_size():

@@ -109,8 +109,8 @@ fig, (left, right_ax) = plt.subplots(2, 1, figsize=(6.5, 6.5), layout="constrain
 left.imshow(table, "cividis", aspect="auto")
 for (row, column), value in np.ndenumerate(table):
     dark = value < (table.min() + table.max()) / 2
-    colour = "white" if dark else "black"
-    left.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour)
+    color = "white" if dark else "black"
+    left.text(column, row, f"{value:.3f}", ha="center", va="center", color=color)
 left.set_xticks(range(len(sigmas)), sigmas)
 left.set_yticks(range(len(families)), families)
 left.set(xlabel="sigma (grey levels)", title="Inner folds: mean accuracy")

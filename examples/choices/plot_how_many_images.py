@@ -52,7 +52,7 @@ splits = list(folds.split(data.images, y, data.groups))
 sizes = [16, 32, 64, 128, 256, 480]
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 print("training images  " + "".join(f"{size:8d}" for size in sizes))
-for (label, stack), colour, line in zip(
+for (label, stack), color, line in zip(
     residuals.items(), ("#D55E00", "#0072B2"), ("o--", "s-"), strict=True
 ):
     counts, train_scores, test_scores = learning_curve(
@@ -72,8 +72,8 @@ for (label, stack), colour, line in zip(
         ax,
         score_type="test",
         score_name="Accuracy on unseen scenes",
-        line_kw={"color": colour, "linestyle": line[1:], "marker": line[0]},
-        fill_between_kw={"color": colour, "alpha": 0.15},
+        line_kw={"color": color, "linestyle": line[1:], "marker": line[0]},
+        fill_between_kw={"color": color, "alpha": 0.15},
     )
 ax.axhline(1 / len(names), color="0.4", linestyle=":")
 ax.set_xscale("log", base=2)

@@ -90,7 +90,7 @@ for name, fingerprint in zip(names, fingerprints, strict=True):
 # -------------------
 # The same facts, in pixels. A lattice of spots with a spacing of 4 px says that the
 # pattern repeats every 4 px. A single spot in the middle says that it does not repeat.
-# Each picture has its own colour range, and shift 0, always 1, is left out of it.
+# Each picture has its own color range, and shift 0, always 1, is left out of it.
 
 _, axes = plt.subplots(4, 2, figsize=(6.5, 9.5), layout="constrained")
 AutocorrelationDisplay.from_estimator(pipeline, size=25, ax=axes)
@@ -120,9 +120,9 @@ for ax, name, fingerprint in zip(axes.flat, names, fingerprints, strict=True):
         "fingerprint": (power_spectrum(fingerprint), "#0072B2", "-"),
         "noise of 80 residuals": (single / len(own), "#D55E00", "--"),
     }
-    for label, (power, colour, line) in curves.items():
+    for label, (power, color, line) in curves.items():
         profile = radial_profile(power.mean(axis=2))
-        ax.semilogy(profile.frequency, profile.power, line, color=colour, label=label)
+        ax.semilogy(profile.frequency, profile.power, line, color=color, label=label)
     ax.set_title(name, fontsize="small")
     ax.grid(color="0.9")
 fig.supxlabel("Frequency (cycles per px)")

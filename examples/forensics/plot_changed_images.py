@@ -72,7 +72,7 @@ for ax in axes.flat:
 # %%
 # Three ways to be asked about them
 # ---------------------------------
-# `max_copies=3` draws three copies of each image from the list; the default makes all
+# `max_perturbations=3` draws three copies of each image from the list; the default makes all
 # that it can, and is better and slower. For the same reason we fit 160 images and ask
 # about 64, of four of the changes.
 
@@ -81,7 +81,7 @@ train, test = next(folds.split(images, y, data.groups))
 models = {
     "correlation": make_pipeline(ResidualExtractor(n_jobs=2), FingerprintClassifier()),
     "without copies": make_attribution_pipeline(perturbations=(), n_jobs=2),
-    "with copies": make_attribution_pipeline(max_copies=3, n_jobs=2),
+    "with copies": make_attribution_pipeline(max_perturbations=3, n_jobs=2),
 }
 fitted, asked = train[::2], test[::5]
 for model in models.values():

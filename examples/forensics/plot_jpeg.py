@@ -13,7 +13,7 @@ on compressed images, and which networks survive?
 # -------------------
 # :class:`~skfingerprint.perturbation.JPEGCompression` does it in memory. Beside
 # `quality` there is a second knob: by default most programs also halve the resolution
-# of the colours (4:2:0). Both cases are measured.
+# of the colors (4:2:0). Both cases are measured.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,7 +46,7 @@ full = {"none": None} | {
 # %%
 # The published rule
 # ------------------
-# :class:`~skfingerprint.ChannelDecorrelator` whitens the colours of each residual. What
+# :class:`~skfingerprint.ChannelDecorrelator` whitens the colors of each residual. What
 # a rule that was fitted on compressed images is worth depends on the quality.
 
 correlation = make_pipeline(ResidualExtractor(n_jobs=2), FingerprintClassifier())
@@ -56,7 +56,7 @@ whitened = make_pipeline(
 correlation.fit(images[train], y[train])
 whitened.fit(images[train], y[train])
 _, axes = plt.subplots(1, 2, figsize=(6.5, 3.4), sharey=True, layout="constrained")
-titles = ("halved colour (4:2:0)", "full colour (4:4:4)")
+titles = ("halved color (4:2:0)", "full color (4:4:4)")
 for ax, title, changes in zip(axes, titles, (halved, full), strict=True):
     same = [None]
     for change in list(changes.values())[1:]:
@@ -100,7 +100,7 @@ _, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 display = RobustnessDisplay.from_estimators(
     models, images[asked], y[asked], halved, chance_level=1 / 8, ax=ax
 )
-ax.set(xlabel="JPEG quality, halved colour", ylabel="Accuracy on unseen scenes")
+ax.set(xlabel="JPEG quality, halved color", ylabel="Accuracy on unseen scenes")
 ax.legend(loc="upper right", fontsize="small")
 ax.tick_params(axis="x", rotation=0)
 for name, scores in display.scores.items():
@@ -110,7 +110,7 @@ print(f"{len(asked)} test images; {len(train[::2])} were fitted by the second")
 # %%
 # Who survives?
 # -------------
-# Share of each network's images that the published rule names, with full colour.
+# Share of each network's images that the published rule names, with full color.
 
 recall = np.empty((len(names), len(full)))
 for column, change in enumerate(full.values()):
@@ -132,7 +132,7 @@ plt.show()
 # What follows
 # ------------
 # Quality 95, which looks perfect, already costs much: the patterns lie at high
-# frequencies, where JPEG quantises first. Fitting the correlation on the same quality
+# frequencies, where JPEG quantizes first. Fitting the correlation on the same quality
 # does not bring back what compression removed. The recommended pipeline, told what may
 # have happened, keeps far more. Two networks show nothing but faces, so a part of their
 # lead under strong compression may be content. And we compressed once, on a grid that

@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintDetector,
     RejectingClassifier,
     ResidualExtractor,
@@ -83,9 +83,9 @@ for rate in (0.1, 0.01, 0.001):
 # The parts of the pipeline are there for rows of features, too:
 # :class:`~skfingerprint.RejectingClassifier` puts a classifier and a
 # :class:`~skfingerprint.SourceDetector` together. (For changed images the pipeline has
-# a :class:`~skfingerprint.CopyDetector`.)
+# a :class:`~skfingerprint.SourceDetector`.)
 
-model = RejectingClassifier(CopyDiscriminant(), SourceDetector(false_alarm_rate=0.01))
+model = RejectingClassifier(SourceDiscriminant(), SourceDetector(false_alarm_rate=0.01))
 truth, shares, named = [], [], []
 for left_out in data.target_names:
     known = train[y[train] != left_out]

@@ -11,7 +11,7 @@ made of flat fields, and a cropped photograph is still found. The cameras are si
 # %%
 # Four cameras of two models
 # --------------------------
-# Each photosite of a device is a little better or worse than its neighbours, by 1.5 %:
+# Each photosite of a device is a little better or worse than its neighbors, by 1.5 %:
 # PRNU, which multiplies the light. All devices of a model add the same rows and
 # columns. Flat fields are for the fingerprints, scenes are asked about.
 

@@ -28,7 +28,7 @@ side = 64  # of a tile
 
 
 def read_photograph(scene):
-    """Return a photograph in colour."""
+    """Return a photograph in color."""
     photograph = getattr(photographs, scene)()
     return np.stack([photograph] * 3, axis=2) if photograph.ndim == 2 else photograph
 

@@ -39,7 +39,7 @@ print(f"accuracy {pipeline.score(images[test], y[test]):.3f} of {len(test)} imag
 # One image
 # ---------
 # The likeliest source against the next one. Orange speaks for the first, violet against
-# it. "Runs" are the co-occurrences: how often neighbouring pixels rise, rise and fall.
+# it. "Runs" are the co-occurrences: how often neighboring pixels rise, rise and fall.
 
 name = "2xHFA2kSPAN_27k"
 own = test[y[test] == name]

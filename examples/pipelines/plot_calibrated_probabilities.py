@@ -53,9 +53,9 @@ models = {
 
 figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 ax.plot([0, 1], [0, 1], ":", color="0.4", label="perfect")
-colours = ["#0072B2", "#D55E00", "#009E73"]
+colors = ["#0072B2", "#D55E00", "#009E73"]
 print(f"{len(test)} test images of unseen scenes, chance 0.125")
-for (name, model), colour, marker in zip(models.items(), colours, "os^", strict=True):
+for (name, model), color, marker in zip(models.items(), colors, "os^", strict=True):
     model.fit(data.images[train], y[train])
     probabilities = model.predict_proba(data.images[test])
     truth = y[test][:, None] == model.classes_
@@ -63,7 +63,7 @@ for (name, model), colour, marker in zip(models.items(), colours, "os^", strict=
     loss = log_loss(truth.ravel(), probabilities.ravel())
     print(f"accuracy {accuracy:.3f}, log loss of a statement {loss:.3f}  {name}")
     right, stated = calibration_curve(truth.ravel(), probabilities.ravel(), n_bins=8)
-    ax.plot(stated, right, marker=marker, color=colour, label=name)
+    ax.plot(stated, right, marker=marker, color=color, label=name)
 ax.set_xlabel("Stated probability")
 ax.set_ylabel("Share that is right")
 ax.legend()

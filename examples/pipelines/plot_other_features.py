@@ -4,7 +4,7 @@ Combining with other features
 =============================
 
 Fingerprints are one witness among several. Here their correlations stand beside
-co-occurrences of neighbouring pixels, spectra and the statistics of the colours, side
+co-occurrences of neighboring pixels, spectra and the statistics of the colors, side
 by side in front of a logistic regression and stacked.
 """
 
@@ -14,7 +14,7 @@ by side in front of a logistic regression and stacked.
 # :class:`~skfingerprint.FingerprintTransformer` gives each training image correlations
 # with fingerprints that it is no part of. Without that, the model behind would learn to
 # trust correlations that no new image reaches. Any function can join, such as the score
-# of a network of your own; the one here looks at colours only.
+# of a network of your own; the one here looks at colors only.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,7 +41,7 @@ folds = StratifiedGroupKFold(n_splits=2, shuffle=True, random_state=0)
 train, test = next(folds.split(data.images, y, data.groups))
 
 
-def colour_statistics(images):
+def color_statistics(images):
     """Return mean and deviation of each channel of each image."""
     return np.hstack([images.mean(axis=(1, 2)), images.std(axis=(1, 2))])
 
@@ -49,7 +49,7 @@ def colour_statistics(images):
 correlations = make_pipeline(ResidualExtractor(n_jobs=2), FingerprintTransformer())
 runs = CooccurrenceTransformer(length=3)
 spectra = make_pipeline(ResidualExtractor(n_jobs=2), SpectrumTransformer(block_size=16))
-colours = FunctionTransformer(colour_statistics)
+colors = FunctionTransformer(color_statistics)
 
 
 def on_top_of(*features):
@@ -81,12 +81,12 @@ stacked = StackingClassifier(
 
 models = {
     "largest correlation": fingerprint,
-    "colours": on_top_of(colours),
+    "colors": on_top_of(colors),
     "correlations": on_top_of(correlations),
     "co-occurrences": on_top_of(runs),
     "correlations, spectra": on_top_of(correlations, spectra),
     "correlations, co-occurrences": on_top_of(correlations, runs),
-    "the same, and colours": on_top_of(correlations, runs, colours),
+    "the same, and colors": on_top_of(correlations, runs, colors),
     "largest correlation, spectra, stacked": stacked,
     "recommended pipeline": make_attribution_pipeline(perturbations=(), n_jobs=2),
 }
@@ -127,7 +127,7 @@ plt.show()
 # worth much. Co-occurrences err on other images than the correlation, and help. Spectra
 # of the residual side by side with it do not: hundreds of columns for a regression that
 # has 320 rows. The recommended pipeline, made of spectra and co-occurrences, has a
-# classifier that is regularised for that. Colours tell the scenes, not the networks:
+# classifier that is regularised for that. Colors tell the scenes, not the networks:
 # faces from landscapes, and so the networks that draw faces. They would be gone with
 # other content. Measure what a feature adds on scenes, and sources, that resemble those
 # to come.

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import (
     AttributionFeatures,
-    CopyDiscriminant,
+    SourceDiscriminant,
     FingerprintClassifier,
     ImageReader,
     ResidualExtractor,
@@ -60,7 +60,7 @@ features = ColumnTransformer(
         ("numbers", "passthrough", ["bytes", "brightness"]),
     ]
 )
-model = make_pipeline(features, StandardScaler(), CopyDiscriminant())
+model = make_pipeline(features, StandardScaler(), SourceDiscriminant())
 print(model)
 
 # %%

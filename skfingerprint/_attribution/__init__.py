@@ -21,12 +21,12 @@ from skfingerprint._attribution.lda import (
     score_rows,
     solve,
 )
-from skfingerprint._attribution.source_discriminant import CopyDiscriminant
+from skfingerprint._attribution.source_discriminant import SourceDiscriminant
 
 __all__ = [
     "AugmentedClassifier",
     "AugmentedPipeline",
-    "CopyDiscriminant",
+    "SourceDiscriminant",
     "FingerprintClassifier",
     "FingerprintTransformer",
     "PreparedFingerprintsMixin",

@@ -69,7 +69,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     Steps at the beginning of a pipeline that learn nothing, such as
     :class:`AttributionFeatures`, are applied to a few images and their copies at a
     time, so that each image is read once. If a classifier that takes `copies` in `fit`,
-    such as :class:`CopyDiscriminant`, stands right behind them, it reads their results
+    such as :class:`SourceDiscriminant`, stands right behind them, it reads their results
     block by block, and they are never held all at once.
 
     Parameters
@@ -79,7 +79,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     perturbations : sequence of transformers, or None
         One copy of the images is made by each; see `skfingerprint.perturbation`. The
         images themselves are always trained on.
-    max_copies : int, "auto" or None, default=None
+    max_perturbations : int, "auto" or None, default=None
         Number of copies of each image, drawn for each at random; None makes all.
         "auto" makes all for up to 4,096 images, and fewer for more, but at least two,
         so that the time of the fit does not grow by more than a few clean ones.
@@ -128,13 +128,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     __metadata_request__fit = dict.fromkeys(("groups", "sample_weight"), UNUSED)
 
     def __init__(
-        self, estimator, perturbations, *, max_copies=None, n_jobs=None, verbose=False
+        self, estimator, perturbations, *, max_perturbations=None, n_jobs=None, verbose=False
     ):
         self.estimator = estimator
         # An iterator could be read, or cloned, only once.
         is_iterator = isinstance(perturbations, Iterator)
         self.perturbations = list(perturbations) if is_iterator else perturbations
-        self.max_copies = max_copies
+        self.max_perturbations = max_perturbations
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -188,9 +188,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         for name, values in {"y": y, **metadata}.items():
             if values is not None:
                 check_length(name, values, len(X))
-        kinds = _draw_kinds(len(X), len(changes), self.max_copies)
+        kinds = _draw_kinds(len(X), len(changes), self.max_perturbations)
         last = rest[-1] if isinstance(rest, Pipeline) else rest
-        streams = has_fit_parameter(last, "copies")
+        streams = has_fit_parameter(last, "conditions")
         if streams and metadata["groups"] is None and _takes_groups(rest):
             metadata["groups"] = np.arange(len(X))
         repeated = {
@@ -199,7 +199,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             if value is not None
         }
         if streams:
-            repeated["copies"] = kinds.ravel()
+            repeated["conditions"] = kinds.ravel()
         y = repeated.pop("y")
         shared = share_metadata(self, {"estimator": rest}, **repeated)["estimator"]
         rows = _make_source(X, changes, kinds, first, self.n_jobs, self.verbose)
@@ -290,7 +290,7 @@ class AugmentedPipeline(Pipeline):
     ----------
     steps : list of (str, estimator)
         As in :class:`~sklearn.pipeline.Pipeline`; the last is a classifier.
-    perturbations, max_copies, n_jobs
+    perturbations, max_perturbations, n_jobs
         As in :class:`AugmentedClassifier`.
     verbose : bool, default=False
         As in :class:`AugmentedClassifier`.
@@ -300,12 +300,12 @@ class AugmentedPipeline(Pipeline):
     Examples
     --------
     >>> from skfingerprint import (
-    ...     AttributionFeatures, AugmentedPipeline, CopyDiscriminant)
+    ...     AttributionFeatures, AugmentedPipeline, SourceDiscriminant)
     >>> from skfingerprint.datasets import make_fingerprint_images
     >>> from skfingerprint.perturbation import GaussianBlur
     >>> X, y = make_fingerprint_images(60, 3, strength=8, random_state=0)
     >>> pipeline = AugmentedPipeline(
-    ...     [("features", AttributionFeatures()), ("classifier", CopyDiscriminant())],
+    ...     [("features", AttributionFeatures()), ("classifier", SourceDiscriminant())],
     ...     perturbations=[GaussianBlur(0.5), GaussianBlur(1)])
     >>> pipeline = pipeline.fit(X[:30], y[:30])
     >>> pipeline[:-1].get_feature_names_out().shape
@@ -317,7 +317,7 @@ class AugmentedPipeline(Pipeline):
         steps,
         *,
         perturbations=(),
-        max_copies=None,
+        max_perturbations=None,
         n_jobs=None,
         transform_input=None,
         memory=None,
@@ -327,7 +327,7 @@ class AugmentedPipeline(Pipeline):
             steps, transform_input=transform_input, memory=memory, verbose=verbose
         )
         self.perturbations = perturbations
-        self.max_copies = max_copies
+        self.max_perturbations = max_perturbations
         self.n_jobs = n_jobs
 
     @all_or_nothing
@@ -354,7 +354,7 @@ class AugmentedPipeline(Pipeline):
         model = AugmentedClassifier(
             Pipeline(self.steps),
             self.perturbations,
-            max_copies=self.max_copies,
+            max_perturbations=self.max_perturbations,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         ).fit(X, y, **metadata)
@@ -387,17 +387,17 @@ def _takes_groups(estimator):
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
-def _draw_kinds(n_images, n_changes, max_copies):
-    """Return which copies of each image are made, (n_images, n_copies); 0 is none."""
-    if max_copies == "auto":
+def _draw_kinds(n_images, n_changes, max_perturbations):
+    """Return which copies of each image are made, (n_images, n_conditions); 0 is none."""
+    if max_perturbations == "auto":
         affordable = MOST_IMAGES * (n_changes + 1) // n_images - 1
-        max_copies = max(FEWEST_COPIES, affordable)
-    elif max_copies is not None:
-        check_int("max_copies", max_copies, 1)
+        max_perturbations = max(FEWEST_COPIES, affordable)
+    elif max_perturbations is not None:
+        check_int("max_perturbations", max_perturbations, 1)
     kinds = np.tile(np.arange(n_changes + 1), (n_images, 1))
-    if max_copies is None or max_copies >= n_changes:
+    if max_perturbations is None or max_perturbations >= n_changes:
         return kinds
-    drawn = np.random.default_rng(0).permuted(kinds[:, 1:], axis=1)[:, :max_copies]
+    drawn = np.random.default_rng(0).permuted(kinds[:, 1:], axis=1)[:, :max_perturbations]
     return np.concatenate([kinds[:, :1], np.sort(drawn, axis=1)], axis=1)
 
 

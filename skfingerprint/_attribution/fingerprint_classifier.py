@@ -361,7 +361,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             (down, right): pixel (0, 0) of the residual lies on that pixel of the
             fingerprint.
         """
-        X = self._check_fitted(X, neighbours=True)
+        X = self._check_fitted(X, neighbors=True)
         return score_blocks(_find_shifts, X, self._get_search())
 
     def _searches(self):
@@ -377,7 +377,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             "n_jobs": self.n_jobs,
         }
 
-    def _check_fitted(self, X, *, neighbours=False):
+    def _check_fitted(self, X, *, neighbors=False):
         check_is_fitted(self)
         self._check_parameters()
         if not self.class_weight_sum_.all():
@@ -385,8 +385,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             raise ValueError(
                 f"classes {empty} have no images yet: call partial_fit with some."
             )
-        neighbours = neighbours or self._searches()
-        return validate_images(self, X, reset=False, neighbours=neighbours)
+        neighbors = neighbors or self._searches()
+        return validate_images(self, X, reset=False, neighbors=neighbors)
 
     def _check_parameters(self):
         if self.statistic not in ("correlation", "pce"):
@@ -409,7 +409,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
     def _update(self, X, y, classes, sample_weight, *, reset):
         """Add residuals to the means; `classes=None` takes the classes of y."""
         self._check_parameters()
-        X, y = validate_images(self, X, y, reset=reset, neighbours=self._searches())
+        X, y = validate_images(self, X, y, reset=reset, neighbors=self._searches())
         check_classification_targets(y)
         weights = check_weights(y, sample_weight)
         classes = np.unique(y) if classes is None else classes

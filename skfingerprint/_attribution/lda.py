@@ -33,17 +33,17 @@ def find_cells(members, copies, weights):
 
     Pairs of few images are one class together with the source's other such pairs.
     """
-    n_copies = copies.max() + 1
-    pairs = members * n_copies + copies
+    n_conditions = copies.max() + 1
+    pairs = members * n_conditions + copies
     few = (np.bincount(pairs, weights) < FEWEST)[pairs]
     _, first, cells = np.unique(
-        members * (n_copies + 1) + np.where(few, n_copies, copies),
+        members * (n_conditions + 1) + np.where(few, n_conditions, copies),
         return_index=True,
         return_inverse=True,
     )
     copies = np.where(few, 0, copies)  # what is of several kinds counts as unchanged
     return Bunch(
-        cells=cells, owners=members[first], copies=np.where(few, 0, copies)[first]
+        cells=cells, owners=members[first], conditions=np.where(few, 0, copies)[first]
     )
 
 

@@ -35,7 +35,7 @@ from skfingerprint._core import (
 from skfingerprint.calibration import temper
 
 
-class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
+class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     """Linear discriminant of sources whose images come in several copies.
 
     Compression, noise and resizing move the features of an image by more than its
@@ -63,11 +63,11 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The sources, without the background.
-    copies_ : ndarray of shape (n_copies,)
+    conditions_ : ndarray of shape (n_conditions,)
         The kinds of copies.
     shrinkage_ : float
         The one that was chosen.
-    inverse_temperatures_ : ndarray of shape (n_copies,)
+    inverse_temperatures_ : ndarray of shape (n_conditions,)
         What the scores of rows of each kind are multiplied by: a name is surer of an
         unchanged image than of a changed one.
     n_images_ : float
@@ -102,18 +102,18 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfingerprint import CopyDiscriminant
+    >>> from skfingerprint import SourceDiscriminant
     >>> rng = np.random.default_rng(0)
     >>> y, copies = np.repeat([0, 1, 2], 40), np.tile([0, 1], 60)
     >>> rows = rng.normal(size=(120, 8)) + 3 * np.eye(8)[y] + 2 * np.eye(8)[copies + 6]
-    >>> model = CopyDiscriminant().fit(rows, y, copies=copies)
+    >>> model = SourceDiscriminant().fit(rows, y, conditions=copies)
     >>> model.score(rows, y)
     0.9916666666666667
     >>> bool(model.predict_proba(rows).max() < 1)
     True
     """
 
-    __metadata_request__fit = {"copies": True}  # noqa: RUF012
+    __metadata_request__fit = {"conditions": True}  # noqa: RUF012
 
     def __init__(self, *, shrinkages=(0.02, 0.1, 0.3, 0.6), cv=5, background=None):
         self.shrinkages = shrinkages
@@ -121,7 +121,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.background = background
 
     @all_or_nothing
-    def fit(self, X, y, copies=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, conditions=None, groups=None, sample_weight=None, **params):
         """Sum the moments, solve the two discriminants, learn the temperature.
 
         Parameters
@@ -142,7 +142,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
 
         Returns
         -------
-        self : CopyDiscriminant
+        self : SourceDiscriminant
         """
         candidates = self._check_shrinkages()
         X, y = validate_images(self, X, y, reset=True)
@@ -153,7 +153,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         check_classes(y, self.classes_)
         copies = np.zeros(len(y)) if copies is None else column_or_1d(copies)
         check_consistent_length(y, copies)
-        self.copies_, copies = np.unique(copies, return_inverse=True)
+        self.conditions_, copies = np.unique(copies, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         self.n_images_ = float(np.bincount(copies, weights).max())
         cells = find_cells(members, copies, weights)
@@ -219,7 +219,7 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         return self.classes_[scores.argmax(axis=1)]
 
     @at_once
-    def predict_copies(self, X):
+    def predict_conditions(self, X):
         """Name the kind of copy that each row is likest to.
 
         Parameters
@@ -230,11 +230,11 @@ class CopyDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         Returns
         -------
         copies : ndarray of shape (n_samples,)
-            Of `copies_`, as passed to `fit`.
+            Of `conditions_`, as passed to `fit`.
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        return self.copies_[score_blocks(_pick_copies, X, self._get_state())]
+        return self.conditions_[score_blocks(_pick_copies, X, self._get_state())]
 
     def _score(self, X):
         check_is_fitted(self)

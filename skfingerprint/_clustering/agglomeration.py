@@ -34,7 +34,7 @@ def find_freedom(units, shape, rng):
 def _draw_shift(length, rng):
     """Return a shift by an eighth of a side, or more, to either direction.
 
-    It is even, so that each pixel meets those of its colour in the sensor's mosaic.
+    It is even, so that each pixel meets those of its color in the sensor's mosaic.
     """
     step = 2 if length >= 16 else 1
     least = max(1, length // 8 // step)

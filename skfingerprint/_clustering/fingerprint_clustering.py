@@ -15,7 +15,7 @@ from skfingerprint._core import (
     track,
 )
 
-# What is tried where the number of neighbours is not given.
+# What is tried where the number of neighbors is not given.
 NEIGHBOURS = (5, 7, 10, 15, 20, 30)
 # Of fewer rows nothing can be said.
 FEWEST = 8
@@ -24,7 +24,7 @@ FEWEST = 8
 class FingerprintClustering(_Clustering):
     """Sort rows of :class:`PatchWhitener` by sources, without their number.
 
-    Rows are joined to their neighbours by cosine, the more strongly the more neighbours
+    Rows are joined to their neighbors by cosine, the more strongly the more neighbors
     they share, and the clusters are the communities of this graph. Whether there are
     several sources at all is asked apart: a graph has communities even in a cloud of
     one source. Rows must split better than random ones that have their mean
@@ -39,7 +39,7 @@ class FingerprintClustering(_Clustering):
     Parameters
     ----------
     n_neighbors : int or "auto", default="auto"
-        Neighbours of a row: fewer make more and smaller clusters. By default the one
+        Neighbors of a row: fewer make more and smaller clusters. By default the one
         of 5, 7, 10, 15, 20 and 30 whose clusters have the largest silhouette.
     resolution : float, default=1.0
         Of the modularity, > 0: larger values make more clusters.
@@ -48,12 +48,12 @@ class FingerprintClustering(_Clustering):
         case.
     max_samples : int, default=10000
         Rows that are sorted, at most, drawn at random, >= 8. The others join the
-        cluster of most of their neighbours among these. Sources that have few images
+        cluster of most of their neighbors among these. Sources that have few images
         in the draw are lost.
     random_state : int, RandomState instance or None, default=None
         Draws the rows, and orders the moves between communities.
     verbose : bool or int, default=False
-        Whether to tell how many numbers of neighbours are done: in a bar if tqdm is
+        Whether to tell how many numbers of neighbors are done: in a bar if tqdm is
         installed (extra `progress`), in lines otherwise.
 
     Attributes
@@ -64,7 +64,7 @@ class FingerprintClustering(_Clustering):
     n_clusters_ : int
         Number of clusters.
     n_neighbors_ : int or None
-        The number of neighbours; None where nothing was sorted.
+        The number of neighbors; None where nothing was sorted.
     image_shape_ : tuple of int
         Shape of one row: (n_features,).
     n_features_in_ : int
@@ -77,7 +77,7 @@ class FingerprintClustering(_Clustering):
 
     Notes
     -----
-    The weight of an edge is the Jaccard index of two neighbourhoods [1]_; communities
+    The weight of an edge is the Jaccard index of two neighborhoods [1]_; communities
     are those of Louvain's method [2]_. Equal rows count once, and the order of rows is
     of no effect. Rows are of several sources if the cosine silhouette of their
     split in two by k-means exceeds the mean of 20 Gaussian draws' by more than .03,
@@ -163,12 +163,12 @@ class FingerprintClustering(_Clustering):
         return self
 
     def _sort(self, rows, rng):
-        """Return a label for each row, and the number of neighbours."""
+        """Return a label for each row, and the number of neighbors."""
         if len(rows) < FEWEST:
             return np.zeros(len(rows), dtype=np.intp), None
         n_rows = min(len(rows), self.max_samples)
         ks = NEIGHBOURS if self.n_neighbors == "auto" else (self.n_neighbors,)
         ks = [k for k in ks if k < n_rows] or [n_rows - 1]
-        tried = partial(track, title="numbers of neighbours", verbose=self.verbose)
+        tried = partial(track, title="numbers of neighbors", verbose=self.verbose)
         params = n_rows, self.resolution, self.test_single, rng
         return find_sources(rows, tried(ks), max(ks), *params)

@@ -82,11 +82,11 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     Notes
     -----
-    Of the standardised features' principal components, with the covariance B of
+    Of the standardized features' principal components, with the covariance B of
     images, the mean covariance W of the four quarters of an image about their mean,
     and that of 3x3 medians of all images, brought to the trace of W and added to it,
     the columns are the eigenvectors v of ``B v = l W v`` of largest l: within-class
-    covariance normalisation [1]_, with patches in the place of classes.
+    covariance normalization [1]_, with patches in the place of classes.
 
     References
     ----------
@@ -192,7 +192,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         check_positive("ridge", self.ridge)
 
     def _validate(self, X, *, reset):
-        params = {"aligned": False, "neighbours": True, "n_channels": (1, 3)}
+        params = {"aligned": False, "neighbors": True, "n_channels": (1, 3)}
         return validate_images(self, X, reset=reset, dtype="numeric", **params)
 
     def __sklearn_tags__(self):

@@ -65,7 +65,7 @@ class ResidualClustering(_Clustering):
     they share nothing. Their evidence is ``D / 2 (a - 1 - log a)``, the log-likelihood
     ratio of the variance of D normal values. D is one over the mean square of the
     correlations of residuals with others at wrong alignments: fewer than the values
-    of a residual, since neighbours are alike. A merger must gain more than the
+    of a residual, since neighbors are alike. A merger must gain more than the
     logarithm of the number of pairs. Memory holds the residuals and the correlations
     of all pairs.
 

@@ -10,12 +10,12 @@ from skfingerprint._core.blocks import (
 )
 
 # Values that images may have, with what a resampling overshoots, and those by which a
-# network's output in -1..1 and an ImageNet-normalised image are known.
+# network's output in -1..1 and an ImageNet-normalized image are known.
 LOWEST, HIGHEST = -64, 320
-LOWEST_UNIT, HIGHEST_NORMALISED = -0.1, 4
-NORMALISED = (
-    "A network's output in -1..1 is `(X + 1) * 127.5`; what was normalised is "
-    "`(X * std + mean) * 255`, by the mean and std that it was normalised with."
+LOWEST_UNIT, HIGHEST_NORMALIZED = -0.1, 4
+NORMALIZED = (
+    "A network's output in -1..1 is `(X + 1) * 127.5`; what was normalized is "
+    "`(X * std + mean) * 255`, by the mean and std that it was normalized with."
 )
 FAR_OFF = (
     "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
@@ -55,9 +55,9 @@ def check_grey_levels(X, content, places=None):
     low, high = (f(X, axis=axes).astype(float) for f in (np.min, np.max))
     is_float = X.dtype.kind == "f"
     if content == "images":
-        signed = is_float & (high <= HIGHEST_NORMALISED) & (low < LOWEST_UNIT)
+        signed = is_float & (high <= HIGHEST_NORMALIZED) & (low < LOWEST_UNIT)
         far_off = (low < LOWEST) | (high > HIGHEST)
-        for wrong, remedy in ((signed, NORMALISED), (far_off, FAR_OFF)):
+        for wrong, remedy in ((signed, NORMALIZED), (far_off, FAR_OFF)):
             if wrong.any():
                 raise ValueError(
                     f"{_describe_first(wrong, low, high, places)}, and images are in "

@@ -106,7 +106,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
             reset=reset,
             dtype=self._accepted_dtype,
             aligned=False,
-            neighbours=True,
+            neighbors=True,
             n_channels=self._accepted_channels,
         )
 

@@ -31,7 +31,7 @@ def copy_shape(estimator, *parts):
 
 
 FLOATS = [np.float32, np.float64]
-# From this length on, a row holds a picture: its neighbours are not those of the image.
+# From this length on, a row holds a picture: its neighbors are not those of the image.
 LONG_ROW = 128
 # What estimators know of the X that they were fitted on.
 REMEMBERED = ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_")
@@ -45,7 +45,7 @@ def validate_images(
     reset,
     dtype=FLOATS,
     aligned=True,
-    neighbours=False,
+    neighbors=False,
     n_channels=None,
 ):
     """Return X, and y if given, checked and in the layout in which they came.
@@ -68,8 +68,8 @@ def validate_images(
     aligned : bool, default=True
         Whether all images must have one size: `image_shape_` and `n_features_in_` are
         remembered. Otherwise `n_channels_` is, and the length of rows.
-    neighbours : bool, default=False
-        Whether neighbouring pixels matter, so that long rows are refused.
+    neighbors : bool, default=False
+        Whether neighboring pixels matter, so that long rows are refused.
     n_channels : tuple of int, default=None
         The numbers of channels that are allowed in the last axis.
 
@@ -88,11 +88,11 @@ def validate_images(
         refuse_mixed_sizes(X)
     elif (block := first_block(X)) is not X:
         # The other blocks are checked when they are read.
-        params = {"dtype": dtype, "neighbours": neighbours, "n_channels": n_channels}
+        params = {"dtype": dtype, "neighbors": neighbors, "n_channels": n_channels}
         validate_images(estimator, block, reset=reset, aligned=False, **params)
         return X
     _check_axes(X, shape)
-    if neighbours and len(shape) == 2 and shape[1] >= LONG_ROW:
+    if neighbors and len(shape) == 2 and shape[1] >= LONG_ROW:
         raise ValueError(_needs_unflatten(estimator, shape))
     _check_channels(shape, n_channels)
     if reset:
@@ -208,7 +208,7 @@ def _check_axes(X, shape):
 def _needs_unflatten(estimator, shape):
     return (
         f"X has rows of {shape[1]} numbers, and {type(estimator).__name__} looks at "
-        "neighbouring pixels, which a row does not show. Put `Unflatten(image_shape)` "
+        "neighboring pixels, which a row does not show. Put `Unflatten(image_shape)` "
         "at the head of the pipeline, with image_shape=(height, width) or (height, "
         "width, n_channels). One grey image is a stack as `X[np.newaxis]`."
     )

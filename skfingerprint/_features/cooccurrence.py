@@ -1,4 +1,4 @@
-"""Runs of signs of neighbouring differences: their codes and how often each occurs.
+"""Runs of signs of neighboring differences: their codes and how often each occurs.
 
 A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from those
 of shorter runs, for all places at once, in bytes.

@@ -19,9 +19,9 @@ LARGEST_LEVEL = 2**14 - 1
 
 
 class CooccurrenceTransformer(StatelessTransformer):
-    """Co-occurrences of the differences of neighbouring pixels.
+    """Co-occurrences of the differences of neighboring pixels.
 
-    How often do five neighbours fall, stay, rise, rise, stay? Networks and cameras
+    How often do five neighbors fall, stay, rise, rise, stay? Networks and cameras
     differ in such local habits, which spectra, being blind to phase, do not see, and
     some of which outlive JPEG compression.
 

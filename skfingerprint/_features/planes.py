@@ -71,7 +71,7 @@ def _around(core, before, after):
 
 
 def _to_luma_chroma(planes):
-    """Change colour planes to luma and chroma in place; grey ones stay as they are."""
+    """Change color planes to luma and chroma in place; grey ones stay as they are."""
     if len(planes) == 3:
         flat = planes.reshape(3, -1)
         for first in range(0, flat.shape[1], CHUNK):

@@ -26,7 +26,7 @@ class SpectrumTransformer(StatelessTransformer):
     block_size : int or None, default=32
         Side of the blocks in pixels, at most that of the image; None takes the whole
         image as one block.
-    hop : int, default=None
+    stride : int, default=None
         Pixels from block to block; by default half of `block_size`.
     radial : bool, default=False
         Average the spectrum over rings of equal frequency: fewer features, blind to
@@ -71,13 +71,13 @@ class SpectrumTransformer(StatelessTransformer):
         self,
         *,
         block_size=32,
-        hop=None,
+        stride=None,
         radial=False,
         color_space="rgb",
         n_jobs=None,
     ):
         self.block_size = block_size
-        self.hop = hop
+        self.stride = stride
         self.radial = radial
         self.color_space = color_space
         self.n_jobs = n_jobs
@@ -113,9 +113,9 @@ class SpectrumTransformer(StatelessTransformer):
 
     def _get_function(self):
         check_int("block_size", self.block_size, 1, also=(None,))
-        check_int("hop", self.hop, 1, also=(None,))
+        check_int("stride", self.stride, 1, also=(None,))
         check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
-        params = {name: getattr(self, name) for name in ("block_size", "hop", "radial")}
+        params = {name: getattr(self, name) for name in ("block_size", "stride", "radial")}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
     def _find_content(self, X):
@@ -124,13 +124,13 @@ class SpectrumTransformer(StatelessTransformer):
         return "images" if is_image else super()._find_content(X)
 
 
-def _log_spectrum(images, block_size, hop, radial, to_luma):
+def _log_spectrum(images, block_size, stride, radial, to_luma):
     """Return rows of log power, frequencies first, channels last."""
 
     def collect(planes, tile):
         if to_luma:
             _to_luma_chroma(planes)
-        return [_sum_powers(planes, tile, block_size, hop)]
+        return [_sum_powers(planes, tile, block_size, stride)]
 
     (power,) = _collect(images, collect, tiled=block_size is not None)
     if radial:
@@ -141,14 +141,14 @@ def _log_spectrum(images, block_size, hop, radial, to_luma):
     return _to_log_power(power)
 
 
-def _sum_powers(planes, tile, block_size, hop, prepare=np.asarray):
+def _sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
     """Return the mean power of the blocks that start in a tile, (n, channels, ...).
 
     A few planes at a time are prepared and transformed, while they are in the cache.
     """
     n_channels, n_samples, height, width = planes.shape
     sides = _block_sides(tile.size, block_size)
-    starts = [_block_starts(n, block_size, hop) for n in tile.size]
+    starts = [_block_starts(n, block_size, stride) for n in tile.size]
     own = [
         [start - part.start for start in along if core[0] <= start < core[1]]
         for along, core, part in zip(

@@ -78,7 +78,7 @@ class ChannelDecorrelator(_Cleaner):
 class LinearPatternRemover(_Cleaner):
     """Subtract row and column means on the four sub-lattices of a Bayer pattern.
 
-    Cameras of one model share patterns of rows, columns and colour interpolation, which
+    Cameras of one model share patterns of rows, columns and color interpolation, which
     make fingerprints of different devices resemble each other ("zero-mean total").
     For cameras only: in images of networks these patterns are the fingerprint.
 

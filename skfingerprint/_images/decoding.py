@@ -207,14 +207,14 @@ def _to_rgb(image):
 
 
 def _distinct_tables(image):
-    """Return the quantisation tables of a JPEG image, each once."""
+    """Return the quantization tables of a JPEG image, each once."""
     tables = getattr(image, "quantization", None) or {}
     return tuple(dict.fromkeys(tuple(tables[key]) for key in sorted(tables)))
 
 
 @cache
 def _libjpeg_qualities():
-    """Return {tables: quality} of libjpeg, grey and in colours."""
+    """Return {tables: quality} of libjpeg, grey and in colors."""
     from PIL import Image
 
     qualities = {}

@@ -14,7 +14,7 @@ from skfingerprint._core import (
 
 
 class Unflatten(ImageOutputMixin, StatelessTransformer):
-    """Fold each row into an image, so that neighbouring pixels are neighbours.
+    """Fold each row into an image, so that neighboring pixels are neighbors.
 
     Parts of scikit-learn take 2-D input only, such as
     :class:`~sklearn.ensemble.BaggingClassifier` and

@@ -120,7 +120,7 @@ class FingerprintLocalizer(Localizer):
         """
         check_int("window", self.window, 1)
         check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
-        X, y = validate_images(self, X, y, reset=True, neighbours=True)
+        X, y = validate_images(self, X, y, reset=True, neighbors=True)
         members, weights = check_training(self, X, y, sample_weight)
         check_classes(y, self.classes_)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
@@ -153,7 +153,7 @@ class FingerprintLocalizer(Localizer):
             As of :class:`FingerprintClassifier`.
         """
         check_is_fitted(self)
-        X = validate_images(self, X, reset=False, neighbours=True)
+        X = validate_images(self, X, reset=False, neighbors=True)
         return self.classifier_.decision_function(X)
 
     @at_once
@@ -171,11 +171,11 @@ class FingerprintLocalizer(Localizer):
         y : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        X = validate_images(self, X, reset=False, neighbours=True)
+        X = validate_images(self, X, reset=False, neighbors=True)
         return self.classifier_.predict(X)
 
     def _make_maps(self, X, contrast):
-        X = validate_images(self, X, reset=False, neighbours=True)
+        X = validate_images(self, X, reset=False, neighbors=True)
         fingerprints = _add_channels(self.classifier_.fingerprints_)
         return np.stack(
             [

@@ -7,7 +7,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length, column_or_
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skfingerprint._attribution import CopyDiscriminant
+from skfingerprint._attribution import SourceDiscriminant
 from skfingerprint._core import (
     BlockSource,
     StatelessTransformer,
@@ -64,11 +64,11 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         Takes windows, stacks of shape (n_samples, window, window[, n_channels]), and
         has a `decision_function` or `predict_proba`. By default
         :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
-        :class:`CopyDiscriminant` of shrinkage 0.3, for three images a source.
+        :class:`SourceDiscriminant` of shrinkage 0.3, for three images a source.
     window : int, default=20
         Side of the windows in pixels. What is much smaller is not found. Of rows, at
         most their length.
-    hop : int, default=8
+    stride : int, default=8
         Pixels from window to window in maps; the last window ends at the border.
     max_windows : int, default=12
         Number of windows of an image that are trained on, at most. They are drawn by
@@ -110,7 +110,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     -----
     Overlapping windows are averaged, by a Gaussian whose standard deviation is that of
     a window, ``window / sqrt(12)``. Scores are interpolated bilinearly between the
-    centres of windows, and go on beyond the outermost. Those of the default estimator
+    centers of windows, and go on beyond the outermost. Those of the default estimator
     are logarithms of probabilities, so that the difference of two is a log-likelihood
     ratio.
 
@@ -143,7 +143,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         estimator=None,
         *,
         window=20,
-        hop=8,
+        stride=8,
         max_windows=12,
         pixel_false_alarm_rate=0.05,
         cv=5,
@@ -152,7 +152,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     ):
         self.estimator = estimator
         self.window = window
-        self.hop = hop
+        self.stride = stride
         self.max_windows = max_windows
         self.pixel_false_alarm_rate = pixel_false_alarm_rate
         self.cv = cv
@@ -262,10 +262,10 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         if self.estimator is not None:
             return self.estimator
         features = AttributionFeatures(block_size=16, length=4, n_jobs=self.n_jobs)
-        return make_pipeline(features, CopyDiscriminant(shrinkages=SHRINKAGES))
+        return make_pipeline(features, SourceDiscriminant(shrinkages=SHRINKAGES))
 
     def _check_parameters(self):
-        for name in ("window", "hop", "max_windows"):
+        for name in ("window", "stride", "max_windows"):
             check_int(name, getattr(self, name), 1)
         check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
 
@@ -273,7 +273,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         """Return windows of all images, and the number of the image of each."""
         found = {}
         for places, stack in self._read(X, reset=True):
-            sides = find_grid(stack.shape[1:3], self.window, self.hop).sides
+            sides = find_grid(stack.shape[1:3], self.window, self.stride).sides
             for place, image in zip(places, stack, strict=True):
                 found[place] = draw_windows(image, sides, self.max_windows)
         drawn = [found[place] for place in range(len(found))]
@@ -290,7 +290,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
                 reset=reset and start == 0,
                 dtype="numeric",
                 aligned=False,
-                neighbours=True,
+                neighbors=True,
             )
             for places, stack in _split(part):
                 self._check_images(stack, start + places)
@@ -345,7 +345,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     def _score_each(self, X):
         """Yield the scores of the windows of images, their numbers and their grid."""
         for places, stack in self._read(as_images(X)):
-            grid = find_grid(stack.shape[1:3], self.window, self.hop)
+            grid = find_grid(stack.shape[1:3], self.window, self.stride)
             yield places, score_windows(stack, grid, self._score_windows), grid
 
     def _score_windows(self, windows):

@@ -15,14 +15,14 @@ GROUP_VALUES = 2**23
 ROWS = 512
 
 
-def find_grid(size, window, hop):
+def find_grid(size, window, stride):
     """Return where windows lie in images of a size.
 
     Parameters
     ----------
     size : tuple of int
         (height, width) of the images.
-    window, hop : int
+    window, stride : int
         Side of the windows, at most that of the image, and the step between them.
 
     Returns
@@ -34,8 +34,8 @@ def find_grid(size, window, hop):
     return Bunch(
         size=tuple(size),
         sides=tuple(min(window, n) for n in size),
-        tops=_block_starts(size[0], window, hop),
-        lefts=_block_starts(size[1], window, hop),
+        tops=_block_starts(size[0], window, stride),
+        lefts=_block_starts(size[1], window, stride),
     )
 
 
@@ -98,7 +98,7 @@ def scores_to_pixels(scores, grid):
     """Average scores over the windows around a pixel, which overlap.
 
     They are smoothed by a Gaussian of the spread of a window, and interpolated
-    bilinearly between the centres of windows.
+    bilinearly between the centers of windows.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def scores_to_pixels(scores, grid):
     Returns
     -------
     score_map : ndarray of shape (height, width[, n_scores])
-        Beyond the outermost centres the scores of these go on.
+        Beyond the outermost centers the scores of these go on.
     """
     for axis, starts in enumerate((grid.tops, grid.lefts)):
         if len(starts) > 1:
@@ -122,9 +122,9 @@ def scores_to_pixels(scores, grid):
 
 
 def _interpolate(scores, starts, side, length, axis):
-    """Interpolate scores along an axis between the centres of windows."""
-    centres = np.add(starts, (side - 1) / 2)
-    at = np.interp(np.arange(length), centres, np.arange(len(starts)))
+    """Interpolate scores along an axis between the centers of windows."""
+    centers = np.add(starts, (side - 1) / 2)
+    at = np.interp(np.arange(length), centers, np.arange(len(starts)))
     before = at.astype(int)
     after = np.minimum(before + 1, len(starts) - 1)
     share = np.expand_dims(at - before, tuple(range(1, scores.ndim - axis)))

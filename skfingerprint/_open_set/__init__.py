@@ -5,10 +5,10 @@ from skfingerprint._open_set.fingerprint_detector import (
     restore_detector,
 )
 from skfingerprint._open_set.rejecting_classifier import RejectingClassifier
-from skfingerprint._open_set.source_detector import CopyDetector, SourceDetector
+from skfingerprint._open_set.source_detector import SourceDetector, SourceDetector
 
 __all__ = [
-    "CopyDetector",
+    "SourceDetector",
     "FingerprintDetector",
     "RejectingClassifier",
     "SourceDetector",

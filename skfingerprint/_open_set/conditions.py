@@ -23,9 +23,9 @@ ROWS_A_SOURCE = 100
 MAX_ROWS = 1600
 MAX_BACKGROUND = 400
 # A kind of copy has a detector of its own if it draws less than this share of the
-# unchanged images, and this share of its own images is recognised.
+# unchanged images, and this share of its own images is recognized.
 MOST_DRAWN = 0.05
-FEWEST_RECOGNISED = 1 / 3
+FEWEST_RECOGNIZED = 1 / 3
 GATE_SHRINKAGE = 0.02
 # Held-out rows by which the kinds are chosen, at most.
 MAX_KEPT = 2048
@@ -75,7 +75,7 @@ def find_strata(data, n_sources):
     counts = np.zeros((len(kinds), len(kinds)))
     np.add.at(counts, (truth[kept], held_out.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    good = (shares[0] < MOST_DRAWN) & (shares.diagonal() >= FEWEST_RECOGNISED)
+    good = (shares[0] < MOST_DRAWN) & (shares.diagonal() >= FEWEST_RECOGNIZED)
     good[0] = True
     strata = np.flatnonzero(good)
     center, parts = restore(moments, solve(moments, GATE_SHRINKAGE))

@@ -84,10 +84,10 @@ class FingerprintDetector(
         Their weights.
     offset_ : float
         The threshold.
-    found_ : float
+    detection_rate_ : float
         Share of the residuals that reach it, scored by fingerprints of the other
         folds. NaN if a source has a single residual.
-    resolution_ : float
+    smallest_rate_ : float
         One over the number of null scores: lower rates are extrapolated.
     image_shape_ : tuple of int
         Shape of one residual.
@@ -160,7 +160,7 @@ class FingerprintDetector(
         """
         self._check_parameters()
         # The null scores of one source are those of shifts, which rows don't show.
-        X, y = validate_known(self, X, y, neighbours=True)
+        X, y = validate_known(self, X, y, neighbors=True)
         members, weights = check_training(self, X, y, sample_weight)
         self._check_common()
         folds, is_scored = self._find_folds(y, groups, weights, params)
@@ -177,15 +177,15 @@ class FingerprintDetector(
         self.null_sources_, self.null_weights_ = (
             np.repeat(values[used], null.shape[1]) for values in (members, weights)
         )
-        self.resolution_ = 1 / len(self.null_scores_)
+        self.smallest_rate_ = 1 / len(self.null_scores_)
         self._n_residuals = float(weights.sum())
         offset = tail_threshold(
             self.null_scores_, self.false_alarm_rate, **self._describe_null()
         )
         self.offset_ = min(float(offset), 1.0)  # no correlation exceeds 1
-        self.found_ = np.nan
+        self.detection_rate_ = np.nan
         if is_scored:
-            self.found_ = float(np.average(own >= self.offset_, weights=weights))
+            self.detection_rate_ = float(np.average(own >= self.offset_, weights=weights))
         if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
             self._warn_if_few_are_found()
         vars(self).pop("provenance_", None)
@@ -249,9 +249,9 @@ class FingerprintDetector(
             )
 
     def _warn_if_few_are_found(self):
-        if self.found_ < FEW_FOUND and len(self.classes_) > 1:
+        if self.detection_rate_ < FEW_FOUND and len(self.classes_) > 1:
             warnings.warn(
-                f"found_ is {self.found_:.2f}: few residuals of known sources reach "
+                f"detection_rate_ is {self.detection_rate_:.2f}: few residuals of known sources reach "
                 "the threshold. If images of several sources show the same scenes, "
                 "pass groups to fit. Otherwise more images, or a higher "
                 "false_alarm_rate, find more.",
@@ -272,13 +272,13 @@ def restore_detector(classes, fingerprints, null, known, **params):
     """Return a detector that has these fingerprints.
 
     `null` are the scores, sources and weights of its null, and `known` its `offset_`,
-    `found_` and number of residuals.
+    `detection_rate_` and number of residuals.
     """
     detector = FingerprintDetector(**params)
     detector.classes_ = classes
     detector.null_scores_, detector.null_sources_, detector.null_weights_ = null
-    detector.offset_, detector.found_, detector._n_residuals = known
-    detector.resolution_ = 1 / len(detector.null_scores_)
+    detector.offset_, detector.detection_rate_, detector._n_residuals = known
+    detector.smallest_rate_ = 1 / len(detector.null_scores_)
     detector._restore(fingerprints)
     return detector
 

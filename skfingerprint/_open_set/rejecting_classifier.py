@@ -8,7 +8,7 @@ from sklearn.utils import Bunch, _safe_indexing, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skfingerprint._attribution import CopyDiscriminant
+from skfingerprint._attribution import SourceDiscriminant
 from skfingerprint._core import (
     BlockSource,
     Estimator,
@@ -22,7 +22,7 @@ from skfingerprint._core import (
     share_metadata,
 )
 from skfingerprint._open_set.source_detector import (
-    CopyDetector,
+    SourceDetector,
     draw_training,
     draws_rows,
 )
@@ -38,12 +38,12 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     Parameters
     ----------
     classifier : classifier, default=None
-        Names the source. By default a :class:`CopyDiscriminant` of feature rows; or
+        Names the source. By default a :class:`SourceDiscriminant` of feature rows; or
         such as a pipeline that ends with a FingerprintClassifier. A single source needs
         none if the detector has a `miss_rate`.
     detector : outlier detector, default=None
         Its `predict` gives 1 for known sources and -1 for others. By default a
-        :class:`CopyDetector` of feature rows; or such as a pipeline that ends with a
+        :class:`SourceDetector` of feature rows; or such as a pipeline that ends with a
         FingerprintDetector. Rows of its `background`, if it has one, are no business of
         the classifier.
     unknown_label : label, default="auto"
@@ -90,7 +90,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     # Handed on to the parts, whose requests decide.
     __metadata_request__fit = dict.fromkeys(
-        ("copies", "groups", "sample_weight"), UNUSED
+        ("conditions", "groups", "sample_weight"), UNUSED
     )
 
     def __init__(self, classifier=None, detector=None, *, unknown_label="auto"):
@@ -99,7 +99,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.unknown_label = unknown_label
 
     @all_or_nothing
-    def fit(self, X, y, copies=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, conditions=None, groups=None, sample_weight=None, **params):
         """Fit the classifier and the detector.
 
         Parameters
@@ -134,13 +134,13 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         if hasattr(detector, "check_rates"):
             detector.check_rates(len(self.classes_))
         can_miss = getattr(detector, "miss_rate", None) is not None
-        can_miss |= isinstance(detector, CopyDetector) and is_background.any()
+        can_miss |= isinstance(detector, SourceDetector) and is_background.any()
         if len(self.classes_) == 1 and can_miss:
             classifier = DummyClassifier()
         parts = {"classifier": classifier, "detector": detector}
         metadata = {"groups": groups, "sample_weight": sample_weight, **params}
-        if any(has_fit_parameter(part, "copies") for part in parts.values()):
-            metadata["copies"] = copies
+        if any(has_fit_parameter(part, "conditions") for part in parts.values()):
+            metadata["conditions"] = copies
         shared = share_metadata(self, parts, **metadata)
         _fit_parts(classifier, detector, X, y, is_background, shared)
         self.classifier_, self.detector_ = classifier, detector
@@ -226,8 +226,8 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     def _get_parts(self):
         return (
-            CopyDiscriminant() if self.classifier is None else self.classifier,
-            CopyDetector() if self.detector is None else self.detector,
+            SourceDiscriminant() if self.classifier is None else self.classifier,
+            SourceDetector() if self.detector is None else self.detector,
         )
 
     def __sklearn_tags__(self):
@@ -261,7 +261,7 @@ def _fit_parts(classifier, detector, X, y, is_background, shared):
     """Fit both; what is computed when it is read is read once."""
     rows, labels, given = X, y, shared["detector"]
     if isinstance(X, BlockSource) and not isinstance(classifier, DummyClassifier):
-        if has_fit_parameter(classifier, "copies") and draws_rows(detector):
+        if has_fit_parameter(classifier, "conditions") and draws_rows(detector):
             taken = draw_training(detector, y, **given)
             X, rows = keep_rows(X, taken)
             labels, given = y[taken], {k: v[taken] for k, v in given.items()}

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 def fit_ridge(rows, targets, weights, alpha):
     """Fit a ridge regression with an intercept.
 
-    Minimises ``sum_i w_i |t_i - b - B x_i|^2 + alpha |B|^2``.
+    Minimizes ``sum_i w_i |t_i - b - B x_i|^2 + alpha |B|^2``.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def predict_without(ridge, fold, groups=()):
     -----
     ``t - (I - H)^-1 e`` with the errors e of the fit and the block of the hat matrix H:
     the prediction sum of squares (PRESS), for several rows at once. No fit is needed.
-    The block of a fold and a group is solved by that of the fold, which is factorised
+    The block of a fold and a group is solved by that of the fold, which is factorized
     once, and a Schur complement.
     """
     beside = _find_blocks(ridge, fold, np.arange(len(ridge.roots)))
@@ -122,8 +122,8 @@ def _multiply(rows):
 def _invert(lower, alpha):
     """Return the inverse of a symmetric matrix plus a multiple of the identity."""
     lower.flat[:: len(lower) + 1] += alpha
-    factorise, invert = linalg.get_lapack_funcs(("potrf", "potri"), dtype=np.float64)
-    lower, _ = factorise(lower, lower=1, overwrite_a=1)
+    factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), dtype=np.float64)
+    lower, _ = factorize(lower, lower=1, overwrite_a=1)
     lower, _ = invert(lower, lower=1, overwrite_c=1)
     lower += np.tril(lower, -1).T
     return lower

@@ -153,9 +153,9 @@ class _Detector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         else:
             share = miss or MISS_RATE
             self.offset_ = _weighted_quantile(known.scores, share, known.weights)
-        self.found_ = _find_share(known, self.offset_)
+        self.detection_rate_ = _find_share(known, self.offset_)
         if by_rate:
-            _warn_of_few(len(self.classes_), self.found_)
+            _warn_of_few(len(self.classes_), self.detection_rate_)
 
 
 class SourceDetector(_Detector):
@@ -181,7 +181,7 @@ class SourceDetector(_Detector):
     Parameters
     ----------
     alpha : float, default=100
-        Penalty of the ridge regression of standardised features, > 0.
+        Penalty of the ridge regression of standardized features, > 0.
     false_alarm_rate : float, default=None
         In (0, 0.5]: share of rows of other sources that may be taken for known. By
         default 0.01. Of fewer than three sources it can't be learned, and raises.
@@ -207,9 +207,9 @@ class SourceDetector(_Detector):
         Weights of these rows.
     offset_ : float
         The threshold.
-    found_ : float
+    detection_rate_ : float
         Share of held-out rows of known sources that reach it.
-    resolution_ : float
+    smallest_rate_ : float
         One over the number of null scores: lower rates are extrapolated. NaN of one or
         two sources.
     image_shape_ : tuple of int
@@ -219,7 +219,7 @@ class SourceDetector(_Detector):
 
     See Also
     --------
-    CopyDetector : The same for changed images, with a detector for each kind of change.
+    SourceDetector : The same for changed images, with a detector for each kind of change.
     RejectingClassifier : Names the source, or answers "unknown".
     FingerprintDetector : For residuals, by their correlation with fingerprints.
 
@@ -275,7 +275,7 @@ class SourceDetector(_Detector):
         data = self._read_training(X, y, None, groups, sample_weight, params)
         self.space_, null, known = fit_space(data, len(self.classes_), self.alpha)
         self._set_threshold(null, known)
-        self.resolution_ = _find_resolution(null)
+        self.smallest_rate_ = _find_resolution(null)
         return self
 
     @at_once
@@ -319,7 +319,7 @@ class SourceDetector(_Detector):
         return tail_threshold(self.null_scores_, rate, **describe_null(*null))
 
 
-class CopyDetector(_Detector):
+class SourceDetector(_Detector):
     """Tell known sources from others by images that may have been changed.
 
     Compression, noise and resizing move the features of an image by more than its
@@ -346,7 +346,7 @@ class CopyDetector(_Detector):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The known sources, without the background; `[0]` without y.
-    copies_ : ndarray of shape (n_detectors,)
+    conditions_ : ndarray of shape (n_detectors,)
         The kinds of copies that have a detector of their own.
     null_scores_ : ndarray of shape (n_scores,)
         Scores of rows while their source was left out, of all kinds.
@@ -356,11 +356,11 @@ class CopyDetector(_Detector):
         Weights of these rows.
     offset_ : float
         The threshold.
-    found_ : float
+    detection_rate_ : float
         Share of held-out unchanged rows of known sources that reach it.
-    found_by_copy_ : ndarray of shape (n_detectors,)
+    detection_rate_by_condition_ : ndarray of shape (n_detectors,)
         The same for each kind.
-    resolution_ : float
+    smallest_rate_ : float
         One over the number of null scores of unchanged rows.
     image_shape_ : tuple of int
         Shape of one row: (n_features,).
@@ -381,20 +381,20 @@ class CopyDetector(_Detector):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfingerprint import CopyDetector
+    >>> from skfingerprint import SourceDetector
     >>> rng = np.random.default_rng(0)
     >>> y, copies = np.repeat(np.arange(6), 80), np.tile([0, 1], 240)
     >>> X = rng.normal(size=(480, 20))
     >>> X[np.arange(480), y] += 9
     >>> X[:, 10] += 8 * copies
     >>> known = y < 5
-    >>> detector = CopyDetector(alpha=1).fit(X[known], y[known], copies=copies[known])
+    >>> detector = SourceDetector(alpha=1).fit(X[known], y[known], conditions=copies[known])
     >>> answers = detector.predict(X) == 1
     >>> print(f"known {answers[known].mean():.2f}, others {answers[~known].mean():.2f}")
     known 1.00, others 0.00
     """
 
-    __metadata_request__fit = {"copies": True}  # noqa: RUF012
+    __metadata_request__fit = {"conditions": True}  # noqa: RUF012
 
     def __init__(
         self,
@@ -416,7 +416,7 @@ class CopyDetector(_Detector):
         self.verbose = verbose
 
     @all_or_nothing
-    def fit(self, X, y=None, copies=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y=None, conditions=None, groups=None, sample_weight=None, **params):
         """Fit the detectors, and the discriminant that picks one.
 
         Parameters
@@ -439,7 +439,7 @@ class CopyDetector(_Detector):
 
         Returns
         -------
-        self : CopyDetector
+        self : SourceDetector
         """
         data = self._read_training(X, y, copies, groups, sample_weight, params)
         n_sources = len(self.classes_)
@@ -449,7 +449,7 @@ class CopyDetector(_Detector):
         else:
             self.gate_, strata = find_strata(data, n_sources)
             parts = [select(data, data.kinds == kind) for kind in strata]
-        self.copies_ = data.names[strata]
+        self.conditions_ = data.names[strata]
         fits = [
             fit_space(part, n_sources, self.alpha)
             for part in track(parts, "detectors", self.verbose)
@@ -458,8 +458,8 @@ class CopyDetector(_Detector):
         nulls = [level_scores(null, null) for _, null, _ in fits]
         knowns = [level_scores(known, null) for _, null, known in fits]
         self._set_threshold(join(nulls), knowns[0])
-        self.resolution_ = _find_resolution(nulls[0])
-        self.found_by_copy_ = np.array([_find_share(k, self.offset_) for k in knowns])
+        self.smallest_rate_ = _find_resolution(nulls[0])
+        self.detection_rate_by_condition_ = np.array([_find_share(k, self.offset_) for k in knowns])
         return self
 
     @at_once
@@ -482,7 +482,7 @@ class CopyDetector(_Detector):
         return score_blocks(score_strata, X, (self.gate_, self.strata_))
 
     @at_once
-    def predict_copies(self, X):
+    def predict_conditions(self, X):
         """Return which kind of copy each row is taken for.
 
         Parameters
@@ -493,11 +493,11 @@ class CopyDetector(_Detector):
         Returns
         -------
         copies : ndarray of shape (n_samples,)
-            Of `copies_`.
+            Of `conditions_`.
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
-        return self.copies_[score_blocks(pick_stratum, X, self.gate_)]
+        return self.conditions_[score_blocks(pick_stratum, X, self.gate_)]
 
     @at_once
     def false_alarm_probability(self, X):
@@ -528,7 +528,7 @@ def draws_rows(detector):
     return isinstance(detector, _Detector) and isinstance(detector.cv, Integral)
 
 
-def draw_training(detector, y, copies=None, groups=None, sample_weight=None):
+def draw_training(detector, y, conditions=None, groups=None, sample_weight=None):
     """Return the rows that a detector would learn from, before they are known."""
     labels, is_background = hide_background(y, detector.background)
     members = np.unique(labels, return_inverse=True)[1]
@@ -555,7 +555,7 @@ def _warn_of_few(n_sources, found):
         )
     if found < FEW_FOUND:
         warnings.warn(
-            f"found_ is {found:.2f}: few images of known sources reach the threshold, "
+            f"detection_rate_ is {found:.2f}: few images of known sources reach the threshold, "
             'and nearly all will be called "unknown". More images of each source, more '
             "sources, or a higher false_alarm_rate, find more.",
             stacklevel=5,

@@ -33,7 +33,7 @@ class Description(Bunch):
 def describe_image_folder(path):
     """Tell how the image files of classes differ, before a classifier learns it.
 
-    Reads headers and JPEG's quantisation tables, and no pixels. Where classes differ
+    Reads headers and JPEG's quantization tables, and no pixels. Where classes differ
     in format, JPEG quality, size or mode, a classifier may tell these apart and not
     the sources. Needs Pillow (`pip install "skfingerprint[images]"`).
 
@@ -49,7 +49,7 @@ def describe_image_folder(path):
 
         files : pandas.DataFrame, or Bunch of ndarrays without pandas
             A row for each file: `class`, `filename`, `width`, `height`, `mode`,
-            `format`, `quality` (that of libjpeg with the same quantisation tables, NaN
+            `format`, `quality` (that of libjpeg with the same quantization tables, NaN
             for other tables and formats), `subsampling` and `tables` (a checksum) of
             JPEG, `software` (from EXIF or the header), and `error`: why the file can't
             be read, or "".

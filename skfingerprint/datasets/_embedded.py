@@ -52,7 +52,7 @@ def load_generators(*, return_X_y=False):
         groups : ndarray of shape (640,)
             What an image shows: a photograph's name, or a name of its own.
         DESCR : str
-            Provenance, licences and protocol.
+            Provenance, licenses and protocol.
 
     Raises
     ------

@@ -85,8 +85,8 @@ def _content(image_shape, rng):
     if len(image_shape) == 2:
         return 128 + 40 * planes[0]
     # The first plane is the light, common to the channels.
-    colours = np.moveaxis(np.array(planes[1:]), 0, -1)
-    return 128 + 40 * (0.9 * planes[0][..., None] + 0.4359 * colours)
+    colors = np.moveaxis(np.array(planes[1:]), 0, -1)
+    return 128 + 40 * (0.9 * planes[0][..., None] + 0.4359 * colors)
 
 
 def _waves(image_shape, rng, n_waves=4):

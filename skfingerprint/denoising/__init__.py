@@ -52,7 +52,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     """Wiener filter in the wavelet domain, with the variance estimated locally.
 
     The standard denoiser of camera and generator fingerprints: it keeps what stands out
-    of the noise in any of four neighbourhoods and takes the rest for noise. With numba
+    of the noise in any of four neighborhoods and takes the rest for noise. With numba
     (extra `fast`) the same numbers come about three times as fast.
 
     Parameters

@@ -17,7 +17,7 @@ from skfingerprint.plotting._estimators import correlate, split
 class OneVsRestRocDisplay:
     """ROC curve of each source against all others, readable with many sources.
 
-    The curves with the smallest areas have colours, names and areas; the rest, which
+    The curves with the smallest areas have colors, names and areas; the rest, which
     crowd in the corner, are grey. The false positive rate is logarithmic, so that the
     corner is seen.
 
@@ -60,7 +60,7 @@ class OneVsRestRocDisplay:
         ax : Axes, default=None
             By default a new figure is made.
         n_named : int, default=7
-            Number of curves in colour, those with the smallest areas.
+            Number of curves in color, those with the smallest areas.
 
         Returns
         -------

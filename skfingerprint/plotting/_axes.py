@@ -4,17 +4,17 @@ import numpy as np
 
 from skfingerprint._core import needs_extra
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's palette, which color-blind readers can tell apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
-MARKERS = "os^vDP*X"  # one more than colours: the pairs repeat after 56
+MARKERS = "os^vDP*X"  # one more than colors: the pairs repeat after 56
 # Where a legend hides no curve.
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
 
 
 def style(i):
-    """Colour, line style and marker of the i-th curve."""
-    looks = {"color": COLOURS, "linestyle": LINES, "marker": MARKERS}
+    """Color, line style and marker of the i-th curve."""
+    looks = {"color": COLORS, "linestyle": LINES, "marker": MARKERS}
     return {name: values[i % len(values)] for name, values in looks.items()}
 
 

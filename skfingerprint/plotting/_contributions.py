@@ -13,8 +13,8 @@ from skfingerprint.explanation import (
 )
 from skfingerprint.plotting._axes import make_picture_axes
 
-# Speaks against the source, and for it: the ends of the colour map.
-COLOUR_MAP = "PuOr_r"
+# Speaks against the source, and for it: the ends of the color map.
+COLOR_MAP = "PuOr_r"
 AGAINST, FOR = "#5E3C99", "#E66101"
 FAMILY = re.compile(
     r"(?:.*__)?(residual_spectrum|spectrum|cooccurrence)(?:_(\d+))?(?:_(.+))?"
@@ -91,7 +91,7 @@ class ContributionDisplay:
     def plot(self, ax=None, *, block_size=8, n_columns=2):
         """Draw a panel for each plane, for the families, the places and the image.
 
-        The colours of all planes have one range, which the 99.5th percentile of the
+        The colors of all planes have one range, which the 99.5th percentile of the
         contributions bounds.
 
         Parameters
@@ -133,8 +133,8 @@ class ContributionDisplay:
     def _draw_families(self, axes, families, _):
         """Draw a bar for each family, the first one on top."""
         values = list(families.values())
-        colours = [FOR if value > 0 else AGAINST for value in values]
-        self.bar_ = axes.barh(range(len(values)), values, color=colours)
+        colors = [FOR if value > 0 else AGAINST for value in values]
+        self.bar_ = axes.barh(range(len(values)), values, color=colors)
         axes.set_yticks(range(len(values)), list(families), fontsize="small")
         axes.invert_yaxis()
         axes.axvline(0, color="0.3", linewidth=0.8)
@@ -152,7 +152,7 @@ class ContributionDisplay:
             axes.imshow(grey, "gray", vmin=0, vmax=255, **options)
             options["alpha"] = np.sqrt(np.abs(places) / largest)
         axes.set_axis_off()
-        picture = _draw_centred(axes, places, largest, **options)
+        picture = _draw_centered(axes, places, largest, **options)
         _add_bar(picture, axes, "Contribution of a square")
         return [picture]
 
@@ -272,7 +272,7 @@ def _name_families(families):
 
 
 def _find_largest(planes):
-    """Return the bound of the colours of all planes."""
+    """Return the bound of the colors of all planes."""
     values = [np.abs(plane).ravel() for plane in planes.values()]
     largest = np.percentile(np.concatenate(values), 99.5) if values else 0
     return max(largest, np.finfo(float).tiny)
@@ -325,7 +325,7 @@ def _draw_plane(axes, plane, largest):
     down, right = 0.5 / height, 0.25 / max(width - 1, 1)
     middle = (height // 2) / height
     extent = (-right, 0.5 + right, 1 - middle - down, -middle - down)
-    picture = _draw_centred(axes, plane, largest, extent=extent, aspect="auto")
+    picture = _draw_centered(axes, plane, largest, extent=extent, aspect="auto")
     axes.set(xlabel="Horizontal (cycles per px)")
     axes.set(xticks=(0, 0.25, 0.5), yticks=(-0.5, -0.25, 0, 0.25))
     return [picture]
@@ -338,10 +338,10 @@ def _draw_image(axes, image, _):
     return []
 
 
-def _draw_centred(axes, values, largest, **options):
-    """Draw values in colours that are white at 0."""
+def _draw_centered(axes, values, largest, **options):
+    """Draw values in colors that are white at 0."""
     options = {"interpolation": "nearest", "vmin": -largest, "vmax": largest} | options
-    return axes.imshow(values, COLOUR_MAP, **options)
+    return axes.imshow(values, COLOR_MAP, **options)
 
 
 def _add_bar(picture, axes, label, **options):

@@ -7,7 +7,7 @@ from skfingerprint.metrics import (
     average_correlation_matrix,
     same_and_cross_correlations,
 )
-from skfingerprint.plotting._axes import COLOURS, make_axes
+from skfingerprint.plotting._axes import COLORS, make_axes
 from skfingerprint.plotting._estimators import correlate
 
 # Of each statistic: label, label of a mean, factor of the written means, their unit.
@@ -106,11 +106,11 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
         edges = np.histogram_bin_edges(np.concatenate([self.same, self.cross]), bins)
         shared = {"density": True, "alpha": 0.65, "edgecolor": "white", "linewidth": 0}
         self.bar_ = []
-        for values, colour, hatch, name in (
-            (self.cross, COLOURS[1], "///", "other fingerprints"),
-            (self.same, COLOURS[0], None, "own fingerprint"),
+        for values, color, hatch, name in (
+            (self.cross, COLORS[1], "///", "other fingerprints"),
+            (self.same, COLORS[0], None, "own fingerprint"),
         ):
-            look = {"color": colour, "hatch": hatch, **shared}
+            look = {"color": color, "hatch": hatch, **shared}
             look["label"] = f"{name} (n = {len(values)})"
             self.bar_.append(self.ax_.hist(values, edges, **look)[2])
         area = "" if self.auc is None else f"AUC {self.auc:.3f}"
@@ -160,7 +160,7 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
     labels : array-like of shape (n_classes,)
         Names of the sources.
     statistic : {"correlation", "pce"}, default="correlation"
-        What the means are of; it labels the colour bar.
+        What the means are of; it labels the color bar.
 
     Attributes
     ----------
@@ -187,7 +187,7 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
     def plot(self, ax=None, *, include_values=True):
         """Draw the matrix.
 
-        Colours follow the square root of the means, so that blocks of sources
+        Colors follow the square root of the means, so that blocks of sources
         that resemble each other show beside a strong diagonal; below 0 is as 0.
 
         Parameters

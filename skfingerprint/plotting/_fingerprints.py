@@ -156,7 +156,7 @@ class FingerprintDisplay(_PicturesDisplay):
 class AutocorrelationDisplay(_PicturesDisplay):
     """Autocorrelation of fingerprints around shift 0, the mean of the channels.
 
-    Shift 0, where it is 1, is left out of the colours' range.
+    Shift 0, where it is 1, is left out of the colors' range.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class SpectrumDisplay(_PicturesDisplay):
     def plot(self, ax=None, *, n_columns=4):
         """Draw the spectra.
 
-        The colours of each span its 1st to its 99.9th percentile.
+        The colors of each span its 1st to its 99.9th percentile.
 
         Parameters
         ----------

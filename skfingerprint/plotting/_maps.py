@@ -9,7 +9,7 @@ from skfingerprint.plotting._estimators import split
 class ScoreMapDisplay:
     """An image in grey, and over it the scores of its pixels.
 
-    Red are the pixels above the threshold, which is white in the colour bar, and blue
+    Red are the pixels above the threshold, which is white in the color bar, and blue
     those below. A solid line surrounds what lies above it, the mask; a dashed one the
     true part, where it is known.
 
@@ -64,10 +64,10 @@ class ScoreMapDisplay:
         ax : Axes, default=None
             By default a new figure is made.
         limit : float, default=None
-            Distance from the threshold at which colours are full. By default that of
+            Distance from the threshold at which colors are full. By default that of
             the pixel that is furthest from it.
         alpha : float, default=0.55
-            In 0..1: how much the colours cover the image.
+            In 0..1: how much the colors cover the image.
 
         Returns
         -------
@@ -99,10 +99,10 @@ class ScoreMapDisplay:
         outlines = [(found, "black", "solid")]
         if self.mask is not None:
             outlines.append((np.asarray(self.mask), "gold", "dashed"))
-        for mask, colour, line in outlines:
+        for mask, color, line in outlines:
             if mask.any() and not mask.all():
                 self.ax_.contour(
-                    mask, [0.5], colors=colour, linestyles=line, linewidths=1.8
+                    mask, [0.5], colors=color, linestyles=line, linewidths=1.8
                 )
 
     @classmethod

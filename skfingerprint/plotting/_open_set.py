@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint.metrics import open_set_report
-from skfingerprint.plotting._axes import BESIDE, COLOURS, make_axes
+from skfingerprint.plotting._axes import BESIDE, COLORS, make_axes
 
 
 class OpenSetDisplay:
@@ -61,15 +61,15 @@ class OpenSetDisplay:
         self.figure_, self.ax_ = make_axes(ax, size=5)
         self.line_ = []
         parts = (("known, found", self.found), ("strangers, accepted", self.accepted))
-        for (label, shares), colour in zip(parts, COLOURS, strict=False):
+        for (label, shares), color in zip(parts, COLORS, strict=False):
             if not shares:
                 continue
             for share in shares.values():
-                self.ax_.plot(self.rates, share, color=colour, alpha=0.3, lw=0.8)
+                self.ax_.plot(self.rates, share, color=color, alpha=0.3, lw=0.8)
             mean = np.mean(list(shares.values()), axis=0)
             label = f"{label} ({len(shares)})"
             self.line_ += self.ax_.plot(
-                self.rates, mean, color=colour, lw=3, label=label
+                self.rates, mean, color=color, lw=3, label=label
             )
         self.ax_.plot(self.rates, self.rates, color="grey", ls=":", label="as stated")
         self.ax_.set_xscale("log")
