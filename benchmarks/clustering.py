@@ -204,7 +204,7 @@ def measure_scenes():
 def measure_jpeg():
     """All images compressed."""
     data, halves = read_halves()
-    data.images = JPEGCompression(95).fit_transform(data.images)
+    data.images = JPEGCompression(quality=95).fit_transform(data.images)
     counts = dict.fromkeys(np.unique(data.sources), 40)
     repeat("JPEG 95", data, halves, lambda rng: counts)
 

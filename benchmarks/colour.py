@@ -18,7 +18,7 @@ def main():
     for quality in (None, 95, 75):
         changed = images
         if quality is not None:
-            changed = JPEGCompression(quality).fit_transform(images)
+            changed = JPEGCompression(quality=quality).fit_transform(images)
         residuals = ResidualExtractor(n_jobs=2).transform(changed)
         for steps in ([], [ChannelDecorrelator()]):
             for subtract_common in (False, True):

@@ -91,7 +91,7 @@ def features(image):
 
 def pairs(plane):
     """Co-occurrences of two differences of a grey image."""
-    transformer = CooccurrenceTransformer(steps=[1], length=2)
+    transformer = CooccurrenceTransformer(quantization=[1], order=2)
     return transformer.fit_transform(plane[np.newaxis])[0]
 
 

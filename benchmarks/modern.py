@@ -41,11 +41,11 @@ from skfingerprint.perturbation import COMMON_PERTURBATIONS, JPEGCompression, Re
 RATES = (0.01, 0.05)
 CHANGES = {
     "as published": None,
-    "JPEG 90": JPEGCompression(90),
-    "JPEG 75": JPEGCompression(75),
-    "resize .75": Resize(0.75),
-    "resize .6, JPEG 85": make_pipeline(Resize(0.6), JPEGCompression(85)),
-    "JPEG 30, not trained on": JPEGCompression(30),
+    "JPEG 90": JPEGCompression(quality=90),
+    "JPEG 75": JPEGCompression(quality=75),
+    "resize .75": Resize(scale=0.75),
+    "resize .6, JPEG 85": make_pipeline(Resize(scale=0.6), JPEGCompression(quality=85)),
+    "JPEG 30, not trained on": JPEGCompression(quality=30),
 }
 FEW = {name: CHANGES[name] for name in ("as published", "JPEG 75")}
 COPIES = (None, *COMMON_PERTURBATIONS)
@@ -394,10 +394,10 @@ def measure_together():
 HISTORIES = {
     "as published, 256 px": lambda X: X,
     "128 px off the JPEG grid": lambda X: X[:, 67:195, 61:189],
-    "the same, then JPEG 90": lambda X: JPEGCompression(90).fit_transform(
+    "the same, then JPEG 90": lambda X: JPEGCompression(quality=90).fit_transform(
         X[:, 67:195, 61:189]
     ),
-    "the same, then JPEG 75": lambda X: JPEGCompression(75).fit_transform(
+    "the same, then JPEG 75": lambda X: JPEGCompression(quality=75).fit_transform(
         X[:, 67:195, 61:189]
     ),
     "means of 4 x 4 pixels": lambda X: shrink(X, 4),

@@ -47,14 +47,14 @@ RATES = (0.1, 0.01)
 N_DRAWS = 20
 CHANGES = (
     {"clean": None}
-    | {f"JPEG {q}": JPEGCompression(q) for q in (95, 85, 75)}
-    | {f"noise {s:g}": GaussianNoise(s, random_state=7) for s in (3, 5)}
-    | {"blur 1": GaussianBlur(1), "resize .5": Resize(0.5)}
-    | {"resize .6, JPEG 85": make_pipeline(Resize(0.6), JPEGCompression(85))}
-    | {"WebP 80": WebPCompression(80)}
+    | {f"JPEG {q}": JPEGCompression(quality=q) for q in (95, 85, 75)}
+    | {f"noise {s:g}": GaussianNoise(std=s, random_state=7) for s in (3, 5)}
+    | {"blur 1": GaussianBlur(std=1), "resize .5": Resize(scale=0.5)}
+    | {"resize .6, JPEG 85": make_pipeline(Resize(scale=0.6), JPEGCompression(quality=85))}
+    | {"WebP 80": WebPCompression(quality=80)}
     # Never trained on.
-    | {"JPEG 30": JPEGCompression(30), "blur 3": GaussianBlur(3)}
-    | {"noise 20": GaussianNoise(20, random_state=3)}
+    | {"JPEG 30": JPEGCompression(quality=30), "blur 3": GaussianBlur(std=3)}
+    | {"noise 20": GaussianNoise(std=20, random_state=3)}
     | {"gamma .7": FunctionTransformer(lambda X: np.rint(255 * (X / 255.0) ** 0.7))}
 )
 

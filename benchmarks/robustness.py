@@ -51,14 +51,14 @@ from skfingerprint.plotting import RobustnessDisplay
 
 PERTURBATIONS = (
     {"clean": None}
-    | {f"JPEG {q}": JPEGCompression(q) for q in (95, 85, 80, 75, 70, 50)}
-    | {"JPEG 75 4:4:4": JPEGCompression(75, subsampling="4:4:4")}
-    | {"JPEG 90, 80": make_pipeline(JPEGCompression(90), JPEGCompression(80))}
-    | {"WebP 80": WebPCompression(80)}
-    | {f"noise {s:g}": GaussianNoise(s, random_state=7) for s in (2, 3, 5, 10)}
-    | {f"blur {s:g}": GaussianBlur(s) for s in (0.5, 0.7, 1, 2)}
-    | {f"resize {s:g}": Resize(s) for s in (0.9, 0.5)}
-    | {"resize .6, JPEG 85": make_pipeline(Resize(0.6), JPEGCompression(85))}
+    | {f"JPEG {q}": JPEGCompression(quality=q) for q in (95, 85, 80, 75, 70, 50)}
+    | {"JPEG 75 4:4:4": JPEGCompression(quality=75, subsampling="4:4:4")}
+    | {"JPEG 90, 80": make_pipeline(JPEGCompression(quality=90), JPEGCompression(quality=80))}
+    | {"WebP 80": WebPCompression(quality=80)}
+    | {f"noise {s:g}": GaussianNoise(std=s, random_state=7) for s in (2, 3, 5, 10)}
+    | {f"blur {s:g}": GaussianBlur(std=s) for s in (0.5, 0.7, 1, 2)}
+    | {f"resize {s:g}": Resize(scale=s) for s in (0.9, 0.5)}
+    | {"resize .6, JPEG 85": make_pipeline(Resize(scale=0.6), JPEGCompression(quality=85))}
 )
 FEW = {name: PERTURBATIONS[name] for name in ("clean", "JPEG 95", "JPEG 75")}
 
@@ -190,7 +190,7 @@ def print_together(model, X, y, perturbation):
 
 def print_limits(X, y, groups, test):
     """Print what JPEG 75 allows: trained on that alone, by size and number."""
-    compressed = JPEGCompression(75).fit_transform(X)
+    compressed = JPEGCompression(quality=75).fit_transform(X)
     for side in (64, 96, 128):
         for share in (1, 2):
             kept = np.flatnonzero(~test)[::share]
@@ -242,7 +242,7 @@ def main():
     display.plot().figure_.savefig(options.out / "robustness.png", dpi=75)
     for name in ("without copies", "recommended"):
         print_calibration(models[name], X[test], y[test], f"{name}, 20 sources")
-    print_together(models["recommended"], X[test], y[test], JPEGCompression(75))
+    print_together(models["recommended"], X[test], y[test], JPEGCompression(quality=75))
     ten = np.isin(y, np.unique(y)[::2])
     data = load_generators()
     half = ~np.isin(data.groups, np.unique(data.groups)[::2])

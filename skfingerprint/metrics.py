@@ -235,7 +235,7 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
     >>> X, y = make_fingerprint_images(120, 3, strength=4, random_state=0)
     >>> pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
     >>> pipeline = pipeline.fit(X[:60], y[:60])
-    >>> perturbations = {"none": None, "blur 2": GaussianBlur(2), "shift": Shift()}
+    >>> perturbations = {"none": None, "blur 2": GaussianBlur(std=2), "shift": Shift()}
     >>> robustness_curve(pipeline, X[60:], y[60:], perturbations).scores.round(2)
     array([1.  , 0.47, 0.  ])
     """

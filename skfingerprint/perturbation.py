@@ -59,7 +59,7 @@ class JPEGCompression(_Perturbation):
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import JPEGCompression
     >>> images = load_generators().images[:10]
-    >>> compressed = JPEGCompression(75).fit_transform(images)
+    >>> compressed = JPEGCompression(quality=75).fit_transform(images)
     >>> compressed.shape, compressed.dtype
     ((10, 64, 64, 3), dtype('uint8'))
 
@@ -67,11 +67,11 @@ class JPEGCompression(_Perturbation):
 
     >>> from sklearn.pipeline import make_pipeline
     >>> from skfingerprint.perturbation import Resize
-    >>> make_pipeline(Resize(0.5), JPEGCompression(75)).fit_transform(images).shape
+    >>> make_pipeline(Resize(scale=0.5), JPEGCompression(quality=75)).fit_transform(images).shape
     (10, 64, 64, 3)
     """
 
-    def __init__(self, quality=95, *, subsampling="4:2:0"):
+    def __init__(self, *, quality=95, subsampling="4:2:0"):
         self.quality = quality
         self.subsampling = subsampling
 
@@ -104,11 +104,11 @@ class WebPCompression(_Perturbation):
     --------
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import WebPCompression
-    >>> WebPCompression(70).fit_transform(load_generators().images[:10]).shape
+    >>> WebPCompression(quality=70).fit_transform(load_generators().images[:10]).shape
     (10, 64, 64, 3)
     """
 
-    def __init__(self, quality=80):
+    def __init__(self, *, quality=80):
         self.quality = quality
 
     def _check_parameters(self):
@@ -145,13 +145,13 @@ class Resize(_Perturbation):
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import Resize
     >>> images = load_generators().images[:10]
-    >>> Resize(0.75).fit_transform(images).shape
+    >>> Resize(scale=0.75).fit_transform(images).shape
     (10, 64, 64, 3)
-    >>> Resize(0.75, restore=False).fit_transform(images).shape
+    >>> Resize(scale=0.75, restore=False).fit_transform(images).shape
     (10, 48, 48, 3)
     """
 
-    def __init__(self, scale=0.5, *, resample="lanczos", restore=True):
+    def __init__(self, *, scale=0.5, resample="lanczos", restore=True):
         self.scale = scale
         self.resample = resample
         self.restore = restore
@@ -188,11 +188,11 @@ class GaussianBlur(_Perturbation):
     --------
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import GaussianBlur
-    >>> GaussianBlur(2).fit_transform(load_generators().images[:10]).shape
+    >>> GaussianBlur(std=2).fit_transform(load_generators().images[:10]).shape
     (10, 64, 64, 3)
     """
 
-    def __init__(self, std=1.0):
+    def __init__(self, *, std=1.0):
         self.std = std
 
     def _check_parameters(self):
@@ -227,12 +227,12 @@ class GaussianNoise(_Perturbation):
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import GaussianNoise
     >>> images = load_generators().images[:10]
-    >>> noisy = GaussianNoise(5).fit_transform(images)
-    >>> bool((GaussianNoise(5).fit_transform(images[3:]) == noisy[3:]).all())
+    >>> noisy = GaussianNoise(std=5).fit_transform(images)
+    >>> bool((GaussianNoise(std=5).fit_transform(images[3:]) == noisy[3:]).all())
     True
     """
 
-    def __init__(self, std=2.0, *, random_state=0):
+    def __init__(self, *, std=2.0, random_state=0):
         self.std = std
         self.random_state = random_state
 
@@ -266,11 +266,11 @@ class Crop(_Perturbation):
     >>> from skfingerprint.datasets import load_generators
     >>> from skfingerprint.perturbation import Crop
     >>> images = load_generators().images[:10]
-    >>> Crop(3, 5, height=48, width=48).fit_transform(images).shape
+    >>> Crop(top=3, left=5, height=48, width=48).fit_transform(images).shape
     (10, 48, 48, 3)
     """
 
-    def __init__(self, top=0, left=0, *, height=None, width=None):
+    def __init__(self, *, top=0, left=0, height=None, width=None):
         self.top = top
         self.left = left
         self.height = height
@@ -315,7 +315,7 @@ class Shift(_Perturbation):
     array([1, 0, 0, 1, 2, 3, 4, 5], dtype=uint8)
     """
 
-    def __init__(self, down=1, right=1):
+    def __init__(self, *, down=1, right=1):
         self.down = down
         self.right = right
 
@@ -447,10 +447,10 @@ def _random(perturbation, **distributions):
 # usual strengths, and narrow ranges between them. Chosen on the half of the registry of
 # generators that it was fitted on.
 COMMON_PERTURBATIONS = (
-    *(JPEGCompression(quality) for quality in (95, 90, 85, 75, 50)),
-    *(GaussianBlur(std) for std in (0.5, 1.0, 2.0)),
-    *(GaussianNoise(std) for std in (2.0, 5.0, 10.0)),
-    *(Resize(scale) for scale in (0.9, 0.75, 0.5)),
+    *(JPEGCompression(quality=quality) for quality in (95, 90, 85, 75, 50)),
+    *(GaussianBlur(std=std) for std in (0.5, 1.0, 2.0)),
+    *(GaussianNoise(std=std) for std in (2.0, 5.0, 10.0)),
+    *(Resize(scale=scale) for scale in (0.9, 0.75, 0.5)),
     _random(JPEGCompression(), quality=range(60, 86)),
     _random(JPEGCompression(), quality=range(80, 95)),
     _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),

@@ -42,7 +42,7 @@ from skfingerprint.perturbation import (
 
 # Copies of a row must not change how it is weighed; folds of the default estimator do.
 WINDOWS = make_pipeline(
-    AttributionFeatures(block_size=8, length=2),
+    AttributionFeatures(block_size=8, order=2),
     FunctionTransformer(np.float64, feature_names_out="one-to-one"),
     RidgeClassifier(),
 )
@@ -72,8 +72,8 @@ ESTIMATORS = [
     LinearPatternRemover(),
     SpectrumFlattener(),
     AugmentedClassifier(FingerprintClassifier(), []),
-    FingerprintLocalizer(window=9),
-    WindowedClassifier(WINDOWS, window=16, stride=5, max_windows=3),
+    FingerprintLocalizer(window_size=9),
+    WindowedClassifier(WINDOWS, window_size=16, stride=5, max_windows=3),
     PatchWhitener(random_state=0),
     FingerprintClustering(random_state=0),
     ResidualClustering(random_state=0),

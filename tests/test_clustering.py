@@ -86,7 +86,7 @@ def test_whitener_learns_from_other_sources(generators):
 
 def test_whitened_scatters(generators):
     images = generators.images[:60]
-    whitener = PatchWhitener(10, random_state=0).fit(images)
+    whitener = PatchWhitener(n_components=10, random_state=0).fit(images)
     rows = whitener.transform(images)
     np.testing.assert_allclose(rows.var(axis=0), whitener.eigenvalues_, rtol=1e-2)
     assert (np.diff(whitener.eigenvalues_) <= 0).all()
@@ -96,9 +96,9 @@ def test_whitened_scatters(generators):
 
 def test_sizes_of_images_are_of_no_matter(generators):
     images = list(generators.images[:30])
-    whitener = PatchWhitener(5, random_state=0).fit(images)
+    whitener = PatchWhitener(n_components=5, random_state=0).fit(images)
     ragged = [image[: 64 + i, : 70 - i] for i, image in enumerate(images)]
-    mixed = PatchWhitener(5, random_state=0).fit(ragged)
+    mixed = PatchWhitener(n_components=5, random_state=0).fit(ragged)
     assert mixed.transform(ragged).shape == whitener.transform(ragged).shape == (30, 5)
     alone = whitener.transform([ragged[3]])
     np.testing.assert_allclose(alone[0], whitener.transform(ragged)[3], atol=1e-3)
@@ -110,7 +110,7 @@ def test_files_are_read_when_they_are_needed(generators, tmp_path):
     for i, pixels in enumerate(images):
         paths.append(str(tmp_path / f"{i}.png"))
         image.fromarray(pixels).save(paths[-1])
-    whitener = PatchWhitener(5, max_samples=12, random_state=0)
+    whitener = PatchWhitener(n_components=5, max_samples=12, random_state=0)
     expected = clone(whitener).fit_transform(images)
     found = make_pipeline(ImageReader(), whitener).fit_transform(paths)
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -125,7 +125,7 @@ def test_at_most_max_samples_are_learned_from(generators):
 
 
 def test_names_of_whitened_columns(generators):
-    whitener = PatchWhitener(3, random_state=0).fit(generators.images[:8])
+    whitener = PatchWhitener(n_components=3, random_state=0).fit(generators.images[:8])
     assert whitener.get_feature_names_out().tolist() == [
         f"patchwhitener{i}" for i in range(3)
     ]
@@ -293,8 +293,8 @@ def test_parameters_of_the_clustering(params, message):
 
 def test_a_given_number_of_neighbors_is_taken(networkx):
     rows, _ = draw_rows(2, 10)
-    assert FingerprintClustering(4, random_state=0).fit(rows).n_neighbors_ == 4
-    assert FingerprintClustering(50, random_state=0).fit(rows).n_neighbors_ == 19
+    assert FingerprintClustering(n_neighbors=4, random_state=0).fit(rows).n_neighbors_ == 4
+    assert FingerprintClustering(n_neighbors=50, random_state=0).fit(rows).n_neighbors_ == 19
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):

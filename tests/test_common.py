@@ -68,7 +68,7 @@ def looks_at_neighbors(estimator):
     params = estimator.get_params()
     if "max_shift" in params:
         return params["max_shift"] != 0 or params["statistic"] == "pce"
-    if "window" in params:
+    if "window_size" in params:
         return True
     return estimator in ANY_SIZE and not isinstance(estimator, Unflatten)
 

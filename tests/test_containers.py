@@ -25,8 +25,8 @@ FREE = [
     SpectrumTransformer(),
     CooccurrenceTransformer(),
     AttributionFeatures(),
-    JPEGCompression(80),
-    Resize(0.5),
+    JPEGCompression(quality=80),
+    Resize(scale=0.5),
 ]
 EACH = pytest.mark.parametrize("transformer", FREE, ids=lambda t: type(t).__name__)
 

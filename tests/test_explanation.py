@@ -58,7 +58,7 @@ def pipeline(request, embedded):
     images, y, groups = embedded
     options = {
         "clean": {"perturbations": ()},
-        "conditions": {"perturbations": [GaussianBlur(0.5), GaussianNoise(3)]},
+        "conditions": {"perturbations": [GaussianBlur(std=0.5), GaussianNoise(std=3)]},
         "a rate": {"perturbations": (), "false_alarm_rate": 0.1},
     }[request.param]
     model = make_attribution_pipeline(**options)
@@ -113,7 +113,7 @@ def test_contributions_add_up_on_the_real_images(real_data):
     from real_images import read_registry
 
     images, y, test = read_registry()
-    model = make_attribution_pipeline(perturbations=[GaussianBlur(0.7)], n_jobs=2)
+    model = make_attribution_pipeline(perturbations=[GaussianBlur(std=0.7)], n_jobs=2)
     model.set_params(classifier__shrinkages=[0.1], classifier__cv=2)
     model.fit(images[~test][::4], y[~test][::4])
     rows = model[:-1].transform(images[test][::3]).astype(np.float64)
@@ -147,7 +147,7 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
     )
 
 
-@pytest.mark.parametrize("conditions", [(), [GaussianBlur(0.5), GaussianNoise(2)]])
+@pytest.mark.parametrize("conditions", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]])
 @pytest.mark.parametrize("frequency", [(5 / 32, 9 / 32), (-8 / 32, 12 / 32)])
 def test_a_planted_frequency_contributes_most(frequency, copies):
     images, y = draw_waves(frequency)
@@ -318,7 +318,7 @@ def test_searches_unions_and_augmented_classifiers(planted):
     features = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
     inner = make_pipeline(features, LinearDiscriminantAnalysis("lsqr", shrinkage=0.5))
     model = GridSearchCV(
-        AugmentedClassifier(inner, [GaussianBlur(0.5)]), {"max_perturbations": [1]}, cv=2
+        AugmentedClassifier(inner, [GaussianBlur(std=0.5)]), {"max_perturbations": [1]}, cv=2
     ).fit(images, y)
     found = explain_attribution(model, images[:4])
     assert found.spectra["spectrumtransformer__spectrum"].shape == (4, 1, 8, 5)

@@ -134,14 +134,14 @@ def literal_runs(plane, step, length):
 @pytest.mark.parametrize(("step", "length"), [(1, 3), (3, 4), (2, 1)])
 def test_cooccurrences_equal_counting(step, length):
     plane = np.random.default_rng(0).integers(0, 9, size=(12, 15))
-    found = CooccurrenceTransformer(steps=[step], length=length).fit_transform(
+    found = CooccurrenceTransformer(quantization=[step], order=length).fit_transform(
         plane[None]
     )
     np.testing.assert_allclose(found[0], literal_runs(plane, step, length), atol=1e-6)
 
 
 def test_cooccurrence_names_and_order(images):
-    transformer = CooccurrenceTransformer(steps=[1, 4], length=2)
+    transformer = CooccurrenceTransformer(quantization=[1, 4], order=2)
     features = transformer.fit_transform(images)
     names = transformer.get_feature_names_out()
     assert features.shape == (12, (2 + 1 + 1) * 2 * 4) == (12, len(names))
@@ -183,9 +183,9 @@ def test_features_as_a_data_frame(images):
         (SpectrumTransformer(block_size=0), "block_size must be an int >= 1 or None"),
         (SpectrumTransformer(stride=1.5), "stride must be an int >= 1 or None, got 1.5"),
         (SpectrumTransformer(color_space="lab"), "color_space must be one of"),
-        (CooccurrenceTransformer(steps=()), "steps must hold numbers > 0"),
-        (CooccurrenceTransformer(steps=[1, -1]), "steps must hold numbers > 0"),
-        (CooccurrenceTransformer(length=8), "length must be an int in 1..7, got 8"),
+        (CooccurrenceTransformer(quantization=()), "quantization must hold numbers > 0"),
+        (CooccurrenceTransformer(quantization=[1, -1]), "quantization must hold numbers > 0"),
+        (CooccurrenceTransformer(order=8), "order must be an int in 1..7, got 8"),
     ],
 )
 def test_parameters_are_checked(transformer, message, images):
@@ -206,14 +206,14 @@ def test_spectra_of_residuals_in_a_pipeline(images):
 @pytest.mark.parametrize("shape", [(64, 64, 3), (37, 61, 3), (48, 40), (32, 40, 1)])
 def test_attribution_features_are_those_of_their_families(shape):
     X, _ = make_fingerprint_images(5, 1, image_shape=shape, random_state=0)
-    features = AttributionFeatures(sigma=2, block_size=16, steps=(1, 2), length=3)
+    features = AttributionFeatures(sigma=2, block_size=16, quantization=(1, 2), order=3)
     found, names = features.fit_transform(X), features.get_feature_names_out()
     spectra = [
         SpectrumTransformer(block_size=16),
         SpectrumTransformer(block_size=16, color_space="ycbcr"),
     ]
     residuals = ResidualExtractor(sigma=2).transform(X)
-    runs = CooccurrenceTransformer(steps=(1, 2), length=3)
+    runs = CooccurrenceTransformer(quantization=(1, 2), order=3)
     expected = [
         spectra[0].fit_transform(residuals),
         spectra[1].fit_transform(X),
@@ -233,7 +233,7 @@ def test_tiles_change_nothing(monkeypatch, shape):
         AttributionFeatures(),
         SpectrumTransformer(stride=11),
         SpectrumTransformer(block_size=None),
-        CooccurrenceTransformer(length=7),
+        CooccurrenceTransformer(order=7),
     ):
         monkeypatch.setattr("skfingerprint._features.planes.TILED", 2**21)
         whole = transformer.fit_transform(X)

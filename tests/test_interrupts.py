@@ -119,7 +119,7 @@ CASES += [
             make_pipeline(
                 ResidualExtractor(), SpectrumTransformer(), FingerprintClassifier()
             ),
-            [Shift(1, 0)],
+            [Shift(down=1, right=0)],
         ),
         "fit",
     ),

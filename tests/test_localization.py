@@ -31,9 +31,9 @@ RNG = np.random.default_rng(0)
 def make_fast(estimator=None, **params):
     """Return a classifier of windows that is fast to fit."""
     if estimator is None:
-        features = AttributionFeatures(block_size=8, length=2)
+        features = AttributionFeatures(block_size=8, order=2)
         estimator = make_pipeline(features, StandardScaler(), RidgeClassifier(10))
-    params = {"window": 16, "stride": 6, "max_windows": 4, "cv": 2} | params
+    params = {"window_size": 16, "stride": 6, "max_windows": 4, "cv": 2} | params
     return WindowedClassifier(estimator, **params)
 
 
@@ -51,7 +51,7 @@ def networks():
 @pytest.fixture(scope="module")
 def fitted(networks):
     images, names, groups, fit = networks
-    model = WindowedClassifier(window=16, stride=6, cv=2)
+    model = WindowedClassifier(window_size=16, stride=6, cv=2)
     return model.fit(images[fit], names[fit], groups=groups[fit])
 
 
@@ -207,7 +207,7 @@ def test_a_part_is_found(networks, fitted, asked):
 def test_a_network_that_was_not_fitted_is_found(networks):
     images, names, groups, fit = networks
     fit = fit & (names != "acnet-gan")
-    model = WindowedClassifier(window=16, stride=6, cv=2)
+    model = WindowedClassifier(window_size=16, stride=6, cv=2)
     model.fit(images[fit], names[fit], groups=groups[fit])
     spliced, mask = splice(networks, "acnet-gan", "srgan-gan")
     maps = model.score_map(spliced, background="srgan-gan")
@@ -268,7 +268,7 @@ def test_images_of_any_size(networks):
 def test_labels_may_be_numbers_and_images_grey(networks):
     images, names, *_ = networks
     y = np.where(names[:120:2] == names[0], 0, 7)
-    model = make_fast(max_windows=10_000, window=48).fit(images[:120:2, ..., 1], y)
+    model = make_fast(max_windows=10_000, window_size=48).fit(images[:120:2, ..., 1], y)
     assert model.n_channels_ == 1
     assert model.decision_function(images[:5, ..., 1]).shape == (5,)
     maps = model.score_map(images[:5, ..., 1], 7, background=0)
@@ -309,7 +309,7 @@ def test_dark_parts_of_float_images_give_no_warning(networks):
 def test_global_output_changes_nothing(networks):
     pytest.importorskip("pandas")
     images, names, *_ = networks
-    model = WindowedClassifier(window=16, max_windows=2, cv=3)
+    model = WindowedClassifier(window_size=16, max_windows=2, cv=3)
     expected = model.fit(images[::5], names[::5]).score_map(images[:2])
     with sklearn.config_context(transform_output="pandas"):
         found = clone(model).fit(images[::5], names[::5]).score_map(images[:2])
@@ -325,7 +325,7 @@ def test_what_cannot_be_asked_is_refused(networks, fitted):
     with pytest.raises(ValueError, match="must differ, got 'acnet-gan' twice"):
         fitted.score_map(images[:1], "acnet-gan", background="acnet-gan")
     with pytest.raises(
-        ValueError, match=r"image 0 has 12 x 64 pixels, and window is 16"
+        ValueError, match=r"image 0 has 12 x 64 pixels, and window_size is 16"
     ):
         fitted.score_map(images[:1, :12])
     with pytest.raises(ValueError, match=r"1 channel\(s\).*fitted with 3"):
@@ -335,11 +335,11 @@ def test_what_cannot_be_asked_is_refused(networks, fitted):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"window": 0}, "window must be an int >= 1, got 0"),
+        ({"window_size": 0}, "window_size must be an int >= 1, got 0"),
         ({"stride": 0.5}, "stride must be an int >= 1, got 0.5"),
         ({"max_windows": None}, "max_windows must be an int >= 1, got None"),
         ({"pixel_false_alarm_rate": 0.7}, r"must lie in \(0, 0.5\], got 0.7"),
-        ({"window": 65}, "image 0 has 64 x 64 pixels, and window is 65"),
+        ({"window_size": 65}, "image 0 has 64 x 64 pixels, and window_size is 65"),
     ],
 )
 def test_wrong_parameters_are_refused(networks, params, message):
@@ -397,7 +397,7 @@ def test_weights_need_an_estimator_that_takes_them(networks):
             return super().fit(X, y)
 
     images = networks[0][:8]
-    estimator = make_pipeline(AttributionFeatures(block_size=8, length=1), Plain())
+    estimator = make_pipeline(AttributionFeatures(block_size=8, order=1), Plain())
     with pytest.raises(ValueError, match=r"got \['sample_weight'\]"):
         make_fast(estimator=estimator).fit(
             images, np.arange(8) % 2, sample_weight=np.ones(8)
@@ -431,7 +431,7 @@ def residuals(planted):
 
 def test_a_planted_fingerprint_is_found_at_its_place(residuals):
     X, y = residuals
-    model = FingerprintLocalizer(window=15).fit(X[:90], y[:90])
+    model = FingerprintLocalizer(window_size=15).fit(X[:90], y[:90])
     rest, labels = X[90:], y[90:]
     spliced, mask = rest[labels == "a"][:8].copy(), np.zeros((32, 48), dtype=bool)
     mask[:, 24:] = True
@@ -447,12 +447,12 @@ def test_a_planted_fingerprint_is_found_at_its_place(residuals):
 
 def test_its_fingerprints_are_those_of_the_classifier(residuals):
     X, y = residuals
-    model = FingerprintLocalizer(window=9).fit(X, y)
+    model = FingerprintLocalizer(window_size=9).fit(X, y)
     np.testing.assert_allclose(
         model.classifier_.fingerprints_[1], X[y == "b"].mean(axis=0), atol=1e-4
     )
     np.testing.assert_array_equal(model.predict(X), model.classifier_.predict(X))
-    with pytest.raises(ValueError, match="window must be an int >= 1"):
-        FingerprintLocalizer(window=0).fit(X, y)
+    with pytest.raises(ValueError, match="window_size must be an int >= 1"):
+        FingerprintLocalizer(window_size=0).fit(X, y)
     with pytest.raises(ValueError, match=r"pixel_false_alarm_rate must lie in"):
         FingerprintLocalizer(pixel_false_alarm_rate=0).fit(X, y)

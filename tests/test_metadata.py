@@ -76,7 +76,7 @@ def make(name, *, routing):
         "detector": detector,
         "rejecting": RejectingClassifier(classifier, detector, unknown_label=-1),
         "augmented": AugmentedClassifier(
-            make_pipeline(transformer, last), [Shift(1, 0)]
+            make_pipeline(transformer, last), [Shift(down=1, right=0)]
         ),
     }[name]
 
@@ -220,7 +220,7 @@ def test_bad_weights_are_refused():
 
 
 def test_copies_take_over_the_metadata_of_their_image():
-    model = AugmentedClassifier(Last(), [Shift(1, 0), Shift(0, 1)])
+    model = AugmentedClassifier(Last(), [Shift(down=1, right=0), Shift(down=0, right=1)])
     model.fit(X.clip(0), Y, groups=GROUPS.tolist(), sample_weight=WEIGHTS)
     np.testing.assert_array_equal(model.estimator_.groups_, np.repeat(GROUPS, 3))
     np.testing.assert_array_equal(
@@ -284,7 +284,7 @@ def test_metadata_of_the_splitter_are_routed_to_it():
         make_attribution_pipeline(perturbations=(), false_alarm_rate=0.1),
         make_attribution_pipeline(perturbations=()),
         AugmentedClassifier(
-            make_pipeline(AttributionFeatures(), SourceDiscriminant()), [GaussianBlur(1)]
+            make_pipeline(AttributionFeatures(), SourceDiscriminant()), [GaussianBlur(std=1)]
         ),
         make_pipeline(AttributionFeatures(), RejectingClassifier()),
     ],
@@ -312,6 +312,6 @@ def test_groups_that_nobody_takes_are_not_made_up(request_):
     with sklearn.config_context(enable_metadata_routing=True):
         last.set_fit_request(groups=request_)
         chain = make_pipeline(AttributionFeatures(), last)
-        model = AugmentedClassifier(chain, [GaussianBlur(1)])
+        model = AugmentedClassifier(chain, [GaussianBlur(std=1)])
         given = {"scene": np.arange(30)} if request_ else {}
         assert model.fit(X, y, **given).score(X, y) > 0.5

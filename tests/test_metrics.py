@@ -194,11 +194,11 @@ def test_robustness_curve_scores_each_perturbation(planted):
     images, y = planted
     pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
     pipeline.fit(images[:60], y[:60])
-    changes = {"none": None, "shift": Shift(2, 3), "blur": GaussianBlur(2)}
+    changes = {"none": None, "shift": Shift(down=2, right=3), "blur": GaussianBlur(std=2)}
     curve = robustness_curve(pipeline, images[60:], y[60:], changes)
     assert curve.names == ["none", "shift", "blur"]
     assert curve.scores[0] == pipeline.score(images[60:], y[60:]) > 0.9
-    shifted = Shift(2, 3).fit_transform(images[60:])
+    shifted = Shift(down=2, right=3).fit_transform(images[60:])
     assert curve.scores[1] == pipeline.score(shifted, y[60:]) < 0.7
     other = robustness_curve(
         pipeline, images[60:], y[60:], changes, scoring="balanced_accuracy"

@@ -120,7 +120,7 @@ def test_masks_and_dask_labels_go_through_the_recommended_pipeline():
     X = as_dask(IMAGES)[da.from_array(mask, chunks=5)].compute_chunk_sizes()
     y = da.from_array(Y[mask], chunks=3)
     assert 0 in X.chunks[0]
-    pipeline = make_attribution_pipeline(perturbations=[GaussianBlur(0.5)])
+    pipeline = make_attribution_pipeline(perturbations=[GaussianBlur(std=0.5)])
     expected = clone(pipeline).fit(IMAGES[mask], Y[mask])
     found = pipeline.fit(X, y)
     np.testing.assert_allclose(
@@ -213,7 +213,7 @@ def test_parameters_of_denoisers_are_checked(name, params):
 
 
 @pytest.mark.parametrize(
-    "perturbation", [GaussianBlur(1e9), GaussianNoise(np.inf), Resize(1e9)], ids=str
+    "perturbation", [GaussianBlur(std=1e9), GaussianNoise(std=np.inf), Resize(scale=1e9)], ids=str
 )
 def test_perturbations_stay_within_memory(perturbation):
     pytest.importorskip("PIL")
@@ -253,7 +253,7 @@ WITH_LABELS = [
     FingerprintDetector(),
     FingerprintTransformer(),
     make_attribution_pipeline(perturbations=()),
-    make_attribution_pipeline(perturbations=[GaussianBlur(1)], false_alarm_rate=0.1),
+    make_attribution_pipeline(perturbations=[GaussianBlur(std=1)], false_alarm_rate=0.1),
 ]
 
 
@@ -300,7 +300,7 @@ def test_what_is_no_list_of_labels_is_named(model):
         clone(model).fit(X, column)
 
 
-@pytest.mark.parametrize("perturbations", [(), [GaussianBlur(1)]])
+@pytest.mark.parametrize("perturbations", [(), [GaussianBlur(std=1)]])
 def test_labels_and_lengths_come_before_the_work(perturbations):
     model = make_attribution_pipeline(perturbations=perturbations)
     with pytest.raises(ValueError, match="requires y"):

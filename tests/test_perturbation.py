@@ -24,13 +24,13 @@ from skfingerprint.perturbation import (
 )
 
 ALL = [
-    JPEGCompression(75),
-    Resize(0.5),
-    GaussianBlur(1),
-    GaussianNoise(5),
-    Crop(3, 5, height=40, width=32),
-    Shift(3, -2),
-    WebPCompression(60),
+    JPEGCompression(quality=75),
+    Resize(scale=0.5),
+    GaussianBlur(std=1),
+    GaussianNoise(std=5),
+    Crop(top=3, left=5, height=40, width=32),
+    Shift(down=3, right=-2),
+    WebPCompression(quality=60),
     RandomPerturbation(JPEGCompression(), {"quality": range(50, 90)}),
 ]
 EACH = pytest.mark.parametrize("perturbation", ALL, ids=repr)
@@ -80,7 +80,7 @@ def test_the_input_is_left_as_it_is(perturbation, images):
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 def test_jpeg_is_pillows(images, subsampling):
-    found = JPEGCompression(60, subsampling=subsampling).fit_transform(images)
+    found = JPEGCompression(quality=60, subsampling=subsampling).fit_transform(images)
     from PIL import Image
 
     file = io.BytesIO()
@@ -90,7 +90,7 @@ def test_jpeg_is_pillows(images, subsampling):
 
 def test_jpeg_quality_orders_the_error(images):
     errors = [
-        np.abs(JPEGCompression(q).fit_transform(images).astype(int) - images).mean()
+        np.abs(JPEGCompression(quality=q).fit_transform(images).astype(int) - images).mean()
         for q in (50, 75, 95, 100)
     ]
     assert errors == sorted(errors, reverse=True)
@@ -100,63 +100,63 @@ def test_jpeg_quality_orders_the_error(images):
 def test_resize_is_pillows(images):
     from PIL import Image
 
-    found = Resize(0.75, resample="bicubic", restore=False).fit_transform(images)
+    found = Resize(scale=0.75, resample="bicubic", restore=False).fit_transform(images)
     expected = Image.fromarray(images[1]).resize((48, 48), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(found[1], np.asarray(expected))
-    assert Resize(0.75).fit_transform(images).shape == images.shape
-    assert Resize(1.5, restore=False).fit_transform(images[..., 0]).shape == (6, 96, 96)
+    assert Resize(scale=0.75).fit_transform(images).shape == images.shape
+    assert Resize(scale=1.5, restore=False).fit_transform(images[..., 0]).shape == (6, 96, 96)
 
 
 def test_blur_keeps_flat_areas_and_channels(images):
     flat = np.full((1, 16, 16, 3), (10, 100, 200), np.uint8)
-    np.testing.assert_array_equal(GaussianBlur(2).fit_transform(flat), flat)
-    assert GaussianBlur(2).fit_transform(images).std() < images.std()
+    np.testing.assert_array_equal(GaussianBlur(std=2).fit_transform(flat), flat)
+    assert GaussianBlur(std=2).fit_transform(images).std() < images.std()
 
 
 def test_noise_has_its_deviation_and_seed():
     grey = np.full((4, 100, 100), 128, np.uint8)
     grey += np.arange(4, dtype=np.uint8)[:, None, None]
-    noisy = GaussianNoise(5).fit_transform(grey).astype(int) - grey
+    noisy = GaussianNoise(std=5).fit_transform(grey).astype(int) - grey
     assert noisy.std() == pytest.approx(5, rel=0.02)
     assert abs(noisy.mean()) < 0.1
     first, second = noisy[0].ravel(), noisy[1].ravel()
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.05
-    other = GaussianNoise(5, random_state=1).fit_transform(grey).astype(int) - grey
+    other = GaussianNoise(std=5, random_state=1).fit_transform(grey).astype(int) - grey
     assert (other != noisy).mean() > 0.5
 
 
 def test_crop_and_shift_move_pixels(images):
-    crop = Crop(3, 5, height=40, width=32).fit_transform(images)
+    crop = Crop(top=3, left=5, height=40, width=32).fit_transform(images)
     np.testing.assert_array_equal(crop, images[:, 3:43, 5:37])
     np.testing.assert_array_equal(Crop().fit_transform(images), images)
-    shifted = Shift(3, -2).fit_transform(images)
+    shifted = Shift(down=3, right=-2).fit_transform(images)
     np.testing.assert_array_equal(shifted[:, 3:, :-2], images[:, :-3, 2:])
     np.testing.assert_array_equal(shifted[:, 2, :-2], images[:, 0, 2:])
-    np.testing.assert_array_equal(Shift(0, 0).fit_transform(images), images)
+    np.testing.assert_array_equal(Shift(down=0, right=0).fit_transform(images), images)
 
 
 def test_a_chain_is_a_pipeline(images):
-    chain = make_pipeline(Resize(0.5), JPEGCompression(75))
-    expected = JPEGCompression(75).fit_transform(Resize(0.5).fit_transform(images))
+    chain = make_pipeline(Resize(scale=0.5), JPEGCompression(quality=75))
+    expected = JPEGCompression(quality=75).fit_transform(Resize(scale=0.5).fit_transform(images))
     np.testing.assert_array_equal(chain.fit_transform(images), expected)
 
 
 @pytest.mark.parametrize(
     ("perturbation", "message"),
     [
-        (JPEGCompression(0), "quality must be an int in 1..100, got 0"),
-        (JPEGCompression(75.5), "quality must be an int"),
+        (JPEGCompression(quality=0), "quality must be an int in 1..100, got 0"),
+        (JPEGCompression(quality=75.5), "quality must be an int"),
         (JPEGCompression(subsampling="4:1:1"), "subsampling must be one of"),
-        (Resize(0), "scale must be > 0"),
+        (Resize(scale=0), "scale must be > 0"),
         (Resize(resample="area"), "resample must be one of"),
-        (GaussianBlur(-1), "std must be > 0 and <= 1000, in pixels, got -1"),
-        (GaussianNoise(np.nan), "std must be > 0"),
+        (GaussianBlur(std=-1), "std must be > 0 and <= 1000, in pixels, got -1"),
+        (GaussianNoise(std=np.nan), "std must be > 0"),
         (GaussianNoise(random_state=None), "random_state must be an int >= 0"),
-        (Crop(-1), "top must be an int >= 0"),
+        (Crop(top=-1), "top must be an int >= 0"),
         (Crop(height=0), "height must be an int >= 1"),
-        (Crop(30, height=40), r"\[30:70, 0:64\] does not fit into images of 64 x 64"),
-        (Crop(64), "does not fit"),
-        (Shift(0.5), "down must be an int"),
+        (Crop(top=30, height=40), r"\[30:70, 0:64\] does not fit into images of 64 x 64"),
+        (Crop(top=64), "does not fit"),
+        (Shift(down=0.5), "down must be an int"),
     ],
 )
 def test_parameters_are_checked(perturbation, message, images):
@@ -189,12 +189,12 @@ def test_webp_loses_more_at_lower_quality(shape):
     X = rng.integers(0, 256, (4, *shape)).astype(np.uint8)
     losses = []
     for quality in (95, 60, 10):
-        found = WebPCompression(quality).fit_transform(X)
+        found = WebPCompression(quality=quality).fit_transform(X)
         assert found.shape == X.shape
         losses.append(np.square(found.astype(float) - X).mean())
     assert losses == sorted(losses)
     with pytest.raises(ValueError, match=r"quality must be an int in 0\.\.100"):
-        WebPCompression(101).fit(X)
+        WebPCompression(quality=101).fit(X)
 
 
 def test_random_strengths_are_those_of_the_image_and_vary():
@@ -204,7 +204,7 @@ def test_random_strengths_are_those_of_the_image_and_vary():
     found = random.fit_transform(X)
     order = rng.permutation(40)
     np.testing.assert_array_equal(random.fit_transform(X[order]), found[order])
-    weak, strong = (GaussianBlur(std).fit_transform(X) for std in (0.5, 2.0))
+    weak, strong = (GaussianBlur(std=std).fit_transform(X) for std in (0.5, 2.0))
     is_weak = (found == weak).all(axis=(1, 2, 3))
     is_strong = (found == strong).all(axis=(1, 2, 3))
     assert (is_weak ^ is_strong).all()
@@ -227,7 +227,7 @@ def test_random_chains_and_distributions():
         for image in X
     ]
     assert len(set(scales)) == 9
-    expected = make_pipeline(Resize(scales[3]), JPEGCompression(70)).fit_transform(X)
+    expected = make_pipeline(Resize(scale=scales[3]), JPEGCompression(quality=70)).fit_transform(X)
     np.testing.assert_array_equal(found[3], np.flip(expected[3]))
 
 

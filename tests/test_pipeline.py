@@ -37,9 +37,9 @@ def test_beats_the_published_rule_on_unseen_scenes(halves):
 def test_copies_help_on_compressed_images(halves):
     X, y, unseen, truth = halves
     unseen, truth = unseen[::2], truth[::2]
-    compressed = JPEGCompression(85).fit_transform(unseen)
+    compressed = JPEGCompression(quality=85).fit_transform(unseen)
     clean = make_attribution_pipeline(perturbations=()).fit(X, y)
-    copies = make_attribution_pipeline(perturbations=[JPEGCompression(85)]).fit(X, y)
+    copies = make_attribution_pipeline(perturbations=[JPEGCompression(quality=85)]).fit(X, y)
     assert isinstance(copies, AugmentedPipeline)
     assert copies.score(compressed, truth) > clean.score(compressed, truth) + 0.3
 
@@ -86,7 +86,7 @@ def test_features_have_names():
     assert len(set(names)) == len(names)
 
 
-COPIES = [JPEGCompression(90), GaussianBlur(1)]
+COPIES = [JPEGCompression(quality=90), GaussianBlur(std=1)]
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_rate_turns_strangers_away(halves, perturbations):
     )
     assert model.classes_.tolist() == np.unique(y[fit]).tolist()
     if perturbations:
-        blurred = model.predict(GaussianBlur(1).fit_transform(unseen))
+        blurred = model.predict(GaussianBlur(std=1).fit_transform(unseen))
         assert np.mean((blurred == truth)[known]) > 0.3
         assert np.mean((blurred != truth) & (blurred != "unknown")) < 0.05
 
@@ -222,7 +222,7 @@ def test_rates_are_checked_before_images_are_read(rates, message, monkeypatch):
         "transform",
         lambda self, images: seen.append(len(images)) or describe(self, images),
     )
-    model = make_attribution_pipeline(perturbations=[GaussianBlur(1)], **rates)
+    model = make_attribution_pipeline(perturbations=[GaussianBlur(std=1)], **rates)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert sum(seen) <= 11  # the first block with its copies, for their shape

@@ -442,7 +442,7 @@ def test_drawn_figures_raise_no_warnings(fitted, planted):
 def test_robustness(fitted, planted):
     images, y = planted
     names = np.array(["a", "b", "c"])[y[60:]]
-    changes = {"none": None, "blur": GaussianBlur(2)}
+    changes = {"none": None, "blur": GaussianBlur(std=2)}
     display = plotting.RobustnessDisplay.from_estimators(
         {"one": fitted, "same": fitted}, images[60:], names, changes, chance_level=1 / 3
     )
@@ -586,7 +586,7 @@ def test_contributions_of_places(fitted, planted):
 
 def test_a_map_is_drawn_about_its_threshold(residuals):
     X, y = residuals
-    localizer = FingerprintLocalizer(window=9).fit(X, y)
+    localizer = FingerprintLocalizer(window_size=9).fit(X, y)
     mask = np.zeros(X.shape[1:3], dtype=bool)
     mask[:, 20:] = True
     image = np.full((*X.shape[1:3], 3), 90, dtype=np.uint8)
@@ -610,7 +610,7 @@ def test_a_map_is_drawn_about_its_threshold(residuals):
 
 def test_a_pipeline_is_asked_about_the_image(planted):
     images, y = planted
-    localizer = FingerprintLocalizer(window=9)
+    localizer = FingerprintLocalizer(window_size=9)
     pipeline = make_pipeline(ResidualExtractor(), localizer).fit(images, y)
     display = plotting.ScoreMapDisplay.from_estimator(pipeline, images[0], background=0)
     residuals = pipeline[0].transform(images[:1])

@@ -20,7 +20,7 @@ ROWS = np.random.default_rng(0).normal(size=(240, 12)) + 9 * np.repeat(
 )
 FITS = {
     "conditions": lambda verbose: make_attribution_pipeline(
-        perturbations=[GaussianBlur(0.5)], verbose=verbose
+        perturbations=[GaussianBlur(std=0.5)], verbose=verbose
     ).fit(IMAGES, Y),
     "detectors": lambda verbose: SourceDetector(verbose=verbose).fit(
         ROWS, np.repeat(np.arange(4), 60), conditions=np.tile([0, 1], 120)

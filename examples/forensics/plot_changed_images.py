@@ -45,13 +45,13 @@ for perturbation in COMMON_PERTURBATIONS[::5]:
 
 changes = {
     "unchanged": None,
-    "JPEG 85": JPEGCompression(85),
-    "WebP 80": WebPCompression(80),
-    "noise 3": GaussianNoise(3, random_state=0),
-    "blur 0.7": GaussianBlur(0.7),
-    "resize 0.7": Resize(0.7),
+    "JPEG 85": JPEGCompression(quality=85),
+    "WebP 80": WebPCompression(quality=80),
+    "noise 3": GaussianNoise(std=3, random_state=0),
+    "blur 0.7": GaussianBlur(std=0.7),
+    "resize 0.7": Resize(scale=0.7),
     "messenger": RandomPerturbation(
-        make_pipeline(Resize(), JPEGCompression(80)),
+        make_pipeline(Resize(), JPEGCompression(quality=80)),
         {"resize__scale": [0.6, 0.7, 0.8]},
         random_state=0,
     ),
@@ -107,10 +107,10 @@ for name, scores in display.scores.items():
 
 augmented = AugmentedClassifier(
     make_pipeline(ResidualExtractor(n_jobs=2), FingerprintClassifier()),
-    [JPEGCompression(85)],
+    [JPEGCompression(quality=85)],
 )
 augmented.fit(images[fitted], y[fitted])
-compressed = JPEGCompression(85).fit_transform(images[asked])
+compressed = JPEGCompression(quality=85).fit_transform(images[asked])
 for name, model in {"plain": models["correlation"], "with copies": augmented}.items():
     print(f"{model.score(compressed, y[asked]):.2f}  correlation, {name}, JPEG 85")
 plt.show()

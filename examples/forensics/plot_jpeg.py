@@ -38,9 +38,9 @@ y = names[data.target]
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 train, test = next(folds.split(images, y, data.groups))
 qualities = (95, 85, 70, 50)
-halved = {"none": None} | {str(q): JPEGCompression(q) for q in qualities}
+halved = {"none": None} | {str(q): JPEGCompression(quality=q) for q in qualities}
 full = {"none": None} | {
-    str(q): JPEGCompression(q, subsampling="4:4:4") for q in qualities
+    str(q): JPEGCompression(quality=q, subsampling="4:4:4") for q in qualities
 }
 
 # %%
@@ -91,7 +91,7 @@ print(f"\n{len(test)} test images, chance .125, standard error at most .03")
 # of copies, and takes longer.
 
 told = make_attribution_pipeline(
-    perturbations=[JPEGCompression(90), JPEGCompression(70)], n_jobs=2
+    perturbations=[JPEGCompression(quality=90), JPEGCompression(quality=70)], n_jobs=2
 )
 told.fit(images[train[::2]], y[train[::2]])
 asked = test[::4]

@@ -136,7 +136,7 @@ print(f"shift down and right {shift.tolist()}; 60 is a usual threshold for energ
 
 cleaned = fitted["LinearPatternRemover"][:-1]
 residuals = cleaned.transform(taken)
-localizer = FingerprintLocalizer(window=32).fit(residuals, cameras[own])
+localizer = FingerprintLocalizer(window_size=32).fit(residuals, cameras[own])
 splice = taken[0].copy()
 splice[40:120, 90:170] = taken[-1][40:120, 90:170]
 question = {"source": cameras[3], "background": cameras[0]}

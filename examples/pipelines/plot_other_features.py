@@ -47,7 +47,7 @@ def color_statistics(images):
 
 
 correlations = make_pipeline(ResidualExtractor(n_jobs=2), FingerprintTransformer())
-runs = CooccurrenceTransformer(length=3)
+runs = CooccurrenceTransformer(order=3)
 spectra = make_pipeline(ResidualExtractor(n_jobs=2), SpectrumTransformer(block_size=16))
 colors = FunctionTransformer(color_statistics)
 

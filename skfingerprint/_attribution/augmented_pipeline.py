@@ -115,8 +115,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     ...     SpectrumTransformer(block_size=16),
     ...     LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
     ... )
-    >>> robust = AugmentedClassifier(pipeline, [JPEGCompression(q) for q in (95, 75)])
-    >>> compressed = JPEGCompression(85).fit_transform(data.images[test])
+    >>> robust = AugmentedClassifier(pipeline, [JPEGCompression(quality=q) for q in (95, 75)])
+    >>> compressed = JPEGCompression(quality=85).fit_transform(data.images[test])
     >>> for model in (pipeline, robust):
     ...     model = model.fit(data.images[fit], data.target[fit])
     ...     print(f"{model.score(compressed, data.target[test]):.2f}")
@@ -139,7 +139,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.verbose = verbose
 
     @all_or_nothing
-    def fit(self, X, y, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, *, groups=None, sample_weight=None, **params):
         """Fit a clone of the classifier on the images and their copies.
 
         Parameters
@@ -306,7 +306,7 @@ class AugmentedPipeline(Pipeline):
     >>> X, y = make_fingerprint_images(60, 3, strength=8, random_state=0)
     >>> pipeline = AugmentedPipeline(
     ...     [("features", AttributionFeatures()), ("classifier", SourceDiscriminant())],
-    ...     perturbations=[GaussianBlur(0.5), GaussianBlur(1)])
+    ...     perturbations=[GaussianBlur(std=0.5), GaussianBlur(std=1)])
     >>> pipeline = pipeline.fit(X[:30], y[:30])
     >>> pipeline[:-1].get_feature_names_out().shape
     (3824,)
@@ -331,7 +331,7 @@ class AugmentedPipeline(Pipeline):
         self.n_jobs = n_jobs
 
     @all_or_nothing
-    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
         """Fit the steps on the images and their copies.
 
         Parameters

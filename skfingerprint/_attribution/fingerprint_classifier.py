@@ -186,7 +186,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         self.n_jobs = n_jobs
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, *, sample_weight=None):
         """Average the residuals of each class into its fingerprint.
 
         Parameters
@@ -209,7 +209,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         return self
 
     @all_or_nothing
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, *, sample_weight=None):
         """Add residuals to the fingerprints.
 
         Parameters

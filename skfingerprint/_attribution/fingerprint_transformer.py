@@ -75,7 +75,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         self.subtract_common = subtract_common
 
     @all_or_nothing
-    def fit(self, X, y, groups=None, sample_weight=None):
+    def fit(self, X, y, *, groups=None, sample_weight=None):
         """Average the residuals of each class into its fingerprint.
 
         Parameters
@@ -101,7 +101,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         return self
 
     @all_or_nothing
-    def fit_transform(self, X, y, groups=None, sample_weight=None, **params):
+    def fit_transform(self, X, y, *, groups=None, sample_weight=None, **params):
         """Fit, and correlate each residual with fingerprints that it is no part of.
 
         Parameters

@@ -121,7 +121,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.background = background
 
     @all_or_nothing
-    def fit(self, X, y, conditions=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
         """Sum the moments, solve the two discriminants, learn the temperature.
 
         Parameters

@@ -121,8 +121,8 @@ class FingerprintClustering(_Clustering):
 
     def __init__(
         self,
-        n_neighbors="auto",
         *,
+        n_neighbors="auto",
         resolution=1.0,
         test_single=True,
         max_samples=10000,

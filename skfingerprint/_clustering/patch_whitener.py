@@ -113,8 +113,8 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     def __init__(
         self,
-        n_components=60,
         *,
+        n_components=60,
         n_pca=300,
         ridge=0.01,
         max_samples=2000,

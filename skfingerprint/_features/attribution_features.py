@@ -35,9 +35,9 @@ class AttributionFeatures(StatelessTransformer):
         levels.
     block_size : int, default=32
         Side of the blocks of the spectra in pixels, at most that of the image.
-    steps : sequence of float, default=(1.0, 3.0)
+    quantization : sequence of float, default=(1.0, 3.0)
         Steps of the co-occurrences, in grey levels.
-    length : int, default=5
+    order : int, default=5
         Number of differences in a run, 1..7.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
@@ -65,12 +65,12 @@ class AttributionFeatures(StatelessTransformer):
     """
 
     def __init__(
-        self, *, sigma=1.0, block_size=32, steps=(1.0, 3.0), length=5, n_jobs=None
+        self, *, sigma=1.0, block_size=32, quantization=(1.0, 3.0), order=5, n_jobs=None
     ):
         self.sigma = sigma
         self.block_size = block_size
-        self.steps = steps
-        self.length = length
+        self.quantization = quantization
+        self.order = order
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
@@ -88,22 +88,22 @@ class AttributionFeatures(StatelessTransformer):
         check_is_fitted(self, "block_shape_")
         names = _name_spectra(self.block_shape_, self.n_channels_)
         residual = [f"residual_{name}" for name in names]
-        runs = _name_runs(self.n_channels_, self.steps, self.length)
+        runs = _name_runs(self.n_channels_, self.quantization, self.order)
         return np.array([*residual, *names, *runs], dtype=object)
 
     def _get_function(self):
         check_sigma(self.sigma)
         check_int("block_size", self.block_size, 1)
-        steps, length = _check_runs(self.steps, self.length), self.length
+        quantization, order = _check_runs(self.quantization, self.order), self.order
         params = {"sigma": self.sigma, "block_size": self.block_size}
-        return _describe, params | {"steps": steps, "length": length}
+        return _describe, params | {"quantization": quantization, "order": order}
 
     def _validate(self, X, *, reset):
         X = super()._validate(X, reset=reset)
         return _remember_blocks(self, X, reset=reset)
 
 
-def _describe(images, sigma, block_size, steps, length):
+def _describe(images, sigma, block_size, quantization, order):
     """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
 
     def denoise(planes):
@@ -113,7 +113,7 @@ def _describe(images, sigma, block_size, steps, length):
         of_residual = _sum_powers(planes, tile, block_size, None, denoise)
         _to_luma_chroma(planes)
         of_image = _sum_powers(planes, tile, block_size, None)
-        return [of_residual, of_image, _count_runs(planes, tile, steps, length)]
+        return [of_residual, of_image, _count_runs(planes, tile, quantization, order)]
 
     *spectra, counts = _collect(images, collect, margin=MARGIN)
     rows = [_to_log_power(part) for part in spectra]

@@ -15,20 +15,20 @@ MANY = 2**15
 
 
 @cache
-def run_classes(length):
+def run_classes(order):
     """Return the class of each run, alike for its mirror image and its negative.
 
     Also the smallest run of each class.
     """
-    runs = np.arange(3**length)
-    mirrored = runs.reshape([3] * length).transpose().ravel()
+    runs = np.arange(3**order)
+    mirrored = runs.reshape([3] * order).transpose().ravel()
     negative = runs[::-1]
     alike = np.minimum.reduce([runs, mirrored, negative, negative[mirrored]])
     smallest, classes = np.unique(alike, return_inverse=True)
     return classes, smallest
 
 
-def count_runs(planes, step, length, size):
+def count_runs(planes, step, order, size):
     """Count the runs that start in the upper left part of planes.
 
     Parameters
@@ -37,37 +37,37 @@ def count_runs(planes, step, length, size):
         Grey levels.
     step : float
         What differences are divided by before they are rounded to -1, 0 or 1.
-    length : int
+    order : int
         Number of signs in a run, 1..7.
     size : tuple of int
         (height, width) of the part.
 
     Returns
     -------
-    counts : ndarray of shape (n, 2, 3 ** length), int
+    counts : ndarray of shape (n, 2, 3 ** order), int
         Of runs along the direction of the difference, and across; both axes together.
     """
     least = np.int16(min(step // 2 + 1, np.iinfo(np.int16).max))
     count = _fastest_count()
-    counts = np.zeros((len(planes), 2, 3**length), dtype=np.int64)
+    counts = np.zeros((len(planes), 2, 3**order), dtype=np.int64)
     for axis in (1, 2):
         differences = np.diff(planes, axis=axis)
         signs = (differences >= least).view(np.uint8) + np.uint8(1)
         signs -= (differences <= -least).view(np.uint8)
-        if length > 5:
+        if order > 5:
             signs = signs.astype(np.uint16)
         for across, along in enumerate((axis, 3 - axis)):
-            codes = _encode(signs, length, along)
+            codes = _encode(signs, order, along)
             count(codes[:, : size[0], : size[1]], counts[:, across])
     return counts
 
 
-def _encode(signs, length, axis):
-    """Return the code of each run of `length` signs along an axis."""
-    if length == 1:
+def _encode(signs, order, axis):
+    """Return the code of each run of `order` signs along an axis."""
+    if order == 1:
         return signs
-    first = 1 << (length - 1).bit_length() - 1
-    rest = length - first
+    first = 1 << (order - 1).bit_length() - 1
+    rest = order - first
     left = _encode(signs, first, axis)
     right = left if rest == first else _encode(signs, rest, axis)
     left, right = np.moveaxis(left, axis, -1), np.moveaxis(right, axis, -1)

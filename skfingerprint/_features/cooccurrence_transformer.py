@@ -32,10 +32,10 @@ class CooccurrenceTransformer(StatelessTransformer):
 
     Parameters
     ----------
-    steps : sequence of float, default=(1.0, 3.0)
+    quantization : sequence of float, default=(1.0, 3.0)
         Steps in grey levels, each > 0: a set of features of luma for each. Chroma,
         which varies less, has features of the first one only.
-    length : int, default=5
+    order : int, default=5
         Number of differences in a run, 1..7: 2, 4, 10, 25, 70, 196 or 574 classes for
         a step, channel and direction.
     n_jobs : int, default=None
@@ -66,9 +66,9 @@ class CooccurrenceTransformer(StatelessTransformer):
     'cooccurrence_0_1_along_-----'
     """
 
-    def __init__(self, *, steps=(1.0, 3.0), length=5, n_jobs=None):
-        self.steps = steps
-        self.length = length
+    def __init__(self, *, quantization=(1.0, 3.0), order=5, n_jobs=None):
+        self.quantization = quantization
+        self.order = order
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
@@ -86,26 +86,26 @@ class CooccurrenceTransformer(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "n_channels_")
-        names = _name_runs(self.n_channels_, self.steps, self.length)
+        names = _name_runs(self.n_channels_, self.quantization, self.order)
         return np.array(names, dtype=object)
 
     def _get_function(self):
-        steps = _check_runs(self.steps, self.length)
-        return _count_cooccurrences, {"steps": steps, "length": self.length}
+        quantization = _check_runs(self.quantization, self.order)
+        return _count_cooccurrences, {"quantization": quantization, "order": self.order}
 
 
-def _count_cooccurrences(images, steps, length):
-    """Return rows of features: channels, steps, directions, classes of runs."""
+def _count_cooccurrences(images, quantization, order):
+    """Return rows of features: channels, quantization, directions, classes of runs."""
 
     def collect(planes, tile):
         _to_luma_chroma(planes)
-        return [_count_runs(planes, tile, steps, length)]
+        return [_count_runs(planes, tile, quantization, order)]
 
     return _to_roots(*_collect(images, collect))
 
 
-def _count_runs(planes, tile, steps, length):
-    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** length).
+def _count_runs(planes, tile, quantization, order):
+    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** order).
 
     Chroma, which varies less, has the first step only. The planes are rounded in place.
     """
@@ -116,38 +116,38 @@ def _count_runs(planes, tile, steps, length):
         np.rint(plane, out=plane)
         np.clip(plane, -LARGEST_LEVEL, LARGEST_LEVEL, out=plane)
         levels, size = plane.astype(np.int16), (bottom - top, right - left)
-        own = steps if channel == 0 else steps[:1]
-        counts += [count_runs(levels, step, length, size) for step in own]
+        own = quantization if channel == 0 else quantization[:1]
+        counts += [count_runs(levels, step, order, size) for step in own]
     return np.stack(counts, axis=1)
 
 
 def _to_roots(counts):
     """Return rows of roots of the shares of the classes of runs."""
-    length = round(math.log(counts.shape[-1], 3))
-    classes, smallest = run_classes(length)
+    order = round(math.log(counts.shape[-1], 3))
+    classes, smallest = run_classes(order)
     members = np.equal.outer(classes, np.arange(len(smallest))).astype(np.float32)
     totals = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
     shares = counts.astype(np.float32) @ members / totals.astype(np.float32)
     return np.sqrt(shares).reshape(len(counts), -1)
 
 
-def _name_runs(n_channels, steps, length):
-    steps = np.ravel(steps).tolist()
-    runs = ["".join(run) for run in product("-0+", repeat=length)]
-    runs = [runs[smallest] for smallest in run_classes(length)[1]]
+def _name_runs(n_channels, quantization, order):
+    quantization = np.ravel(quantization).tolist()
+    runs = ["".join(run) for run in product("-0+", repeat=order)]
+    runs = [runs[smallest] for smallest in run_classes(order)[1]]
     return [
         f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
         for channel in range(n_channels)
-        for step in (steps if channel == 0 else steps[:1])
+        for step in (quantization if channel == 0 else quantization[:1])
         for direction in ("along", "across")
         for run in runs
     ]
 
 
-def _check_runs(steps, length):
-    """Return the steps of co-occurrences as a tuple."""
-    steps_ = tuple(np.ravel(steps).tolist())
+def _check_runs(quantization, order):
+    """Return the quantization of co-occurrences as a tuple."""
+    steps_ = tuple(np.ravel(quantization).tolist())
     if not steps_ or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps_):
-        raise ValueError(f"steps must hold numbers > 0, got {steps!r}.")
-    check_int("length", length, 1, 7)
+        raise ValueError(f"quantization must hold numbers > 0, got {quantization!r}.")
+    check_int("order", order, 1, 7)
     return steps_

@@ -72,7 +72,7 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     (4, 3824)
     """
 
-    def __init__(self, image_shape=None, n_jobs=None):
+    def __init__(self, image_shape=None, *, n_jobs=None):
         self.image_shape = image_shape
         self.n_jobs = n_jobs
 

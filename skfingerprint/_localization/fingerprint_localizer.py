@@ -33,7 +33,7 @@ class FingerprintLocalizer(Localizer):
 
     Parameters
     ----------
-    window : int, default=64
+    window_size : int, default=64
         Side of the window in pixels; what is much smaller is not found. The cost does
         not depend on it.
     pixel_false_alarm_rate : float, default=0.05
@@ -83,7 +83,7 @@ class FingerprintLocalizer(Localizer):
     >>> from skfingerprint.datasets import make_fingerprint_images
     >>> images, y = make_fingerprint_images(120, 3, strength=4, random_state=0)
     >>> residuals = ResidualExtractor().transform(images)
-    >>> localizer = FingerprintLocalizer(window=24).fit(residuals[:100], y[:100])
+    >>> localizer = FingerprintLocalizer(window_size=24).fit(residuals[:100], y[:100])
     >>> spliced = residuals[y == 0][-1].copy()
     >>> spliced[:, 32:] = residuals[y == 1][-1][:, 32:]  # the right half
     >>> mask = localizer.predict_mask(spliced[None], 1, background=0)[0]
@@ -91,13 +91,13 @@ class FingerprintLocalizer(Localizer):
     0.1 0.9
     """
 
-    def __init__(self, *, window=64, pixel_false_alarm_rate=0.05, cv=5):
-        self.window = window
+    def __init__(self, *, window_size=64, pixel_false_alarm_rate=0.05, cv=5):
+        self.window_size = window_size
         self.pixel_false_alarm_rate = pixel_false_alarm_rate
         self.cv = cv
 
     @all_or_nothing
-    def fit(self, X, y, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, *, groups=None, sample_weight=None, **params):
         """Average the fingerprints, and find the thresholds.
 
         Parameters
@@ -118,7 +118,7 @@ class FingerprintLocalizer(Localizer):
         -------
         self : FingerprintLocalizer
         """
-        check_int("window", self.window, 1)
+        check_int("window_size", self.window_size, 1)
         check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
         X, y = validate_images(self, X, y, reset=True, neighbors=True)
         members, weights = check_training(self, X, y, sample_weight)
@@ -127,7 +127,7 @@ class FingerprintLocalizer(Localizer):
         whole, held_out, totals = average_held_out(X, members, folds, weights)
         whole = whole.reshape(-1, *self.image_shape_)
         self.classifier_ = restore_classifier(self.classes_, whole, totals)
-        scores = score_blocks(_correlate_sparsely, X, (held_out, self.window), folds)
+        scores = score_blocks(_correlate_sparsely, X, (held_out, self.window_size), folds)
         n_scores = scores.shape[1]
         self.thresholds_ = find_thresholds(
             scores.reshape(-1, len(self.classes_)),
@@ -179,7 +179,7 @@ class FingerprintLocalizer(Localizer):
         fingerprints = _add_channels(self.classifier_.fingerprints_)
         return np.stack(
             [
-                contrast(local_correlations(residual, fingerprints, self.window))
+                contrast(local_correlations(residual, fingerprints, self.window_size))
                 for block, _ in iterate_blocks(X)
                 for residual in _add_channels(block)
             ]

@@ -65,7 +65,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         has a `decision_function` or `predict_proba`. By default
         :class:`AttributionFeatures` of blocks of 16 pixels and runs of 4, and
         :class:`SourceDiscriminant` of shrinkage 0.3, for three images a source.
-    window : int, default=20
+    window_size : int, default=20
         Side of the windows in pixels. What is much smaller is not found. Of rows, at
         most their length.
     stride : int, default=8
@@ -142,7 +142,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         self,
         estimator=None,
         *,
-        window=20,
+        window_size=20,
         stride=8,
         max_windows=12,
         pixel_false_alarm_rate=0.05,
@@ -151,7 +151,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         verbose=False,
     ):
         self.estimator = estimator
-        self.window = window
+        self.window_size = window_size
         self.stride = stride
         self.max_windows = max_windows
         self.pixel_false_alarm_rate = pixel_false_alarm_rate
@@ -160,7 +160,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         self.verbose = verbose
 
     @all_or_nothing
-    def fit(self, X, y, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, *, groups=None, sample_weight=None, **params):
         """Fit the classifier on windows of the images, and find the thresholds.
 
         Parameters
@@ -261,11 +261,11 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     def _get_estimator(self):
         if self.estimator is not None:
             return self.estimator
-        features = AttributionFeatures(block_size=16, length=4, n_jobs=self.n_jobs)
+        features = AttributionFeatures(block_size=16, order=4, n_jobs=self.n_jobs)
         return make_pipeline(features, SourceDiscriminant(shrinkages=SHRINKAGES))
 
     def _check_parameters(self):
-        for name in ("window", "stride", "max_windows"):
+        for name in ("window_size", "stride", "max_windows"):
             check_int(name, getattr(self, name), 1)
         check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
 
@@ -273,7 +273,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         """Return windows of all images, and the number of the image of each."""
         found = {}
         for places, stack in self._read(X, reset=True):
-            sides = find_grid(stack.shape[1:3], self.window, self.stride).sides
+            sides = find_grid(stack.shape[1:3], self.window_size, self.stride).sides
             for place, image in zip(places, stack, strict=True):
                 found[place] = draw_windows(image, sides, self.max_windows)
         drawn = [found[place] for place in range(len(found))]
@@ -300,10 +300,10 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     def _check_images(self, stack, places):
         """Check sizes, and grey levels as the first step does: windows may be dark."""
         height, width = as_stack(stack).shape[1:3]
-        if stack.ndim > 2 and min(height, width) < self.window:
+        if stack.ndim > 2 and min(height, width) < self.window_size:
             raise ValueError(
-                f"image {places[0]} has {height} x {width} pixels, and window is "
-                f"{self.window}. Leave smaller images out, or take a smaller window."
+                f"image {places[0]} has {height} x {width} pixels, and window_size is "
+                f"{self.window_size}. Leave smaller images out, or take a smaller window_size."
             )
         first = self.estimator_
         while isinstance(first, Pipeline):
@@ -345,7 +345,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     def _score_each(self, X):
         """Yield the scores of the windows of images, their numbers and their grid."""
         for places, stack in self._read(as_images(X)):
-            grid = find_grid(stack.shape[1:3], self.window, self.stride)
+            grid = find_grid(stack.shape[1:3], self.window_size, self.stride)
             yield places, score_windows(stack, grid, self._score_windows), grid
 
     def _score_windows(self, windows):

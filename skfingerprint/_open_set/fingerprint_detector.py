@@ -136,7 +136,7 @@ class FingerprintDetector(
         self.subtract_common = subtract_common
 
     @all_or_nothing
-    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
         """Average the fingerprints and learn the threshold.
 
         Parameters

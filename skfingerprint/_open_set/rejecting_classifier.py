@@ -99,7 +99,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.unknown_label = unknown_label
 
     @all_or_nothing
-    def fit(self, X, y, conditions=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
         """Fit the classifier and the detector.
 
         Parameters

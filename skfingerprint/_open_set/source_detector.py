@@ -251,7 +251,7 @@ class SourceDetector(_Detector):
     """
 
     @all_or_nothing
-    def fit(self, X, y=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
         """Learn where the sources lie, and what others score.
 
         Parameters
@@ -416,7 +416,7 @@ class SourceDetector(_Detector):
         self.verbose = verbose
 
     @all_or_nothing
-    def fit(self, X, y=None, conditions=None, groups=None, sample_weight=None, **params):
+    def fit(self, X, y=None, *, conditions=None, groups=None, sample_weight=None, **params):
         """Fit the detectors, and the discriminant that picks one.
 
         Parameters
