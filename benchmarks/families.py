@@ -16,9 +16,9 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     AttributionFeatures,
-    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
+    SourceDiscriminant,
 )
 
 TRANSFORMERS = {

@@ -29,11 +29,11 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     AttributionFeatures,
-    SourceDetector,
-    SourceDiscriminant,
     FingerprintClassifier,
     RejectingClassifier,
     ResidualExtractor,
+    SourceDetector,
+    SourceDiscriminant,
 )
 from skfingerprint.metrics import open_set_report
 from skfingerprint.perturbation import COMMON_PERTURBATIONS, JPEGCompression, Resize
@@ -110,7 +110,9 @@ def fit(model, data, y, used=None):
     kept = slice(None) if used is None else used[~data.test]
     rows = data.rows[kept]
     n_conditions = rows.shape[1]
-    labels, groups = (v[~data.test][kept].repeat(n_conditions) for v in (y, data.groups))
+    labels, groups = (
+        v[~data.test][kept].repeat(n_conditions) for v in (y, data.groups)
+    )
     copies = np.tile(np.arange(n_conditions), len(rows))
     return model.fit(
         rows.reshape(-1, rows.shape[2]), labels, conditions=copies, groups=groups

@@ -27,7 +27,6 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint import (
     AttributionFeatures,
-    SourceDetector,
     RejectingClassifier,
     SourceDetector,
 )
@@ -50,7 +49,11 @@ CHANGES = (
     | {f"JPEG {q}": JPEGCompression(quality=q) for q in (95, 85, 75)}
     | {f"noise {s:g}": GaussianNoise(std=s, random_state=7) for s in (3, 5)}
     | {"blur 1": GaussianBlur(std=1), "resize .5": Resize(scale=0.5)}
-    | {"resize .6, JPEG 85": make_pipeline(Resize(scale=0.6), JPEGCompression(quality=85))}
+    | {
+        "resize .6, JPEG 85": make_pipeline(
+            Resize(scale=0.6), JPEGCompression(quality=85)
+        )
+    }
     | {"WebP 80": WebPCompression(quality=80)}
     # Never trained on.
     | {"JPEG 30": JPEGCompression(quality=30), "blur 3": GaussianBlur(std=3)}
@@ -106,7 +109,9 @@ def measure_changes(data):
         name: [find_features(part, p) for part in parts] for name, p in CHANGES.items()
     }
     n_conditions, names = rows.shape[1], np.unique(y)
-    print(f"{len(fit)} images with {n_conditions - 1} copies; {ends[0]} asked, ", end="")
+    print(
+        f"{len(fit)} images with {n_conditions - 1} copies; {ends[0]} asked, ", end=""
+    )
     print(f"{len(parts[1])} photographs, {len(parts[2])} of other kinds", flush=True)
     found, drawn = {}, {name: [] for name in DRAWN}
     for start in range(5):
@@ -121,7 +126,11 @@ def measure_changes(data):
         spent, after = time.perf_counter() - begin, peak()
         model = RejectingClassifier().fit(X, y_used, **given)
         print(f"split {start}: detector {spent:.1f} s, {after - before:.2f} GiB more, ")
-        print("  strata", detector.conditions_.tolist(), detector.detection_rate_by_condition_.round(2))
+        print(
+            "  strata",
+            detector.conditions_.tolist(),
+            detector.detection_rate_by_condition_.round(2),
+        )
         known = np.setdiff1d(names, strangers)
         for name, features in asked.items():
             for k, part in enumerate(features):
@@ -375,7 +384,9 @@ def measure_single(data):
                 repeated = (np.repeat(v[~test][own], n_conditions) for v in (y, groups))
                 labels, scenes = repeated
                 copies = np.tile(np.arange(n_conditions), len(own))
-                detector = SourceDetector().fit(X, labels, conditions=copies, groups=scenes)
+                detector = SourceDetector().fit(
+                    X, labels, conditions=copies, groups=scenes
+                )
                 scores = [detector.score_samples(part) for part in asked]
                 is_known = np.isin(y[test], known)
                 others = (scores[0][~is_known], *scores[1:])

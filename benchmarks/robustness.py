@@ -33,9 +33,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skfingerprint import (
     AttributionFeatures,
-    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
+    SourceDiscriminant,
     make_attribution_pipeline,
 )
 from skfingerprint._core import BlockSource
@@ -53,12 +53,20 @@ PERTURBATIONS = (
     {"clean": None}
     | {f"JPEG {q}": JPEGCompression(quality=q) for q in (95, 85, 80, 75, 70, 50)}
     | {"JPEG 75 4:4:4": JPEGCompression(quality=75, subsampling="4:4:4")}
-    | {"JPEG 90, 80": make_pipeline(JPEGCompression(quality=90), JPEGCompression(quality=80))}
+    | {
+        "JPEG 90, 80": make_pipeline(
+            JPEGCompression(quality=90), JPEGCompression(quality=80)
+        )
+    }
     | {"WebP 80": WebPCompression(quality=80)}
     | {f"noise {s:g}": GaussianNoise(std=s, random_state=7) for s in (2, 3, 5, 10)}
     | {f"blur {s:g}": GaussianBlur(std=s) for s in (0.5, 0.7, 1, 2)}
     | {f"resize {s:g}": Resize(scale=s) for s in (0.9, 0.5)}
-    | {"resize .6, JPEG 85": make_pipeline(Resize(scale=0.6), JPEGCompression(quality=85))}
+    | {
+        "resize .6, JPEG 85": make_pipeline(
+            Resize(scale=0.6), JPEGCompression(quality=85)
+        )
+    }
 )
 FEW = {name: PERTURBATIONS[name] for name in ("clean", "JPEG 95", "JPEG 75")}
 
@@ -223,7 +231,9 @@ def print_rows(d=2000):
             return rng.standard_normal((500, d), dtype=np.float32)
 
         start = time.perf_counter()
-        SourceDiscriminant().fit(BlockSource(read, [500] * (n // 500)), np.arange(n) % 20)
+        SourceDiscriminant().fit(
+            BlockSource(read, [500] * (n // 500)), np.arange(n) % 20
+        )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"{n} rows of {d}: {time.perf_counter() - start:.1f} s, {peak:.2f} GiB")
 

@@ -1,11 +1,10 @@
 """Which generator or camera made an image? Noise fingerprints for scikit-learn."""
 
 from skfingerprint._attribution import (
-    AugmentedClassifier,
     AugmentedPipeline,
-    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintTransformer,
+    SourceDiscriminant,
 )
 from skfingerprint._clustering import (
     FingerprintClustering,
@@ -28,7 +27,6 @@ from skfingerprint._images import (
 )
 from skfingerprint._localization import FingerprintLocalizer, WindowedClassifier
 from skfingerprint._open_set import (
-    SourceDetector,
     FingerprintDetector,
     RejectingClassifier,
     SourceDetector,
@@ -38,12 +36,9 @@ from skfingerprint._pipeline import make_attribution_pipeline
 __version__ = "0.2.0"
 __all__ = [
     "AttributionFeatures",
-    "AugmentedClassifier",
     "AugmentedPipeline",
     "ChannelDecorrelator",
     "CooccurrenceTransformer",
-    "SourceDetector",
-    "SourceDiscriminant",
     "FingerprintClassifier",
     "FingerprintClustering",
     "FingerprintDetector",
@@ -56,6 +51,7 @@ __all__ = [
     "ResidualClustering",
     "ResidualExtractor",
     "SourceDetector",
+    "SourceDiscriminant",
     "SpectrumFlattener",
     "SpectrumTransformer",
     "Unflatten",

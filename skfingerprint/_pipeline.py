@@ -3,7 +3,7 @@
 from skfingerprint._attribution import AugmentedPipeline, SourceDiscriminant
 from skfingerprint._core import check_choice
 from skfingerprint._features import AttributionFeatures
-from skfingerprint._open_set import SourceDetector, RejectingClassifier
+from skfingerprint._open_set import RejectingClassifier, SourceDetector
 from skfingerprint.perturbation import COMMON_PERTURBATIONS
 
 
@@ -17,55 +17,55 @@ def make_attribution_pipeline(
     n_jobs=None,
     verbose=False,
 ):
-    """Return the pipeline that we recommend for attribution, from images to sources.
+    """Make the recommended pipeline for attribution, from images to sources.
 
     Spectra and co-occurrences of neighboring pixels go into a linear discriminant,
-    whose scores are calibrated to probabilities. It forgets where a pattern lies, so a
-    crop does no harm, and names many more images rightly than the correlation with
-    fingerprints. By default it is trained on copies of the images that went through
-    what pictures meet on the web.
+    whose scores are calibrated to probabilities. The features do not depend on
+    position, so that cropped images are attributed as well, and many more images are
+    attributed correctly than by the correlation with fingerprints. By default it is
+    trained on copies of the images that are perturbed as images on the web are.
 
-    It is an ordinary scikit-learn object; look at its parts, set their parameters, or
-    take it as a recipe.
+    The result is an ordinary scikit-learn object: inspect its parts, set their
+    parameters, or take it as a recipe.
 
     Parameters
     ----------
     perturbations : "common", sequence of transformers, or None, default="common"
-        What may have happened to the images to attribute.
-        `skfingerprint.perturbation.COMMON_PERTURBATIONS` by default: compression as
-        JPEG and WebP, blur, noise, resizing (with Pillow, extra `images`). `()` or None
-        trains on the images as they are, in a fraction of the time, for images that
-        come as the sources made them.
+        Perturbations that images to attribute may have undergone. By default
+        `skfingerprint.perturbation.COMMON_PERTURBATIONS`: compression as JPEG and WebP,
+        blur, noise, resizing (with Pillow, extra `images`). `()` or None trains on the
+        unprocessed images alone, in a fraction of the time, for images that come as
+        their sources made them.
     max_perturbations : int, "auto" or None, default="auto"
-        How many copies of each image are made: see :class:`AugmentedClassifier`.
+        Number of perturbed copies of each image: see :class:`AugmentedPipeline`.
     false_alarm_rate : float, default=None
-        In (0, 0.5]: share of images of other sources that may be taken for a known one.
-        By default every image is named; with a rate the classifier is a
+        In (0, 0.5]: share of images of unknown sources that may be taken for a known
+        one (FPR). By default every image is named; with a rate the classifier is a
         :class:`RejectingClassifier`, which answers "unknown" (-1 among numbers), and
-        `pipeline.assess(images)` says how sure it is. Needs three sources.
+        `pipeline.assess(images)` reports probabilities. It needs three sources.
     miss_rate : float, default=None
-        In (0, 0.5]: share of unchanged images of known sources that may be taken for
-        unknown, in place of `false_alarm_rate`; also of one or two sources.
+        In (0, 0.5]: share of unprocessed images of known sources that may be rejected,
+        in place of `false_alarm_rate`; also with one or two sources.
     background : label, default=None
-        Label in y of images of no source, such as photographs: never an answer. Without
-        a rate the pipeline takes that of :class:`SourceDetector`, 0.01 of three sources
-        or more, so that such images can be called "unknown"; as with any rate, `assess`
-        then stands in the place of `predict_proba`.
+        Label in y for images without a common source, such as photographs. It is never
+        an answer. Without a rate the pipeline takes the "auto" rates of
+        :class:`SourceDetector`, so that such images can be called "unknown"; as with
+        any rate, `assess` then replaces `predict_proba`.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
     verbose : bool, default=False
-        Whether to tell how far a fit on copies is: in bars if tqdm is installed (extra
-        `progress`), in lines otherwise.
+        Whether to report the progress of a fit on perturbed copies: in bars if tqdm is
+        installed (extra `progress`), in lines otherwise.
 
     Returns
     -------
     pipeline : :class:`AugmentedPipeline`
-        Of features and classifier.
+        Pipeline of features and classifier.
 
     See Also
     --------
-    RejectingClassifier : What a rate composes: answers that can be "unknown".
-    FingerprintClassifier : The published rule: needs no tuning, tells where the
+    RejectingClassifier : Composed by a rate: its answers can be "unknown".
+    FingerprintClassifier : The published rule: needs no tuning, shows where the
         fingerprint is, adds sources without a new fit.
 
     Examples
@@ -92,8 +92,8 @@ def make_attribution_pipeline(
     classifier = SourceDiscriminant(background=background)
     if (false_alarm_rate, miss_rate, background) != (None, None, None):
         detector = SourceDetector(
-            false_alarm_rate=false_alarm_rate,
-            miss_rate=miss_rate,
+            false_alarm_rate="auto" if false_alarm_rate is None else false_alarm_rate,
+            miss_rate="auto" if miss_rate is None else miss_rate,
             background=background,
             verbose=verbose,
         )

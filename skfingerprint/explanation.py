@@ -8,16 +8,22 @@ from itertools import product
 
 import numpy as np
 from scipy.integrate import quad_vec
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._attribution import (
-    SourceDiscriminant,
     FingerprintClassifier,
+    SourceDiscriminant,
     score_discriminants,
 )
-from skfingerprint._core import as_rows, score_blocks, to_decision, validate_images
+from skfingerprint._core import (
+    as_rows,
+    score_blocks,
+    split_last,
+    to_decision,
+    transform_by,
+    validate_images,
+)
 from skfingerprint.correlation import RESOLUTION
 
 # Of the mean shares of copies along the line, and of what the contributions add up to:
@@ -29,8 +35,8 @@ SUM_ERROR = 1e-6
 NEGLIGIBLE, STEEP = 30, 300
 # Parts of the line that the integration may look at, for one image.
 MOST_PARTS = 10_000
-# Where fitted estimators hold the one that scores.
-INNER = ("best_estimator_", "estimator_", "classifier_")
+# Attributes in which fitted meta-estimators hold the classifier that scores.
+HELD_BY = ("best_estimator_", "estimator_", "classifier_")
 SPECTRUM = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
 FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
 
@@ -139,9 +145,9 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     True
     """
     check_is_fitted(estimator)
-    steps, classifier = _find_classifier(estimator)
+    steps, classifier = split_last(estimator, HELD_BY)
     _check_explainable(classifier)
-    rows = validate_images(classifier, _transform(X, steps), reset=False)
+    rows = validate_images(classifier, transform_by(steps, X), reset=False)
     rows = score_blocks(_as_precise_rows, rows, None)
     model = _read_model(classifier, rows)
     scores, kinds = score_discriminants(rows - model.center, model.discriminants)
@@ -222,9 +228,9 @@ def explain_correlation(classifier, X, *, source=None):
     True
     """
     check_is_fitted(classifier)
-    steps, classifier = _find_classifier(classifier)
+    steps, classifier = split_last(classifier, HELD_BY)
     _check_correlates(classifier)
-    X = _transform(X, steps)
+    X = transform_by(steps, X)
     if source is None:
         places = classifier.correlate(X).argmax(axis=1)
         X = validate_images(classifier, X, reset=False)
@@ -240,28 +246,6 @@ def explain_correlation(classifier, X, *, source=None):
     )
 
 
-def _find_classifier(estimator):
-    """Return the steps in front of what scores, and that."""
-    steps = []
-    while True:
-        if isinstance(estimator, Pipeline):
-            steps += [estimator[:-1]] if len(estimator) > 1 else []
-            estimator = estimator[-1]
-            continue
-        held = [getattr(estimator, name, None) for name in INNER]
-        # Ensembles hold the unfitted template of their parts.
-        held = [inner for inner in held if hasattr(inner, "classes_")]
-        if not held:
-            return steps, estimator
-        estimator = held[0]
-
-
-def _transform(X, steps):
-    for step in steps:
-        X = step.transform(X)
-    return X
-
-
 def _check_explainable(classifier):
     if isinstance(classifier, FingerprintClassifier):
         raise ValueError(
@@ -272,9 +256,9 @@ def _check_explainable(classifier):
         classifier, "coef_"
     ):
         raise ValueError(
-            "estimator must end with a SourceDiscriminant, as make_attribution_pipeline "
-            "does, or with a linear classifier that has coef_, got "
-            f"{type(classifier).__name__}. Of others "
+            "estimator must end with a SourceDiscriminant, as that of "
+            "make_attribution_pipeline does, or with a linear classifier that has "
+            f"coef_, got {type(classifier).__name__}. Of others "
             "sklearn.inspection.permutation_importance tells which features matter."
         )
 

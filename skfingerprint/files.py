@@ -19,7 +19,13 @@ from skfingerprint._attribution import (
     describe_differences,
     restore_classifier,
 )
-from skfingerprint._core import check_int, check_positive, check_values, find_wavelet
+from skfingerprint._core import (
+    check_int,
+    check_positive,
+    check_values,
+    find_wavelet,
+    list_steps,
+)
 from skfingerprint._images import ResidualExtractor
 from skfingerprint._open_set import FingerprintDetector, restore_detector
 
@@ -450,7 +456,7 @@ def _replace(path, write):
 
 def _split(estimator):
     """Return the kind of the last step, the residual extractor, and the last step."""
-    steps = [step for _, step in getattr(estimator, "steps", [(None, estimator)])]
+    steps = list_steps(estimator)
     kinds = {FingerprintClassifier: "classifier", FingerprintDetector: "detector"}
     kind = kinds.get(type(steps[-1]))
     extractor = steps[0] if len(steps) > 1 else None

@@ -19,6 +19,7 @@ from skfingerprint._core import (
     check_choice,
     check_int,
     check_positive,
+    list_steps,
     needs_extra,
 )
 
@@ -65,9 +66,10 @@ class JPEGCompression(_Perturbation):
 
     A chain is a pipeline:
 
-    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.pipeline import Pipeline, make_pipeline
     >>> from skfingerprint.perturbation import Resize
-    >>> make_pipeline(Resize(scale=0.5), JPEGCompression(quality=75)).fit_transform(images).shape
+    >>> chain = make_pipeline(Resize(scale=0.5), JPEGCompression(quality=75))
+    >>> chain.fit_transform(images).shape
     (10, 64, 64, 3)
     """
 
@@ -400,14 +402,13 @@ class RandomPerturbation(_Perturbation):
 
 def _apply(perturbation, image):
     """Perturb one image, without the checks of a stack."""
-    if isinstance(perturbation, Pipeline):
-        for _, step in perturbation.steps:
-            image = _apply(step, image)
-        return image
-    if isinstance(perturbation, _Perturbation):
-        perturbation._check_parameters()
-        return perturbation._perturb(_to_uint8(image))
-    return perturbation.fit_transform(image[np.newaxis])[0]
+    for step in list_steps(perturbation):
+        if isinstance(step, _Perturbation):
+            step._check_parameters()
+            image = step._perturb(_to_uint8(image))
+        else:
+            image = step.fit_transform(image[np.newaxis])[0]
+    return image
 
 
 def _seed_by_image(random_state, image):

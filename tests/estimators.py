@@ -8,11 +8,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint import (
     AttributionFeatures,
-    AugmentedClassifier,
+    AugmentedPipeline,
     ChannelDecorrelator,
     CooccurrenceTransformer,
-    SourceDetector,
-    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintClustering,
     FingerprintDetector,
@@ -24,6 +22,7 @@ from skfingerprint import (
     ResidualClustering,
     ResidualExtractor,
     SourceDetector,
+    SourceDiscriminant,
     SpectrumFlattener,
     SpectrumTransformer,
     Unflatten,
@@ -39,6 +38,13 @@ from skfingerprint.perturbation import (
     Shift,
     WebPCompression,
 )
+
+
+def augment(estimator, perturbations, **params):
+    """Return a pipeline of one or several steps that is trained on copies."""
+    steps = getattr(estimator, "steps", [("last", estimator)])
+    return AugmentedPipeline(steps, perturbations=perturbations, **params)
+
 
 # Copies of a row must not change how it is weighed; folds of the default estimator do.
 WINDOWS = make_pipeline(
@@ -67,11 +73,11 @@ ESTIMATORS = [
     SourceDiscriminant(),
     SourceDetector(),
     SourceDetector(miss_rate=0.1),
-    SourceDetector(),
     ChannelDecorrelator(),
     LinearPatternRemover(),
     SpectrumFlattener(),
-    AugmentedClassifier(FingerprintClassifier(), []),
+    augment(FingerprintClassifier(), []),
+    augment(FingerprintClassifier(), [GaussianBlur(std=1)]),
     FingerprintLocalizer(window_size=9),
     WindowedClassifier(WINDOWS, window_size=16, stride=5, max_windows=3),
     PatchWhitener(random_state=0),

@@ -9,14 +9,13 @@ from sklearn.svm import LinearSVC
 
 from skfingerprint import (
     AttributionFeatures,
-    AugmentedClassifier,
     AugmentedPipeline,
-    SourceDiscriminant,
     FingerprintClassifier,
     ResidualExtractor,
+    SourceDiscriminant,
     SpectrumTransformer,
 )
-from skfingerprint._attribution.augmented_pipeline import _draw_kinds
+from skfingerprint._attribution.augmented_pipeline import _draw_conditions
 from skfingerprint._core.blocks import iterate_blocks
 from skfingerprint._core.steps import split_stateless
 from skfingerprint.datasets import make_fingerprint_images
@@ -27,6 +26,7 @@ from skfingerprint.perturbation import (
     Resize,
     Shift,
 )
+from tests.estimators import augment
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -42,10 +42,12 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 def test_trained_on_the_images_and_each_copy(planted):
     X, y = planted[0][:10], planted[1][:10]
-    model = AugmentedClassifier(Recorder(), [Shift(down=1, right=0), GaussianBlur(std=2)]).fit(X, y)
-    seen = model.estimator_
+    model = augment(Recorder(), [Shift(down=1, right=0), GaussianBlur(std=2)]).fit(X, y)
+    seen = model[-1]
     np.testing.assert_array_equal(seen.X_[::3], X)
-    np.testing.assert_array_equal(seen.X_[1::3], Shift(down=1, right=0).fit_transform(X))
+    np.testing.assert_array_equal(
+        seen.X_[1::3], Shift(down=1, right=0).fit_transform(X)
+    )
     np.testing.assert_array_equal(seen.X_[2::3], GaussianBlur(std=2).fit_transform(X))
     np.testing.assert_array_equal(seen.y_, np.repeat(y, 3))
 
@@ -61,20 +63,22 @@ def test_stateless_steps_run_on_one_copy_at_a_time(planted, monkeypatch):
 
     monkeypatch.setattr(ResidualExtractor, "transform", spy)
     pipeline = make_pipeline(ResidualExtractor(), SpectrumTransformer(), Recorder())
-    model = AugmentedClassifier(pipeline, [Shift(down=1, right=0), Shift(down=2, right=0)]).fit(X, y)
+    model = augment(pipeline, [Shift(down=1, right=0), Shift(down=2, right=0)]).fit(
+        X, y
+    )
     assert sizes == [1, 12, 12, 12]
     expected = pipeline[:-1].fit_transform(
         np.concatenate([X, Shift(down=1, right=0).transform(X)])
     )
-    np.testing.assert_allclose(model.estimator_[-1].X_[::3], expected[:12], atol=1e-4)
-    np.testing.assert_allclose(model.estimator_[-1].X_[1::3], expected[12:], atol=1e-4)
+    np.testing.assert_allclose(model[-1].X_[::3], expected[:12], atol=1e-4)
+    np.testing.assert_allclose(model[-1].X_[1::3], expected[12:], atol=1e-4)
 
 
 def test_what_learns_is_fitted_on_all_copies(planted):
     X, y = planted[0][:12], planted[1][:12]
     pipeline = make_pipeline(SpectrumTransformer(), StandardScaler(), LinearSVC())
-    model = AugmentedClassifier(pipeline, [GaussianBlur(std=1)]).fit(X, y)
-    assert model.estimator_[1].n_samples_seen_ == 24
+    model = augment(pipeline, [GaussianBlur(std=1)]).fit(X, y)
+    assert model[1].n_samples_seen_ == 24
     assert not hasattr(pipeline[1], "mean_")  # a clone was fitted
     assert model.decision_function(X).shape == (12, 3)
 
@@ -95,7 +99,7 @@ def test_a_cached_pipeline_is_fitted_whole(planted, tmp_path):
     pipeline = make_pipeline(
         SpectrumTransformer(), StandardScaler(), LinearSVC(), memory=str(tmp_path)
     )
-    model = AugmentedClassifier(pipeline, [Shift(down=1, right=0)]).fit(X, y)
+    model = augment(pipeline, [Shift(down=1, right=0)]).fit(X, y)
     assert (model.predict(X) == y).all()
 
 
@@ -115,7 +119,7 @@ def test_no_copy_of_a_test_image_is_trained_on(planted):
             distances = np.linalg.norm(rows[:, None] - self.X_, axis=2)
             return self.y_[distances.argmin(axis=1)]
 
-    model = AugmentedClassifier(Memory(), [GaussianBlur(std=0.3)])
+    model = augment(Memory(), [GaussianBlur(std=0.3)])
     assert cross_val_score(model, X, labels, cv=3).mean() < 0.5
     leaky = np.concatenate([X, GaussianBlur(std=0.3).fit_transform(X)])
     order = np.random.default_rng(0).permutation(len(leaky))
@@ -126,18 +130,18 @@ def test_no_copy_of_a_test_image_is_trained_on(planted):
 def test_grid_search_reaches_inside(planted):
     X, y = planted
     pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
-    model = AugmentedClassifier(pipeline, [JPEGCompression(quality=95)])
-    grid = {"estimator__residualextractor__sigma": [2, 4]}
+    model = augment(pipeline, [JPEGCompression(quality=95)])
+    grid = {"residualextractor__sigma": [2, 4]}
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
     assert search.best_score_ > 0.9
 
 
 def test_methods_are_those_of_the_classifier(planted):
     X, y = planted
-    model = AugmentedClassifier(FingerprintClassifier(), [])
+    model = augment(FingerprintClassifier(), [])
     assert hasattr(model, "decision_function")
     assert not hasattr(model, "predict_proba")
-    dummy = AugmentedClassifier(DummyClassifier(), []).fit(X, y)
+    dummy = augment(DummyClassifier(), []).fit(X, y)
     assert dummy.predict_proba(X).shape == (120, 3)
     with pytest.raises(AttributeError, match="decision_function"):
         dummy.decision_function(X)
@@ -148,7 +152,7 @@ class TakesCopies(Recorder):
 
     def fit(self, X, y, conditions=None, groups=None, sample_weight=None):
         self.blocks_ = [block for block, _ in iterate_blocks(X)]
-        self.conditions_, self.groups_ = copies, groups
+        self.conditions_, self.groups_ = conditions, groups
         return super().fit(np.concatenate(self.blocks_), y)
 
 
@@ -158,15 +162,15 @@ def test_rows_are_streamed_to_what_takes_copies(planted, monkeypatch):
         "skfingerprint._attribution.augmented_pipeline.IMAGE_VALUES", 7 * X[0].size
     )
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
-    model = AugmentedClassifier(pipeline, [Shift(down=1, right=0), GaussianBlur(std=1)], n_jobs=2)
-    seen = model.fit(X, y).estimator_[-1]
+    model = augment(pipeline, [Shift(down=1, right=0), GaussianBlur(std=1)], n_jobs=2)
+    seen = model.fit(X, y)[-1]
     assert [len(block) for block in seen.blocks_] == [21, 21, 21, 21, 6]
     np.testing.assert_array_equal(seen.conditions_, np.tile([0, 1, 2], 30))
     np.testing.assert_array_equal(seen.groups_, np.repeat(np.arange(30), 3))
     blurred = SpectrumTransformer().transform(GaussianBlur(std=1).transform(X))
     np.testing.assert_allclose(seen.X_[2::3], blurred, rtol=1e-5)
     scenes = np.arange(30) // 6
-    seen = model.fit(X, y, groups=scenes).estimator_[-1]
+    seen = model.fit(X, y, groups=scenes)[-1]
     np.testing.assert_array_equal(seen.groups_, np.repeat(scenes, 3))
 
 
@@ -183,19 +187,21 @@ def test_each_lazy_image_is_read_once(planted):
         note, meta=np.empty((0, 0, 0), np.uint8)
     )
     pipeline = make_pipeline(AttributionFeatures(), SourceDiscriminant())
-    model = AugmentedClassifier(pipeline, [Shift(down=1, right=0), GaussianBlur(std=1)])
+    model = augment(pipeline, [Shift(down=1, right=0), GaussianBlur(std=1)])
     found = model.fit(lazy, y).predict(X)
     assert sum(read) == 30
     np.testing.assert_array_equal(found, model.fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize(("max_perturbations", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)])
+@pytest.mark.parametrize(
+    ("max_perturbations", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)]
+)
 def test_a_few_copies_are_drawn_for_each_image(planted, max_perturbations, n):
     X, y = planted[0][:60], planted[1][:60]
     changes = [Shift(down=1, right=0), Shift(down=0, right=1), GaussianBlur(std=1)]
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
-    model = AugmentedClassifier(pipeline, changes, max_perturbations=max_perturbations).fit(X, y)
-    copies = model.estimator_[-1].conditions_.reshape(60, n)
+    model = augment(pipeline, changes, max_perturbations=max_perturbations).fit(X, y)
+    copies = model[-1].conditions_.reshape(60, n)
     assert (copies[:, 0] == 0).all()
     assert (np.diff(copies, axis=1) > 0).all()
     counts = np.bincount(copies[:, 1:].ravel(), minlength=4)[1:]
@@ -204,23 +210,25 @@ def test_a_few_copies_are_drawn_for_each_image(planted, max_perturbations, n):
 
 def test_copies_get_fewer_with_many_images():
     for n_images, n in ((10, 24), (4096, 24), (8192, 12), (50_000, 3), (10**6, 3)):
-        assert _draw_kinds(n_images, 23, "auto").shape == (n_images, n)
-    with pytest.raises(ValueError, match="max_perturbations must be an int >= 1, got 0"):
-        _draw_kinds(10, 3, 0)
+        assert _draw_conditions(n_images, 23, "auto").shape == (n_images, n)
+    with pytest.raises(
+        ValueError, match="max_perturbations must be an int >= 1, got 0"
+    ):
+        _draw_conditions(10, 3, 0)
 
 
 def test_crops_and_sizes_among_the_copies(planted):
     X, y = planted[0][:36], planted[1][:36]
     changes = (c for c in (Crop(top=2, left=4), Resize(scale=1.5, restore=False), None))
     pipeline = make_pipeline(AttributionFeatures(block_size=16), SourceDiscriminant())
-    model = AugmentedClassifier(pipeline, changes)
+    model = augment(pipeline, changes)
     assert repr(clone(model)) == repr(model)
     assert model.fit(X, y).predict(X).shape == (36,)
     assert model.fit(X, y).predict(X[:, :20, :24]).shape == (36,)
     with pytest.raises(ValueError, match="copies differ in shape"):
-        AugmentedClassifier(FingerprintClassifier(), [Crop(top=2, left=4)]).fit(X, y)
+        augment(FingerprintClassifier(), [Crop(top=2, left=4)]).fit(X, y)
     for nothing in (None, [], [None]):
-        bare = AugmentedClassifier(FingerprintClassifier(), nothing).fit(X, y)
+        bare = augment(FingerprintClassifier(), nothing).fit(X, y)
         expected = FingerprintClassifier().fit(X, y).decision_function(X)
         np.testing.assert_array_equal(bare.decision_function(X), expected)
 
@@ -232,12 +240,12 @@ def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
     changes = [GaussianBlur(std=0.5), GaussianBlur(std=1)]
     pipeline = AugmentedPipeline(steps, perturbations=changes)
     inner = make_pipeline(AttributionFeatures(), SourceDiscriminant())
-    expected = AugmentedClassifier(inner, changes).fit(X, y, groups=scenes)
+    expected = augment(inner, changes).fit(X, y, groups=scenes)
     for metadata in ({"groups": scenes}, {"classifier__groups": scenes}):
         found = clone(pipeline).fit(X, y, **metadata)
         np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
     assert len(found[:-1].get_feature_names_out()) == found[:-1].transform(X).shape[1]
-    grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_perturbations": [1, 2]}
+    grid = {"classifier__shrinkage": [0.1, 0.5], "max_perturbations": [1, 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
     assert search.best_estimator_["classifier"].shrinkage_ in (0.1, 0.5)
 
@@ -245,8 +253,8 @@ def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
 def test_values_in_an_image_are_those_of_the_first_step():
     X, y = make_fingerprint_images(20, 2, image_shape=(24, 24, 3), random_state=0)
     chain = [AttributionFeatures(), SourceDiscriminant(cv=2)]
-    model = AugmentedClassifier(make_pipeline(*chain), [GaussianBlur(std=0.5)])
+    model = augment(make_pipeline(*chain), [GaussianBlur(std=0.5)])
     assert not hasattr(model.fit(X, y), "n_features_in_")  # not that of the rows
     chain = [ResidualExtractor(), FingerprintClassifier()]
-    model = AugmentedClassifier(make_pipeline(*chain), [GaussianBlur(std=0.5)])
+    model = augment(make_pipeline(*chain), [GaussianBlur(std=0.5)])
     assert model.fit(X[:, 0, :, 0], y).n_features_in_ == 24

@@ -293,8 +293,13 @@ def test_parameters_of_the_clustering(params, message):
 
 def test_a_given_number_of_neighbors_is_taken(networkx):
     rows, _ = draw_rows(2, 10)
-    assert FingerprintClustering(n_neighbors=4, random_state=0).fit(rows).n_neighbors_ == 4
-    assert FingerprintClustering(n_neighbors=50, random_state=0).fit(rows).n_neighbors_ == 19
+    assert (
+        FingerprintClustering(n_neighbors=4, random_state=0).fit(rows).n_neighbors_ == 4
+    )
+    assert (
+        FingerprintClustering(n_neighbors=50, random_state=0).fit(rows).n_neighbors_
+        == 19
+    )
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):

@@ -91,7 +91,9 @@ def test_every_estimator_is_checked():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:detection_rate_ is")  # the checks' data have no sources
+@pytest.mark.filterwarnings(
+    "ignore:detection_rate_ is"
+)  # the checks' data have no sources
 @ALL
 def test_scikit_learn_checks(estimator):
     if isinstance(estimator, Unflatten):

@@ -9,12 +9,11 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import SVC
 
 from skfingerprint import (
-    AugmentedClassifier,
     CooccurrenceTransformer,
-    SourceDiscriminant,
     FingerprintClassifier,
     ImageReader,
     ResidualExtractor,
+    SourceDiscriminant,
     SpectrumTransformer,
     make_attribution_pipeline,
 )
@@ -22,6 +21,7 @@ from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.explanation import explain_attribution, explain_correlation
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise
 from skfingerprint.plotting import ContributionDisplay
+from tests.estimators import augment
 
 
 def draw_rows(n_images=120, n_conditions=4, d=12, seed=0):
@@ -147,7 +147,9 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
     )
 
 
-@pytest.mark.parametrize("conditions", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]])
+@pytest.mark.parametrize(
+    "conditions", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]]
+)
 @pytest.mark.parametrize("frequency", [(5 / 32, 9 / 32), (-8 / 32, 12 / 32)])
 def test_a_planted_frequency_contributes_most(frequency, copies):
     images, y = draw_waves(frequency)
@@ -168,7 +170,9 @@ def test_the_integral_is_that_of_the_gradient(small):
     rows, *_ = draw_rows(seed=1)
     start, end = small.mean_, rows[7]
     found = explain_attribution(small, end[np.newaxis], source="a", other="c")
-    kind = np.searchsorted(small.conditions_, small.predict_conditions(end[np.newaxis]))[0]
+    kind = np.searchsorted(
+        small.conditions_, small.predict_conditions(end[np.newaxis])
+    )[0]
     inverse = small.inverse_temperatures_
 
     def difference(points):
@@ -318,7 +322,9 @@ def test_searches_unions_and_augmented_classifiers(planted):
     features = make_union(SpectrumTransformer(block_size=8), CooccurrenceTransformer())
     inner = make_pipeline(features, LinearDiscriminantAnalysis("lsqr", shrinkage=0.5))
     model = GridSearchCV(
-        AugmentedClassifier(inner, [GaussianBlur(std=0.5)]), {"max_perturbations": [1]}, cv=2
+        augment(inner, [GaussianBlur(std=0.5)]),
+        {"max_perturbations": [1]},
+        cv=2,
     ).fit(images, y)
     found = explain_attribution(model, images[:4])
     assert found.spectra["spectrumtransformer__spectrum"].shape == (4, 1, 8, 5)
@@ -353,7 +359,7 @@ def test_errors_name_the_remedy(small, correlating, planted):
     with pytest.raises(NotFittedError):
         explain_attribution(make_attribution_pipeline(), planted[0])
     with pytest.raises(NotFittedError):
-        explain_attribution(AugmentedClassifier(SourceDiscriminant(), []), rows)
+        explain_attribution(augment(SourceDiscriminant(), []), rows)
     with pytest.raises(ValueError, match="take explain_correlation"):
         explain_attribution(correlating, planted[0])
     with pytest.raises(ValueError, match=r"RandomForest.*permutation_importance"):

@@ -181,10 +181,19 @@ def test_features_as_a_data_frame(images):
     ("transformer", "message"),
     [
         (SpectrumTransformer(block_size=0), "block_size must be an int >= 1 or None"),
-        (SpectrumTransformer(stride=1.5), "stride must be an int >= 1 or None, got 1.5"),
+        (
+            SpectrumTransformer(stride=1.5),
+            "stride must be an int >= 1 or None, got 1.5",
+        ),
         (SpectrumTransformer(color_space="lab"), "color_space must be one of"),
-        (CooccurrenceTransformer(quantization=()), "quantization must hold numbers > 0"),
-        (CooccurrenceTransformer(quantization=[1, -1]), "quantization must hold numbers > 0"),
+        (
+            CooccurrenceTransformer(quantization=()),
+            "quantization must hold numbers > 0",
+        ),
+        (
+            CooccurrenceTransformer(quantization=[1, -1]),
+            "quantization must hold numbers > 0",
+        ),
         (CooccurrenceTransformer(order=8), "order must be an int in 1..7, got 8"),
     ],
 )

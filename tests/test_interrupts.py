@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 
 import skfingerprint
 from skfingerprint import (
-    AugmentedClassifier,
     FingerprintClassifier,
     FingerprintTransformer,
     ResidualExtractor,
@@ -20,7 +19,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import Shift
-from tests.estimators import ESTIMATORS
+from tests.estimators import ESTIMATORS, augment
 
 pytestmark = pytest.mark.slow
 # Lines that are tried of each call, and the last ones, which are tried in any case.
@@ -115,7 +114,7 @@ CASES += [
     (FingerprintClassifier(), "partial_fit"),
     (FingerprintClassifier(), "merge"),
     (
-        AugmentedClassifier(
+        augment(
             make_pipeline(
                 ResidualExtractor(), SpectrumTransformer(), FingerprintClassifier()
             ),

@@ -17,17 +17,17 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 
 from skfingerprint import (
     AttributionFeatures,
-    AugmentedClassifier,
-    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
     RejectingClassifier,
     ResidualExtractor,
+    SourceDiscriminant,
     make_attribution_pipeline,
 )
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.perturbation import GaussianBlur, Shift
+from tests.estimators import augment
 
 RNG = np.random.default_rng(0)
 Y = np.arange(60) % 3
@@ -75,7 +75,7 @@ def make(name, *, routing):
         "transformer": make_pipeline(transformer, last),
         "detector": detector,
         "rejecting": RejectingClassifier(classifier, detector, unknown_label=-1),
-        "augmented": AugmentedClassifier(
+        "augmented": augment(
             make_pipeline(transformer, last), [Shift(down=1, right=0)]
         ),
     }[name]
@@ -220,18 +220,16 @@ def test_bad_weights_are_refused():
 
 
 def test_copies_take_over_the_metadata_of_their_image():
-    model = AugmentedClassifier(Last(), [Shift(down=1, right=0), Shift(down=0, right=1)])
+    model = augment(Last(), [Shift(down=1, right=0), Shift(down=0, right=1)])
     model.fit(X.clip(0), Y, groups=GROUPS.tolist(), sample_weight=WEIGHTS)
-    np.testing.assert_array_equal(model.estimator_.groups_, np.repeat(GROUPS, 3))
-    np.testing.assert_array_equal(
-        model.estimator_.sample_weight_, np.repeat(WEIGHTS, 3)
-    )
-    bare = AugmentedClassifier(Last(), []).fit(X, Y)
-    assert bare.estimator_.groups_ is None
+    np.testing.assert_array_equal(model[-1].groups_, np.repeat(GROUPS, 3))
+    np.testing.assert_array_equal(model[-1].sample_weight_, np.repeat(WEIGHTS, 3))
+    bare = augment(Last(), []).fit(X, Y)
+    assert bare[-1].groups_ is None
 
 
 def test_what_nobody_takes_is_refused():
-    model = AugmentedClassifier(Plain(), [])
+    model = augment(Plain(), [])
     with pytest.raises(ValueError, match=r"got \['groups', 'sample_weight'\]"):
         model.fit(X, Y, **METADATA)
     rejecting = RejectingClassifier(LogisticRegression(), FingerprintDetector())
@@ -283,8 +281,9 @@ def test_metadata_of_the_splitter_are_routed_to_it():
     [
         make_attribution_pipeline(perturbations=(), false_alarm_rate=0.1),
         make_attribution_pipeline(perturbations=()),
-        AugmentedClassifier(
-            make_pipeline(AttributionFeatures(), SourceDiscriminant()), [GaussianBlur(std=1)]
+        augment(
+            make_pipeline(AttributionFeatures(), SourceDiscriminant()),
+            [GaussianBlur(std=1)],
         ),
         make_pipeline(AttributionFeatures(), RejectingClassifier()),
     ],
@@ -312,6 +311,6 @@ def test_groups_that_nobody_takes_are_not_made_up(request_):
     with sklearn.config_context(enable_metadata_routing=True):
         last.set_fit_request(groups=request_)
         chain = make_pipeline(AttributionFeatures(), last)
-        model = AugmentedClassifier(chain, [GaussianBlur(std=1)])
+        model = augment(chain, [GaussianBlur(std=1)])
         given = {"scene": np.arange(30)} if request_ else {}
         assert model.fit(X, y, **given).score(X, y) > 0.5

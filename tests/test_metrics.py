@@ -194,7 +194,11 @@ def test_robustness_curve_scores_each_perturbation(planted):
     images, y = planted
     pipeline = make_pipeline(ResidualExtractor(), FingerprintClassifier())
     pipeline.fit(images[:60], y[:60])
-    changes = {"none": None, "shift": Shift(down=2, right=3), "blur": GaussianBlur(std=2)}
+    changes = {
+        "none": None,
+        "shift": Shift(down=2, right=3),
+        "blur": GaussianBlur(std=2),
+    }
     curve = robustness_curve(pipeline, images[60:], y[60:], changes)
     assert curve.names == ["none", "shift", "blur"]
     assert curve.scores[0] == pipeline.score(images[60:], y[60:]) > 0.9

@@ -213,7 +213,9 @@ def test_parameters_of_denoisers_are_checked(name, params):
 
 
 @pytest.mark.parametrize(
-    "perturbation", [GaussianBlur(std=1e9), GaussianNoise(std=np.inf), Resize(scale=1e9)], ids=str
+    "perturbation",
+    [GaussianBlur(std=1e9), GaussianNoise(std=np.inf), Resize(scale=1e9)],
+    ids=str,
 )
 def test_perturbations_stay_within_memory(perturbation):
     pytest.importorskip("PIL")
@@ -253,7 +255,9 @@ WITH_LABELS = [
     FingerprintDetector(),
     FingerprintTransformer(),
     make_attribution_pipeline(perturbations=()),
-    make_attribution_pipeline(perturbations=[GaussianBlur(std=1)], false_alarm_rate=0.1),
+    make_attribution_pipeline(
+        perturbations=[GaussianBlur(std=1)], false_alarm_rate=0.1
+    ),
 ]
 
 

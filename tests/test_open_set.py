@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
-from skfingerprint import SourceDetector, SourceDetector
+from skfingerprint import SourceDetector
 from skfingerprint._core.blocks import BlockSource, keep_rows
 from skfingerprint._open_set.conditions import draw_rows
 from skfingerprint._open_set.source_detector import draw_training
@@ -116,7 +116,9 @@ def test_distances_are_those_of_a_shrunk_covariance(n_sources):
 def test_copies_stand_in_for_strangers_of_one_source():
     rows, y, copies, groups = draw(n_sources=6, n_images=60, d=60, n_conditions=3)
     used = (y == 0) & (groups % 2 == 0)
-    detector = SourceDetector().fit(rows[used], conditions=copies[used], groups=groups[used])
+    detector = SourceDetector().fit(
+        rows[used], conditions=copies[used], groups=groups[used]
+    )
     known = detector.predict(rows) == 1
     fresh = (y == 0) & (groups % 2 == 1)
     assert known[fresh & (copies == 0)].mean() > 0.8
@@ -131,7 +133,9 @@ def test_changed_rows_are_asked_their_own_detector():
     detector = SourceDetector(alpha=10).fit(rows[fit], y[fit], **given)
     assert detector.conditions_.tolist() == [0, 1, 2]
     fresh = groups % 2 == 1
-    np.testing.assert_array_equal(detector.predict_conditions(rows[fresh]), copies[fresh])
+    np.testing.assert_array_equal(
+        detector.predict_conditions(rows[fresh]), copies[fresh]
+    )
     known = detector.predict(rows) == 1
     for kind in range(3):
         assert known[fresh & (copies == kind) & (y < 8)].mean() > 0.9
@@ -149,7 +153,9 @@ def test_kinds_that_are_nearly_the_same_have_no_detector():
     labels = np.concatenate([y, y[copies == 1]])
     scenes = np.concatenate([groups, groups[copies == 1]])
     kinds = np.concatenate([copies, np.full(360, 3)])
-    detector = SourceDetector(alpha=10).fit(twice, labels, conditions=kinds, groups=scenes)
+    detector = SourceDetector(alpha=10).fit(
+        twice, labels, conditions=kinds, groups=scenes
+    )
     assert 0 in detector.conditions_
     assert 2 not in detector.conditions_
     assert {1, 3} & set(detector.conditions_)

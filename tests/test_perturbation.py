@@ -90,7 +90,9 @@ def test_jpeg_is_pillows(images, subsampling):
 
 def test_jpeg_quality_orders_the_error(images):
     errors = [
-        np.abs(JPEGCompression(quality=q).fit_transform(images).astype(int) - images).mean()
+        np.abs(
+            JPEGCompression(quality=q).fit_transform(images).astype(int) - images
+        ).mean()
         for q in (50, 75, 95, 100)
     ]
     assert errors == sorted(errors, reverse=True)
@@ -104,7 +106,11 @@ def test_resize_is_pillows(images):
     expected = Image.fromarray(images[1]).resize((48, 48), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(found[1], np.asarray(expected))
     assert Resize(scale=0.75).fit_transform(images).shape == images.shape
-    assert Resize(scale=1.5, restore=False).fit_transform(images[..., 0]).shape == (6, 96, 96)
+    assert Resize(scale=1.5, restore=False).fit_transform(images[..., 0]).shape == (
+        6,
+        96,
+        96,
+    )
 
 
 def test_blur_keeps_flat_areas_and_channels(images):
@@ -137,7 +143,9 @@ def test_crop_and_shift_move_pixels(images):
 
 def test_a_chain_is_a_pipeline(images):
     chain = make_pipeline(Resize(scale=0.5), JPEGCompression(quality=75))
-    expected = JPEGCompression(quality=75).fit_transform(Resize(scale=0.5).fit_transform(images))
+    expected = JPEGCompression(quality=75).fit_transform(
+        Resize(scale=0.5).fit_transform(images)
+    )
     np.testing.assert_array_equal(chain.fit_transform(images), expected)
 
 
@@ -154,7 +162,10 @@ def test_a_chain_is_a_pipeline(images):
         (GaussianNoise(random_state=None), "random_state must be an int >= 0"),
         (Crop(top=-1), "top must be an int >= 0"),
         (Crop(height=0), "height must be an int >= 1"),
-        (Crop(top=30, height=40), r"\[30:70, 0:64\] does not fit into images of 64 x 64"),
+        (
+            Crop(top=30, height=40),
+            r"\[30:70, 0:64\] does not fit into images of 64 x 64",
+        ),
         (Crop(top=64), "does not fit"),
         (Shift(down=0.5), "down must be an int"),
     ],
@@ -227,7 +238,9 @@ def test_random_chains_and_distributions():
         for image in X
     ]
     assert len(set(scales)) == 9
-    expected = make_pipeline(Resize(scale=scales[3]), JPEGCompression(quality=70)).fit_transform(X)
+    expected = make_pipeline(
+        Resize(scale=scales[3]), JPEGCompression(quality=70)
+    ).fit_transform(X)
     np.testing.assert_array_equal(found[3], np.flip(expected[3]))
 
 

@@ -39,7 +39,9 @@ def test_copies_help_on_compressed_images(halves):
     unseen, truth = unseen[::2], truth[::2]
     compressed = JPEGCompression(quality=85).fit_transform(unseen)
     clean = make_attribution_pipeline(perturbations=()).fit(X, y)
-    copies = make_attribution_pipeline(perturbations=[JPEGCompression(quality=85)]).fit(X, y)
+    copies = make_attribution_pipeline(perturbations=[JPEGCompression(quality=85)]).fit(
+        X, y
+    )
     assert isinstance(copies, AugmentedPipeline)
     assert copies.score(compressed, truth) > clean.score(compressed, truth) + 0.3
 

@@ -17,12 +17,12 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     CooccurrenceTransformer,
-    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintLocalizer,
     RejectingClassifier,
     ResidualExtractor,
+    SourceDiscriminant,
     SpectrumTransformer,
     make_attribution_pipeline,
     plotting,

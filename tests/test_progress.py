@@ -3,9 +3,9 @@ import pytest
 from sklearn.base import clone
 
 from skfingerprint import (
-    SourceDetector,
     FingerprintClustering,
     PatchWhitener,
+    SourceDetector,
     WindowedClassifier,
     _progress,
     make_attribution_pipeline,

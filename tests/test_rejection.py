@@ -8,13 +8,13 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    SourceDetector,
-    SourceDiscriminant,
     FingerprintClassifier,
     FingerprintDetector,
     LinearPatternRemover,
     RejectingClassifier,
     ResidualExtractor,
+    SourceDetector,
+    SourceDiscriminant,
 )
 from skfingerprint.datasets import make_fingerprint_images
 

@@ -22,11 +22,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    SourceDiscriminant,
     FingerprintDetector,
     RejectingClassifier,
     ResidualExtractor,
     SourceDetector,
+    SourceDiscriminant,
     make_attribution_pipeline,
 )
 from skfingerprint.datasets import load_generators

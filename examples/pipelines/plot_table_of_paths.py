@@ -27,10 +27,10 @@ from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import (
     AttributionFeatures,
-    SourceDiscriminant,
     FingerprintClassifier,
     ImageReader,
     ResidualExtractor,
+    SourceDiscriminant,
     Unflatten,
 )
 from skfingerprint.datasets import load_generators

@@ -1,7 +1,6 @@
 """Attribution of an image to a known source, by fingerprints or by features."""
 
 from skfingerprint._attribution.augmented_pipeline import (
-    AugmentedClassifier,
     AugmentedPipeline,
 )
 from skfingerprint._attribution.fingerprint_classifier import (
@@ -24,12 +23,11 @@ from skfingerprint._attribution.lda import (
 from skfingerprint._attribution.source_discriminant import SourceDiscriminant
 
 __all__ = [
-    "AugmentedClassifier",
     "AugmentedPipeline",
-    "SourceDiscriminant",
     "FingerprintClassifier",
     "FingerprintTransformer",
     "PreparedFingerprintsMixin",
+    "SourceDiscriminant",
     "average_held_out",
     "describe_differences",
     "find_cells",

@@ -96,7 +96,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         """
         X, y = validate_images(self, X, y, reset=True)
         classifier = FingerprintClassifier(subtract_common=self.subtract_common)
-        self.classifier_ = classifier.fit(X, y, sample_weight)
+        self.classifier_ = classifier.fit(X, y, sample_weight=sample_weight)
         self.classes_ = self.classifier_.classes_
         return self
 

@@ -1,17 +1,113 @@
-"""Moments of rows by class and fold, and the discriminants that follow from them.
+"""Linear discriminants from the second moments of rows, by class and by fold.
 
-Rows are read once; every shrinkage and every fold is solved from their second moments.
+Rows are read once. All shrinkages, and all fits without a fold, are then solved from
+their moments. The smallest class is a cell: a source in one condition.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
 from scipy.special import log_softmax
-from sklearn.utils import Bunch
 
 from skfingerprint._core import as_rows, iterate_blocks
 from skfingerprint.calibration import fit_temperature
+
+# A (source, condition) pair with fewer images has no mean worth a class of its own.
+FEWEST = 8
+# Rows kept to choose shrinkage and temperatures by: enough that a share of 1 % counts
+# 40 of them, and few enough that all folds and shrinkages are scored in seconds.
+MAX_KEPT = 4096
+# A condition with fewer kept rows shares the temperature of all conditions.
+FEWEST_KEPT = 50
+# Added to the products of dependent rows, relative to their mean square.
+JITTER = 1e-9
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The classes of the sharpest discriminant: sources in one condition.
+
+    Attributes
+    ----------
+    numbers : ndarray of shape (n_rows,), int
+        Cell of each row.
+    owners : ndarray of shape (n_cells,), int
+        Source of each cell.
+    conditions : ndarray of shape (n_cells,), int
+        Condition of each cell; 0 for a cell of several conditions with few images.
+    """
+
+    numbers: np.ndarray
+    owners: np.ndarray
+    conditions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The space that fewer rows than columns span.
+
+    With the Cholesky factor L of the products of the rows X, ``L L' = X X'``, the rows
+    of L have the products of X in as many columns as there are rows.
+
+    Attributes
+    ----------
+    root : ndarray of shape (n_rows, n_rows)
+        The factor L.
+    rows : ndarray of shape (n_rows, n_columns)
+        The rows X, centered and scaled.
+    center, scale : ndarray of shape (n_columns,)
+        Mean and standard deviation of the columns before that.
+    """
+
+    root: np.ndarray
+    rows: np.ndarray
+    scale: np.ndarray
+    center: np.ndarray
+
+    def turn_back(self, rotated):
+        """Return rows in scaled columns: ``X' L'^-1`` applied to each."""
+        solved = linalg.solve_triangular(self.root, rotated.T, lower=True, trans="T")
+        return solved.T @ self.rows
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of rows, by fold and cell, and rows that are kept.
+
+    Attributes
+    ----------
+    center : ndarray of shape (d,) or 0
+        Subtracted from rows before they are summed.
+    unit : ndarray of shape (d,) or 1
+        Standard deviation of the columns.
+    squares : list of ndarray of shape (d, d)
+        Lower triangles of the products of the rows of each fold.
+    sums : ndarray of shape (n_folds, n_cells, d)
+        Weighted sums of rows.
+    totals : ndarray of shape (n_folds, n_cells)
+        Sums of weights.
+    kept : ndarray of shape (n_kept, d)
+        Kept rows, centered.
+    cells : Cells
+        The cells.
+    n_columns : int
+        Number of columns of the rows that were read; d with enough of them, and
+        otherwise that of the rows of `rotation`.
+    rotation : Rotation or None
+        The space of d columns in which the moments are, if there are few rows.
+    """
+
+    center: np.ndarray | int
+    unit: np.ndarray | int
+    squares: list
+    sums: np.ndarray
+    totals: np.ndarray
+    kept: np.ndarray
+    cells: Cells
+    n_columns: int
+    rotation: Rotation | None
 
 
 def find_scale(variances):
@@ -20,83 +116,138 @@ def find_scale(variances):
     return np.where(scale > 1e-6 * scale.max(initial=0), scale, 1)
 
 
-# Images of a (source, copy) pair from which on it is a class of its own.
-FEWEST = 8
-# Held-out rows that shrinkage and temperatures are learned from, at most.
-MAX_KEPT = 4096
-# Of them: those of a kind of copy from which on it has a temperature of its own.
-FEWEST_KEPT = 50
+def find_cells(members, conditions, weights):
+    """Assign each row to the cell of its source and condition.
 
+    Pairs with few images make one cell together with the other such pairs of their
+    source.
 
-def find_cells(members, copies, weights):
-    """Return what class of its own each (source, copy) pair is.
+    Parameters
+    ----------
+    members, conditions : ndarray of shape (n_rows,), int
+        Source and condition of each row.
+    weights : ndarray of shape (n_rows,)
+        Weights.
 
-    Pairs of few images are one class together with the source's other such pairs.
+    Returns
+    -------
+    cells : Cells
     """
-    n_conditions = copies.max() + 1
-    pairs = members * n_conditions + copies
+    n_conditions = conditions.max() + 1
+    pairs = members * n_conditions + conditions
     few = (np.bincount(pairs, weights) < FEWEST)[pairs]
-    _, first, cells = np.unique(
-        members * (n_conditions + 1) + np.where(few, n_conditions, copies),
-        return_index=True,
-        return_inverse=True,
+    # Few images of a source share one condition behind the last.
+    joined = np.where(few, n_conditions, conditions)
+    _, first, numbers = np.unique(
+        members * (n_conditions + 1) + joined, return_index=True, return_inverse=True
     )
-    copies = np.where(few, 0, copies)  # what is of several kinds counts as unchanged
-    return Bunch(
-        cells=cells, owners=members[first], conditions=np.where(few, 0, copies)[first]
-    )
+    # A cell of several conditions counts as unprocessed.
+    return Cells(numbers, members[first], np.where(few, 0, conditions)[first])
 
 
-def draw_kept(weights, copies):
-    """Return rows for shrinkage and temperatures: half of them unchanged if it can."""
+def draw_kept(weights, conditions):
+    """Draw rows for shrinkage and temperatures, half of them unprocessed if possible.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_rows,)
+        Weights; rows of weight 0 are not drawn.
+    conditions : ndarray of shape (n_rows,), int
+        Condition of each row, 0 for unprocessed.
+
+    Returns
+    -------
+    places : ndarray of int
+        Sorted indices.
+    """
     order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
-    unchanged = copies[order] == 0
-    most = max(MAX_KEPT // 2, MAX_KEPT - np.count_nonzero(~unchanged))
-    kept = np.concatenate([order[unchanged][:most], order[~unchanged]])
+    unprocessed = conditions[order] == 0
+    most = max(MAX_KEPT // 2, MAX_KEPT - np.count_nonzero(~unprocessed))
+    kept = np.concatenate([order[unprocessed][:most], order[~unprocessed]])
     return np.sort(kept[:MAX_KEPT])
 
 
 def read_moments(X, cells, folds, weights, kept):
-    """Read X once; return the moments of each fold, and the rows that are kept.
+    """Read X once, and sum its moments.
 
-    Rows that are fewer than the columns span a space of as few dimensions: they are
-    rotated into it, where the moments are small.
+    Fewer rows than columns are rotated into the space that they span, where the moments
+    are small.
+
+    Parameters
+    ----------
+    X : ndarray, dask array or source of blocks, of shape (n_rows, ...)
+        The rows.
+    cells : Cells
+        Cell of each row.
+    folds : ndarray of shape (n_rows,), int
+        Fold of each row.
+    weights : ndarray of shape (n_rows,)
+        Weight of each row.
+    kept : ndarray of int
+        Sorted indices of the rows to keep.
+
+    Returns
+    -------
+    moments : Moments
     """
-    n_columns, way = math.prod(X.shape[1:]), None
-    blocks, center, unit = iterate_blocks(X), None, None
+    n_columns, rotation = math.prod(X.shape[1:]), None
+    blocks, center = iterate_blocks(X), None
     if X.shape[0] <= n_columns:
-        rows = np.concatenate([as_rows(block) for block, _ in blocks])
-        middle = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
-        rows = rows - middle
-        scale = find_scale(np.average(np.square(rows), axis=0, weights=weights))
-        rows /= scale.astype(rows.dtype)
-        root = _find_root(rows)
-        blocks, center, unit = [(root, slice(0, len(rows)))], 0, 1
-        way = Bunch(root=root, rows=rows, scale=scale, center=middle)
-    moments = _sum_moments(blocks, center, cells.cells, folds, weights, kept)
-    moments.update(cells, n_columns=n_columns, way=way)
-    moments.unit = _find_unit(moments) if unit is None else unit
-    return moments
+        rotation = _rotate([as_rows(block) for block, _ in blocks], weights)
+        blocks, center = [(rotation.root, slice(0, len(rotation.root)))], 0
+    center, squares, sums, totals, rows = _sum_moments(
+        blocks, center, cells.numbers, folds, weights, kept
+    )
+    unit = _find_unit(squares, sums, totals) if rotation is None else 1
+    return Moments(
+        center, unit, squares, sums, totals, rows, cells, n_columns, rotation
+    )
 
 
-def _find_unit(moments):
-    """Return the standard deviation of each column."""
-    n_rows = moments.totals.sum()
-    means = moments.sums.sum(axis=(0, 1)) / n_rows
-    squares = sum(part.diagonal().astype(np.float64) for part in moments.squares)
-    return find_scale(squares / n_rows - np.square(means))
-
-
-def _find_root(rows):
-    """Return the Cholesky factor of the products of rows, which may be dependent."""
+def _rotate(blocks, weights):
+    """Center and scale few rows, and factorize their products."""
+    rows = np.concatenate(blocks)
+    center = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
+    rows = rows - center
+    scale = find_scale(np.average(np.square(rows), axis=0, weights=weights))
+    rows /= scale.astype(rows.dtype)
     precise = rows.astype(np.float64)
     gram = precise @ precise.T
-    gram.flat[:: len(gram) + 1] += 1e-9 * max(np.trace(gram) / len(gram), 1e-300)
-    return linalg.cholesky(gram, lower=True).astype(rows.dtype)
+    gram.flat[:: len(gram) + 1] += JITTER * max(np.trace(gram) / len(gram), 1e-300)
+    root = linalg.cholesky(gram, lower=True).astype(rows.dtype)
+    return Rotation(root, rows, scale, center)
+
+
+def _find_unit(squares, sums, totals):
+    """Compute the standard deviation of each column from moments of all folds."""
+    n_rows = totals.sum()
+    means = sums.sum(axis=(0, 1)) / n_rows
+    powers = sum(part.diagonal().astype(np.float64) for part in squares)
+    return find_scale(powers / n_rows - np.square(means))
 
 
 def _sum_moments(blocks, center, cells, folds, weights, kept):
-    """Sum rows, and their products, of each fold; products are lower triangles."""
+    """Sum rows and their products in each fold.
+
+    Parameters
+    ----------
+    blocks : iterable of (ndarray, slice)
+        Blocks of rows, and their places.
+    center : ndarray or 0 or None
+        Subtracted from the rows; by default the mean of the first block, which keeps
+        the sums of squares small in float32.
+    cells, folds : ndarray of shape (n_rows,), int
+        Cell and fold of each row.
+    weights : ndarray of shape (n_rows,)
+        Weight of each row.
+    kept : ndarray of int
+        Sorted indices of the rows to keep.
+
+    Returns
+    -------
+    center, squares, sums, totals, kept
+        As in :class:`Moments`.
+    """
     n_folds, n_cells = folds.max() + 1, cells.max() + 1
     totals = np.bincount(folds * n_cells + cells, weights, n_folds * n_cells)
     sums, squares, found = np.zeros((n_folds, n_cells, 1)), None, []
@@ -117,33 +268,40 @@ def _sum_moments(blocks, center, cells, folds, weights, kept):
             sums[fold] += members @ rows[own]
             roots = rows[own] * np.sqrt(weight)[:, np.newaxis].astype(rows.dtype)
             squares[fold] = _add_products(squares[fold], roots)
-    return Bunch(
-        center=center,
-        squares=squares,
-        sums=sums,
-        totals=totals.reshape(n_folds, n_cells),
-        kept=np.concatenate(found),
-    )
+    totals = totals.reshape(n_folds, n_cells)
+    return center, squares, sums, totals, np.concatenate(found)
 
 
 def _add_products(squares, rows, sign=1):
-    """Return the lower triangle of `squares + sign * rows.T @ rows`, in its place."""
+    """Add `sign * rows.T @ rows` to the lower triangle of `squares`, in place."""
     multiply = linalg.get_blas_funcs("syrk", dtype=squares.dtype)
     return multiply(sign, rows.T, beta=1, c=squares, lower=1, overwrite_c=1)
 
 
 def solve(moments, shrinkage, without=None):
-    """Return the discriminants of all folds, or of all but one.
+    """Solve the discriminants of all folds, or of all folds but one.
 
-    Each is a tuple of coefficients (n_cells, d), intercepts, and the source and the
-    kind of copy of each cell: of the sources, and of the (source, copy) pairs if these
-    are not the same.
+    Parameters
+    ----------
+    moments : Moments
+        Of all folds.
+    shrinkage : float
+        Weight of the identity in the covariance.
+    without : int, default=None
+        Fold to leave out.
+
+    Returns
+    -------
+    discriminants : list of tuple
+        Coefficients (n_classes, d), intercepts (n_classes,), and source and condition
+        of each class: with a class for each source, and with one for each cell if there
+        are more of these.
     """
     parts = [fold for fold in range(len(moments.squares)) if fold != without]
     squares = sum(moments.squares[fold] for fold in parts)
     sums, totals = moments.sums[parts].sum(axis=0), moments.totals[parts].sum(axis=0)
-    pairs = moments.owners
-    pooled = _pool(pairs)
+    owners, conditions = moments.cells.owners, moments.cells.conditions
+    pooled = _pool(owners)
     sources = np.arange(pooled.shape[0])
     classes = [(pooled @ sums, pooled @ totals, sources, np.zeros_like(sources))]
     if not (classes[0][1] > 0).all():
@@ -151,9 +309,9 @@ def solve(moments, shrinkage, without=None):
             "a fold of cv leaves no image of some source: take fewer folds, or more "
             "groups a source."
         )
-    if len(pairs) > len(sources):
+    if len(owners) > len(sources):
         used = totals > 0
-        classes.append((sums[used], totals[used], pairs[used], moments.copies[used]))
+        classes.append((sums[used], totals[used], owners[used], conditions[used]))
     return [
         (*_solve_one(moments, squares, sums, totals, shrinkage), *labels)
         for sums, totals, *labels in classes
@@ -161,15 +319,41 @@ def solve(moments, shrinkage, without=None):
 
 
 def _pool(owners):
-    """Return the matrix that adds up what the cells of each source have."""
+    """Return the matrix that adds up the cells of each source."""
     return sparse.csr_array((np.ones(len(owners)), (owners, np.arange(len(owners)))))
 
 
 def _solve_one(moments, squares, sums, totals, shrinkage):
-    """Shrinkage LDA of classes with these sums: coefficients and intercepts."""
+    """Solve the shrunk linear discriminant of classes with these sums.
+
+    In columns of unit variance, with the pooled covariance S of d columns and the class
+    means m_k, it is ``A = (1 - a) S + a trace(S) / d I``, coefficients ``A^-1 m_k`` and
+    intercepts ``-m_k' A^-1 m_k / 2``.
+
+    Parameters
+    ----------
+    moments : Moments
+        For units and the number of columns.
+    squares : ndarray of shape (d, d)
+        Lower triangle of the products of the rows.
+    sums : ndarray of shape (n_classes, d)
+        Sums of the rows of each class.
+    totals : ndarray of shape (n_classes,)
+        Sums of their weights.
+    shrinkage : float
+        The weight a.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_classes, d)
+    intercept : ndarray of shape (n_classes,)
+    """
     means, centers, counts = sums / totals[:, np.newaxis], sums, totals
-    if moments.way is not None:  # few rows: about the common mean, as in ridge
+    if moments.rotation is not None:
+        # With few rows the scatter is taken about the common mean, as in ridge
+        # regression: the spread of a few images of a class says little.
         centers, counts = sums.sum(axis=0)[np.newaxis], totals.sum(keepdims=True)
+    # Scatter about means: sum x x' - sum_k n_k m_k m_k', with n m m' = s s' / n.
     roots = centers / np.sqrt(counts)[:, np.newaxis]
     within = squares.copy(order="F")
     within = _add_products(within, roots.astype(within.dtype), sign=-1)
@@ -186,88 +370,129 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
 
 
 def choose_shrinkage(moments, members, folds, weights, shares, candidates):
-    """Return the shrinkage of the least held-out log loss, and its temperatures.
+    """Choose the shrinkage with the least held-out log loss of all rows.
 
-    The loss is that of all rows, of which the kept ones stand for different shares.
+    Parameters
+    ----------
+    moments : Moments
+        Moments of all rows, and the kept rows.
+    members, folds : ndarray of shape (n_kept,), int
+        Source and fold of each kept row.
+    weights : ndarray of shape (n_kept,)
+        Weights of the kept rows.
+    shares : ndarray of shape (n_kept,)
+        Weight of the rows that each kept row stands for.
+    candidates : sequence of float
+        The shrinkages to choose from.
+
+    Returns
+    -------
+    shrinkage : float
+    inverse : ndarray of shape (n_conditions,)
+        Inverse temperature of each condition.
     """
     best = (np.inf, None, None)
     for shrinkage in candidates:
-        scores = np.empty((len(members), moments.owners.max() + 1))
-        copies = np.empty(len(members), dtype=int)
+        scores = np.empty((len(members), moments.cells.owners.max() + 1))
+        conditions = np.empty(len(members), dtype=int)
         for fold in np.unique(folds):
             own = folds == fold
             solved = solve(moments, shrinkage, without=fold)
-            scores[own], copies[own] = score_discriminants(moments.kept[own], solved)
-        inverse = _fit_temperatures(scores, members, weights, copies, moments.copies)
-        likelihoods = log_softmax(inverse[copies][:, np.newaxis] * scores, axis=1)
+            found = score_discriminants(moments.kept[own], solved)
+            scores[own], conditions[own] = found
+        n_conditions = moments.cells.conditions.max() + 1
+        inverse = _fit_temperatures(scores, members, weights, conditions, n_conditions)
+        likelihoods = log_softmax(inverse[conditions][:, np.newaxis] * scores, axis=1)
         loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
         if loss < best[0]:
             best = (loss, shrinkage, inverse)
     return best[1:]
 
 
-def _fit_temperatures(scores, members, weights, copies, kinds):
-    """Return the inverse temperature of each kind of copy, or of all if it has few."""
+def _fit_temperatures(scores, members, weights, conditions, n_conditions):
+    """Fit the inverse temperature of each condition, or of all if it has few rows.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_kept, n_sources)
+        Held-out scores.
+    members, conditions : ndarray of shape (n_kept,), int
+        True source of each row, and the condition that it was assigned to.
+    weights : ndarray of shape (n_kept,)
+        Weights of the rows.
+    n_conditions : int
+        Number of conditions.
+
+    Returns
+    -------
+    inverse : ndarray of shape (n_conditions,)
+    """
     together = fit_temperature(scores, members, sample_weight=weights)
-    inverse = np.full(kinds.max() + 1, together)
-    for kind in np.unique(copies):
-        own = copies == kind
+    inverse = np.full(n_conditions, together)
+    for condition in np.unique(conditions):
+        own = conditions == condition
         if weights[own].sum() >= FEWEST_KEPT:
-            own_weights = weights[own]
-            inverse[kind] = fit_temperature(
-                scores[own], members[own], sample_weight=own_weights
-            )
+            given = {"sample_weight": weights[own]}
+            inverse[condition] = fit_temperature(scores[own], members[own], **given)
     return inverse
 
 
 def restore(moments, discriminants):
-    """Return the center and discriminants of the columns, also of rotated rows."""
-    way = moments.way
-    if way is None:
+    """Return center and discriminants in the columns that were read."""
+    rotation = moments.rotation
+    if rotation is None:
         return moments.center, discriminants
-    found = []
-    for coef, intercept, *labels in discriminants:
-        found.append((_turn_back(coef, way) / way.scale, intercept, *labels))
-    return way.center, found
+    found = [
+        (rotation.turn_back(coef) / rotation.scale, intercept, *labels)
+        for coef, intercept, *labels in discriminants
+    ]
+    return rotation.center, found
 
 
 def find_mean(moments):
-    """Return the mean of the sources' means, in the columns."""
-    pooled, way = _pool(moments.owners), moments.way
+    """Compute the mean of the means of the sources, which count alike."""
+    pooled, rotation = _pool(moments.cells.owners), moments.rotation
     sums, totals = moments.sums.sum(axis=0), moments.totals.sum(axis=0)
     mean = (pooled @ sums / (pooled @ totals)[:, np.newaxis]).mean(axis=0)
-    if way is None:
+    if rotation is None:
         return moments.center + mean
-    return way.center + _turn_back(mean[np.newaxis], way)[0] * way.scale
-
-
-def _turn_back(rotated, way):
-    """Return rows of scaled columns from where they were rotated to."""
-    return linalg.solve_triangular(way.root, rotated.T, lower=True, trans="T").T @ (
-        way.rows
-    )
+    turned = rotation.turn_back(mean[np.newaxis])[0]
+    return rotation.center + turned * rotation.scale
 
 
 def score_rows(rows, state):
+    """Score rows by a state of center and discriminants."""
     center, discriminants = state
     return score_discriminants(as_rows(rows) - center, discriminants)
 
 
 def score_discriminants(rows, discriminants):
-    """Add the scores of the discriminants, each joined over the copies of a source.
+    """Add up the scores of discriminants, each joined over the cells of a source.
 
-    Return them, and the kind of copy that the last, the sharpest one, tells.
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, d)
+        Centered rows.
+    discriminants : list of tuple
+        As returned by :func:`solve`.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_rows, n_sources)
+        Sum over the discriminants.
+    conditions : ndarray of shape (n_rows,), int
+        Condition of the largest score by the last discriminant, the sharpest.
     """
     total = 0
-    for coef, intercept, owners, copies in discriminants:  # noqa: B007
+    for coef, intercept, owners, conditions in discriminants:  # noqa: B007
         scores = rows @ coef.T.astype(rows.dtype) + intercept
         total = total + _join(scores, owners)[0]
-    joined, names = _join(scores, copies)
+    joined, names = _join(scores, conditions)
     return total, names[joined.argmax(axis=1)]
 
 
 def _join(scores, labels):
-    """Return the log mean exponential of the columns of each label, and the labels."""
+    """Compute the log mean exponential of the columns of each label."""
     order = np.argsort(labels, kind="stable")
     names, starts, counts = np.unique(
         labels[order], return_index=True, return_counts=True

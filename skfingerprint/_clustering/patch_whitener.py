@@ -15,7 +15,6 @@ from skfingerprint._clustering.whitening import (
     whiten_by_patches,
 )
 from skfingerprint._core import (
-    BlockSource,
     Estimator,
     all_or_nothing,
     as_stack,
@@ -47,7 +46,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         Number of columns, at most that of the images less one.
     n_pca : int, default=300
         Number of principal components that are whitened.
-    ridge : float, default=0.01
+    shrinkage : float, default=0.01
         What is added to the scatter of content, > 0, as a share of its mean.
     max_samples : int, default=2000
         Number of images that are learned from, at most, drawn at random.
@@ -116,7 +115,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         *,
         n_components=60,
         n_pca=300,
-        ridge=0.01,
+        shrinkage=0.01,
         max_samples=2000,
         block_size=32,
         n_jobs=None,
@@ -125,7 +124,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
     ):
         self.n_components = n_components
         self.n_pca = n_pca
-        self.ridge = ridge
+        self.shrinkage = shrinkage
         self.max_samples = max_samples
         self.block_size = block_size
         self.n_jobs = n_jobs
@@ -158,7 +157,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         function, params = self.features_.fit(X)._get_function()
         describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
         sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
-        given = images, describe, sizes, self.ridge, seed
+        given = images, describe, sizes, self.shrinkage, seed
         found = whiten_by_patches(*given, verbose=self.verbose)
         self.mean_, self.directions_, self.eigenvalues_ = found
         return self
@@ -189,7 +188,7 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         for name, low in (("n_components", 1), ("n_pca", 1), ("max_samples", 2)):
             check_int(name, getattr(self, name), low)
         check_int("block_size", self.block_size, 1)
-        check_positive("ridge", self.ridge)
+        check_positive("shrinkage", self.shrinkage)
 
     def _validate(self, X, *, reset):
         params = {"aligned": False, "neighbors": True, "n_channels": (1, 3)}

@@ -29,7 +29,7 @@ def cut_patches(images):
             yield [_cut(image, bottom, right) for image in images]
 
 
-def whiten_by_patches(images, function, n_components, ridge, seed, verbose=False):
+def whiten_by_patches(images, function, n_components, shrinkage, seed, verbose=False):
     """Return the mean of features, the directions that whiten, and their eigenvalues.
 
     `function` makes features of a stack. `n_components` are the numbers of directions
@@ -54,7 +54,7 @@ def whiten_by_patches(images, function, n_components, ridge, seed, verbose=False
     patches = np.stack(parts, axis=1)
     patches -= patches.mean(axis=1, keepdims=True)
     within = _find_content(patches.reshape(-1, n_kept), filtered)
-    within += ridge * (np.trace(within) / n_kept or 1) * np.eye(n_kept)
+    within += shrinkage * (np.trace(within) / n_kept or 1) * np.eye(n_kept)
     eigenvalues, vectors = linalg.eigh(scores.T @ scores / len(scores), within)
     order = np.argsort(-eigenvalues, kind="stable")[: n_components[0]]
     return mean, (axes @ vectors[:, order]).astype(np.float32), eigenvalues[order]

@@ -7,10 +7,12 @@ from skfingerprint._core.blocks import (
     block_sizes,
     check_values,
     iterate_blocks,
-    keep_rows,
+    iterate_sources,
     map_blocks,
     read_blocks,
+    read_images,
     score_blocks,
+    share_reading,
     sum_blocks,
     take_images,
 )
@@ -44,7 +46,13 @@ from skfingerprint._core.labels import (
 from skfingerprint._core.progress import make_report, track
 from skfingerprint._core.routing import share_metadata
 from skfingerprint._core.state import Estimator, all_or_nothing, at_once
-from skfingerprint._core.steps import split_stateless
+from skfingerprint._core.steps import (
+    join_stateless,
+    list_steps,
+    split_last,
+    split_stateless,
+    transform_by,
+)
 from skfingerprint._core.transformers import ImageOutputMixin, StatelessTransformer
 from skfingerprint._core.validation import (
     FLOATS,
@@ -92,21 +100,27 @@ __all__ = [
     "hide_background",
     "is_caching",
     "iterate_blocks",
-    "keep_rows",
+    "iterate_sources",
+    "join_stateless",
+    "list_steps",
     "make_report",
     "map_blocks",
     "needs_extra",
     "read_blocks",
+    "read_images",
     "score_blocks",
     "share_metadata",
+    "share_reading",
     "show_versions",
     "skip_grey_levels",
     "split_by_shape",
+    "split_last",
     "split_stateless",
     "sum_blocks",
     "take_images",
     "to_decision",
     "track",
+    "transform_by",
     "validate_images",
     "validate_known",
 ]

@@ -199,7 +199,7 @@ def iterate_sources(X):
 
 
 def apply(function, X, *, lazily):
-    """Return `function(X)`; of a source of blocks each block's, a source if `lazily`."""
+    """Return `function(X)`, block by block for a source; a source if `lazily`."""
     if not _is_source(X):
         return function(X)
     return X.map(function) if lazily else read_blocks(X.map(function))
@@ -212,7 +212,7 @@ def refuse_mixed_sizes(X):
 
 
 def read_images(X, k, part):
-    """Return the k-th block of images, at a slice of X, in memory: a stack or a list."""
+    """Read the k-th block of images, at a slice of X: a stack, or a list."""
     images = X.read(k) if _is_source(X) else X[part]
     return images if isinstance(images, list) else np.asarray(images)
 

@@ -1,18 +1,75 @@
-"""First and last steps of nested pipelines."""
+"""Steps of pipelines, and of pipelines and meta-estimators inside them."""
 
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 
+def list_steps(estimator):
+    """List the steps of a pipeline, those of nested ones in order.
+
+    Any other estimator is its own single step.
+    """
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    return [part for _, step in estimator.steps for part in list_steps(step)]
+
+
+def split_last(estimator, held_by=()):
+    """Split off the last step of nested pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline, or anything else.
+    held_by : sequence of str
+        Attributes in which fitted meta-estimators, such as a search, hold the fitted
+        estimator that is split instead of them.
+
+    Returns
+    -------
+    steps : list of transformers
+        Transformers in front of the last step, in order.
+    last : estimator
+    """
+    steps = []
+    while True:
+        if isinstance(estimator, Pipeline):
+            steps += [estimator[:-1]] if len(estimator) > 1 else []
+            estimator = estimator[-1]
+            continue
+        held = [getattr(estimator, name, None) for name in held_by]
+        # Ensembles hold the unfitted template of their parts.
+        held = [inner for inner in held if hasattr(inner, "classes_")]
+        if not held:
+            return steps, estimator
+        estimator = held[0]
+
+
+def transform_by(steps, X):
+    """Transform X by fitted steps, one after the other."""
+    for step in steps:
+        X = step.transform(X)
+    return X
+
+
 def split_stateless(estimator):
-    """Return the steps in front that need no fit, and what is fitted behind them."""
+    """Split a pipeline into steps in front that need no fit, and the pipeline behind.
+
+    Any other estimator stands behind no step.
+    """
     if not isinstance(estimator, Pipeline):
         return [], estimator
     steps = estimator.steps
     n = 0
     while n < len(steps) - 1 and _is_stateless(steps[n][1]):
         n += 1
-    return [step for _, step in steps[:n]], estimator[n:]
+    return [step for _, step in steps[:n]], Pipeline(steps[n:])
+
+
+def join_stateless(estimator, rest):
+    """Put the fitted rest of a pipeline back behind its stateless steps."""
+    if rest is not estimator:
+        estimator.steps[-len(rest.steps) :] = rest.steps
 
 
 def _is_stateless(step):

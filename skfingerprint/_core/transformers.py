@@ -7,12 +7,12 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core.blocks import (
-    BlockSource,
+    apply,
     as_rows,
     as_stack,
     check_values,
+    first_block,
     map_blocks,
-    read_blocks,
 )
 from skfingerprint._core.containers import split_by_shape
 from skfingerprint._core.grey_levels import check_grey_levels

@@ -15,7 +15,12 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import validate_data
 
-from skfingerprint._core.blocks import MIXED, BlockSource, check_values, is_lazy
+from skfingerprint._core.blocks import (
+    check_values,
+    first_block,
+    is_lazy,
+    refuse_mixed_sizes,
+)
 from skfingerprint._core.checks import check_labels
 from skfingerprint._core.containers import RAGGED, _refuse_text, as_images
 

@@ -115,7 +115,9 @@ class SpectrumTransformer(StatelessTransformer):
         check_int("block_size", self.block_size, 1, also=(None,))
         check_int("stride", self.stride, 1, also=(None,))
         check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
-        params = {name: getattr(self, name) for name in ("block_size", "stride", "radial")}
+        params = {
+            name: getattr(self, name) for name in ("block_size", "stride", "radial")
+        }
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
     def _find_content(self, X):

@@ -127,7 +127,9 @@ class FingerprintLocalizer(Localizer):
         whole, held_out, totals = average_held_out(X, members, folds, weights)
         whole = whole.reshape(-1, *self.image_shape_)
         self.classifier_ = restore_classifier(self.classes_, whole, totals)
-        scores = score_blocks(_correlate_sparsely, X, (held_out, self.window_size), folds)
+        scores = score_blocks(
+            _correlate_sparsely, X, (held_out, self.window_size), folds
+        )
         n_scores = scores.shape[1]
         self.thresholds_ = find_thresholds(
             scores.reshape(-1, len(self.classes_)),

@@ -2,14 +2,13 @@
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution import SourceDiscriminant
 from skfingerprint._core import (
-    BlockSource,
     StatelessTransformer,
     all_or_nothing,
     as_images,
@@ -24,6 +23,9 @@ from skfingerprint._core import (
     check_training,
     find_folds,
     iterate_blocks,
+    iterate_sources,
+    join_stateless,
+    list_steps,
     share_metadata,
     skip_grey_levels,
     split_by_shape,
@@ -43,7 +45,7 @@ from skfingerprint._localization.windows import (
 )
 
 # Of the default estimator: less would make it too sure of single windows.
-SHRINKAGES = (0.3,)
+SHRINKAGE = 0.3
 
 
 class WindowedClassifier(MetaEstimatorMixin, Localizer):
@@ -199,7 +201,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         first, rest = split_stateless(self.estimator_)
         given = {"sample_weight": None if sample_weight is None else weights}
-        if has_fit_parameter(_find_last(rest), "groups"):
+        if has_fit_parameter(list_steps(rest)[-1], "groups"):
             given["groups"] = np.arange(len(y)) if groups is None else groups
         given = share_metadata(self, {"estimator": rest}, **given)["estimator"]
         given = {name: np.asarray(value)[owners] for name, value in given.items()}
@@ -209,8 +211,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
             scores, members[owners], weights[owners], self.pixel_false_alarm_rate
         )
         skip_grey_levels(rest.fit, rows, labels, **given)
-        if rest is not self.estimator_:
-            self.estimator_.steps[len(first) :] = rest.steps
+        join_stateless(self.estimator_, rest)
         return self
 
     @at_once
@@ -262,7 +263,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         if self.estimator is not None:
             return self.estimator
         features = AttributionFeatures(block_size=16, order=4, n_jobs=self.n_jobs)
-        return make_pipeline(features, SourceDiscriminant(shrinkages=SHRINKAGES))
+        return make_pipeline(features, SourceDiscriminant(shrinkage=SHRINKAGE))
 
     def _check_parameters(self):
         for name in ("window_size", "stride", "max_windows"):
@@ -303,11 +304,10 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         if stack.ndim > 2 and min(height, width) < self.window_size:
             raise ValueError(
                 f"image {places[0]} has {height} x {width} pixels, and window_size is "
-                f"{self.window_size}. Leave smaller images out, or take a smaller window_size."
+                f"{self.window_size}. Leave smaller images out, or take a smaller "
+                "window_size."
             )
-        first = self.estimator_
-        while isinstance(first, Pipeline):
-            first = first[0]
+        first = list_steps(self.estimator_)[0]
         if isinstance(first, StatelessTransformer):
             check_grey_levels(stack, first._find_content(stack), places)
 
@@ -379,12 +379,6 @@ def _check_labels(X, y):
     check_consistent_length(X, y)
     assert_all_finite(y, input_name="y")
     return y
-
-
-def _find_last(estimator):
-    while isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
-    return estimator
 
 
 def _score_classes(estimator, X):

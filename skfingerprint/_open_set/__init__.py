@@ -5,10 +5,9 @@ from skfingerprint._open_set.fingerprint_detector import (
     restore_detector,
 )
 from skfingerprint._open_set.rejecting_classifier import RejectingClassifier
-from skfingerprint._open_set.source_detector import SourceDetector, SourceDetector
+from skfingerprint._open_set.source_detector import SourceDetector
 
 __all__ = [
-    "SourceDetector",
     "FingerprintDetector",
     "RejectingClassifier",
     "SourceDetector",

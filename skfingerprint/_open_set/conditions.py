@@ -1,11 +1,12 @@
-"""Kinds of copies that can be told apart, each with a space of its own.
+"""Conditions that can be distinguished, each with distances and a null of its own.
 
-Which rows are learned from, which of the spaces a row is asked, and scores of several
-spaces on one scale. Pure functions of rows.
+A condition is unprocessed, or one perturbation. A linear discriminant of conditions
+assigns each row to one of them, whose distances and null scores then judge the row.
 """
 
+from dataclasses import replace
+
 import numpy as np
-from sklearn.utils import Bunch
 
 from skfingerprint._attribution import (
     find_cells,
@@ -15,133 +16,180 @@ from skfingerprint._attribution import (
     score_rows,
     solve,
 )
-from skfingerprint._open_set.simplex import score_space
+from skfingerprint._core import as_rows
+from skfingerprint._open_set.mahalanobis import fit_mahalanobis, score_mahalanobis
+from skfingerprint._open_set.simplex import FEWEST_SOURCES, fit_simplex, score_simplex
 from skfingerprint.thresholds import tail_probability
 
-# Rows of one kind of copy that are learned from: of a source, of all, of no source.
-ROWS_A_SOURCE = 100
-MAX_ROWS = 1600
-MAX_BACKGROUND = 400
-# A kind of copy has a detector of its own if it draws less than this share of the
-# unchanged images, and this share of its own images is recognized.
-MOST_DRAWN = 0.05
+# A condition has a detector of its own if fewer than this share of the unprocessed
+# images are assigned to it, since these are what a user states the rate for, and if at
+# least this share of its own images is. Both were set by hand, not searched.
+MOST_ASSIGNED = 0.05
 FEWEST_RECOGNIZED = 1 / 3
-GATE_SHRINKAGE = 0.02
-# Held-out rows by which the kinds are chosen, at most.
+# Shrinkage of the discriminant of conditions: the least of the candidates that the
+# discriminant of sources chooses from, as conditions have many rows each.
+SHRINKAGE = 0.02
+# Held-out rows by which the conditions are chosen, at most.
 MAX_KEPT = 2048
 
 
-def draw_rows(members, kinds, weights):
-    """Return the rows that a detector learns from: some of each source and kind.
+def fit_distances(data, n_sources, alpha):
+    """Fit the distances of rows of one condition to their sources.
 
-    Drawn from what was drawn, they are the same.
+    They are distances to the vertices of a simplex from three classes on, and otherwise
+    Mahalanobis distances to one or two means.
+
+    Parameters
+    ----------
+    data : TrainingRows
+        Rows of one condition.
+    n_sources : int
+        Number of sources.
+    alpha : float
+        Penalty of the ridge regression behind the simplex.
+
+    Returns
+    -------
+    space : Bunch
+        For :func:`score_distances`.
+    null, known : Scores
+        Scores of rows while their source is held out, and while their fold is.
     """
-    n_sources = members.max() + 1
-    limits = np.full(n_sources + 1, min(ROWS_A_SOURCE, max(MAX_ROWS // n_sources, 8)))
-    limits[n_sources] = MAX_BACKGROUND  # of no source: the last, by its index of -1
-    order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
-    cells = kinds[order] * (n_sources + 1) + members[order] + 1
-    order = order[np.argsort(cells, kind="stable")]
-    cells.sort()
-    ranks = np.arange(len(cells)) - np.searchsorted(cells, cells)
-    return np.sort(order[ranks < limits[members[order]]])
+    if n_sources < FEWEST_SOURCES and data.members.max() < n_sources:
+        return fit_mahalanobis(data, n_sources)
+    return fit_simplex(data, n_sources, alpha)
 
 
-def separate_copies(data, n_sources):
-    """Return the data with the background and each kind of copy as further classes."""
-    changed = data.kinds > 0
-    members = np.where(changed, n_sources + data.kinds, data.members)
-    if changed.any():
+def score_distances(rows, space):
+    """Score rows for each source by their distance, (n_rows, n_sources)."""
+    score = score_mahalanobis if "inverse" in space else score_simplex
+    return score(as_rows(rows), space)
+
+
+def separate_conditions(data, n_sources):
+    """Make the background and each perturbation a further class.
+
+    With one or two sources they stand in for unknown sources.
+    """
+    perturbed = data.conditions > 0
+    members = np.where(perturbed, n_sources + data.conditions, data.members)
+    if perturbed.any():
         members[members < 0] = n_sources
-    return Bunch(**(data | {"members": members}))
+    return replace(data, members=members)
 
 
-def find_strata(data, n_sources):
-    """Return a discriminant of kinds of copies, and the kinds that it tells apart."""
-    kinds = _find_usable(data, n_sources)
-    if len(kinds) == 1:
-        return None, kinds
-    used = np.isin(data.kinds, kinds)
-    rows, weights, truth = data.rows[used], data.weights[used], data.kinds[used]
-    truth = np.searchsorted(kinds, truth)
-    cells = find_cells(truth, data.members[used] + 1, weights)
-    asked = (data.folds[used] == 0).astype(int)
-    kept = np.flatnonzero(asked)
-    kept = np.sort(np.random.default_rng(0).permutation(kept)[:MAX_KEPT])
-    moments = read_moments(rows, cells, asked, weights, kept)
-    held_out, _ = score_discriminants(
-        moments.kept, solve(moments, GATE_SHRINKAGE, without=1)
-    )
-    counts = np.zeros((len(kinds), len(kinds)))
-    np.add.at(counts, (truth[kept], held_out.argmax(axis=1)), 1)
+def choose_conditions(data, n_sources):
+    """Fit the discriminant of conditions, and choose the ones that it distinguishes.
+
+    Parameters
+    ----------
+    data : TrainingRows
+        Rows of all conditions.
+    n_sources : int
+        Number of sources.
+
+    Returns
+    -------
+    gate : tuple of (center, discriminants) or None
+        For :func:`assign_conditions`; None with a single condition.
+    conditions : ndarray of int
+        Sorted numbers of the chosen conditions; 0, unprocessed, is always one.
+    """
+    conditions = _find_usable(data, n_sources)
+    if len(conditions) == 1:
+        return None, conditions
+    data = data.select(np.isin(data.conditions, conditions))
+    truth = np.searchsorted(conditions, data.conditions)
+    cells = find_cells(truth, data.members + 1, data.weights)
+    # Fold 0 is held out to count how often each condition is recognized.
+    held_out = (data.folds == 0).astype(int)
+    kept = np.random.default_rng(0).permutation(np.flatnonzero(held_out))
+    kept = np.sort(kept[:MAX_KEPT])
+    moments = read_moments(data.rows, cells, held_out, data.weights, kept)
+    scores, _ = score_discriminants(moments.kept, solve(moments, SHRINKAGE, without=1))
+    assigned = scores.argmax(axis=1)
+    chosen = np.flatnonzero(_are_distinct(truth[kept], assigned, len(conditions)))
+    center, discriminants = restore(moments, solve(moments, SHRINKAGE))
+    return (center, _keep_classes(discriminants, chosen)), conditions[chosen]
+
+
+def _are_distinct(truth, assigned, n_conditions):
+    """Check which conditions are recognized, and attract few unprocessed images."""
+    counts = np.zeros((n_conditions, n_conditions))
+    np.add.at(counts, (truth, assigned), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    good = (shares[0] < MOST_DRAWN) & (shares.diagonal() >= FEWEST_RECOGNIZED)
-    good[0] = True
-    strata = np.flatnonzero(good)
-    center, parts = restore(moments, solve(moments, GATE_SHRINKAGE))
-    parts = [
-        (coef[own], intercept[own], np.searchsorted(strata, owners[own]), sources[own])
-        for coef, intercept, owners, sources in parts
-        for own in [np.isin(owners, strata)]
+    distinct = shares[0] < MOST_ASSIGNED
+    distinct &= shares.diagonal() >= FEWEST_RECOGNIZED
+    distinct[0] = True
+    return distinct
+
+
+def _keep_classes(discriminants, classes):
+    """Select the cells of some classes from discriminants, and number these anew."""
+    return [
+        (coef[own], intercept[own], np.searchsorted(classes, owners[own]), others[own])
+        for coef, intercept, owners, others in discriminants
+        for own in [np.isin(owners, classes)]
     ]
-    return (center, parts), kinds[strata]
 
 
 def _find_usable(data, n_sources):
-    """Return the kinds of which each source has rows in two folds, and the first."""
+    """Select unprocessed, and conditions with rows of each source in two folds."""
     known = data.members >= 0
-    shape = len(data.names), n_sources, data.folds.max() + 1
+    shape = data.n_conditions, n_sources, data.folds.max() + 1
     found = np.zeros(shape, dtype=bool)
-    found[data.kinds[known], data.members[known], data.folds[known]] = True
+    found[data.conditions[known], data.members[known], data.folds[known]] = True
     usable = (found.sum(axis=2) > 1).all(axis=1)
     usable[0] = True
     return np.flatnonzero(usable)
 
 
-def pick_stratum(rows, gate):
-    """Return which of the detectors each row is asked."""
+def assign_conditions(rows, gate):
+    """Assign each row to the place of its condition among the chosen ones."""
     if gate is None:
         return np.zeros(len(rows), dtype=int)
     return score_rows(rows, gate)[0].argmax(axis=1)
 
 
-def score_strata(rows, state):
-    """Score rows for each source, each by the detector of its kind of copy."""
-    gate, strata = state
-    picked = pick_stratum(rows, gate)
-    scores = np.empty((len(rows), strata[0][0].n_sources))
-    for number in np.unique(picked):
-        space, null = strata[number]
-        own = picked == number
-        scores[own] = _level(score_space(rows[own], space), null)
+def score_conditions(rows, state):
+    """Score rows for each source, each row by the distances of its condition.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Features.
+    state : tuple of (gate, spaces)
+        The discriminant of conditions, and for each condition its distances and its
+        null scores.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_rows, n_sources)
+        ``-log p`` where there are null scores.
+    """
+    gate, spaces = state
+    assigned = assign_conditions(rows, gate)
+    scores = np.empty((len(rows), spaces[0][0].n_sources))
+    for number in np.unique(assigned):
+        space, null = spaces[number]
+        own = assigned == number
+        scores[own] = to_log_tail(score_distances(rows[own], space), null)
     return scores
 
 
-def level_scores(values, null):
-    """Return values with their scores as `-log p`."""
-    return Bunch(**(values | {"scores": _level(values.scores, null)}))
+def to_log_tail(scores, null):
+    """Return ``-log p``, p being the share of unknown sources that score as high.
 
-
-def _level(scores, null):
-    """Return `-log p` of scores, where p is the share of strangers that reach them."""
+    Scores of all conditions are then on one scale. Without null scores they stay as
+    they are.
+    """
     if not len(null.scores):
         return scores
-    return -np.log(find_tail(scores, null.scores, null.sources, null.weights))
-
-
-def join(parts):
-    """Return one Bunch of several with the same arrays."""
-    return Bunch(**{k: np.concatenate([p[k] for p in parts]) for k in parts[0]})
-
-
-def find_tail(scores, null_scores, null_sources, null_weights):
-    """Return the share of strangers that score as high; NaN if none are known."""
-    if not len(null_scores):
-        return np.full(scores.shape, np.nan)
-    given = describe_null(null_sources, null_weights)
-    return tail_probability(null_scores, scores, **given)
-
-
-def describe_null(sources, weights):
-    """Return what the tail of null scores needs to know of them."""
-    return {"sample_weight": weights, "groups": sources, "n_scores": weights.sum()}
+    shares = tail_probability(
+        null.scores,
+        scores,
+        sample_weight=null.weights,
+        groups=null.sources,
+        n_scores=null.weights.sum(),
+    )
+    return -np.log(shares)

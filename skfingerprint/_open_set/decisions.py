@@ -2,17 +2,12 @@
 
 import numpy as np
 
-from skfingerprint._core import (
-    at_once,
-)
-
 
 class ThresholdMixin:
-    """Decisions by `score_samples`, from the threshold `offset_` on."""
+    """Decide by `score_samples` and the threshold `offset_`."""
 
-    @at_once
     def decision_function(self, X):
-        """Return the score minus the threshold: not negative for known sources.
+        """Compute the score minus the threshold: not negative for known sources.
 
         Parameters
         ----------
@@ -25,9 +20,8 @@ class ThresholdMixin:
         """
         return self.score_samples(X) - self.offset_
 
-    @at_once
     def predict(self, X):
-        """Return 1 for known sources and -1 for all others.
+        """Return 1 for known sources and -1 for unknown ones.
 
         Parameters
         ----------

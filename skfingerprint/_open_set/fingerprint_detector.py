@@ -35,7 +35,7 @@ from skfingerprint.thresholds import tail_probability, tail_threshold
 N_ALIGNMENTS = 16
 # Share of the known that is found below which `groups` are asked for, and residuals of
 # each source from which on it says something.
-FEW_FOUND = 0.1
+LOW_DETECTION_RATE = 0.1
 MANY_RESIDUALS = 10
 
 
@@ -58,7 +58,7 @@ class FingerprintDetector(
 
     Parameters
     ----------
-    false_alarm_rate : float, default=1e-3
+    false_alarm_rate : float, default=0.01
         In (0, 0.5]: share of residuals of other sources that may be taken for known.
     cv : int or cross-validation splitter, default=5
         Folds of the cross-fitting. Where images of several sources show the same
@@ -127,7 +127,7 @@ class FingerprintDetector(
     def __init__(
         self,
         *,
-        false_alarm_rate=1e-3,
+        false_alarm_rate=0.01,
         cv=5,
         subtract_common=False,
     ):
@@ -185,7 +185,9 @@ class FingerprintDetector(
         self.offset_ = min(float(offset), 1.0)  # no correlation exceeds 1
         self.detection_rate_ = np.nan
         if is_scored:
-            self.detection_rate_ = float(np.average(own >= self.offset_, weights=weights))
+            self.detection_rate_ = float(
+                np.average(own >= self.offset_, weights=weights)
+            )
         if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
             self._warn_if_few_are_found()
         vars(self).pop("provenance_", None)
@@ -249,12 +251,12 @@ class FingerprintDetector(
             )
 
     def _warn_if_few_are_found(self):
-        if self.detection_rate_ < FEW_FOUND and len(self.classes_) > 1:
+        if self.detection_rate_ < LOW_DETECTION_RATE and len(self.classes_) > 1:
             warnings.warn(
-                f"detection_rate_ is {self.detection_rate_:.2f}: few residuals of known sources reach "
-                "the threshold. If images of several sources show the same scenes, "
-                "pass groups to fit. Otherwise more images, or a higher "
-                "false_alarm_rate, find more.",
+                f"detection_rate_ is {self.detection_rate_:.2f}: few residuals of "
+                "known sources reach the threshold. If images of several sources show "
+                "the same scenes, pass groups to fit. Otherwise more images, or a higher "
+                "false_alarm_rate, raise it.",
                 stacklevel=4,
             )
 

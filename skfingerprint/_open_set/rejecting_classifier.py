@@ -1,65 +1,62 @@
-"""Names, or none of the known: a classifier and a detector as one classifier."""
+"""Attribution to a known source, or to none: a classifier and a detector as one."""
+
+from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, _safe_indexing, column_or_1d, get_tags
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution import SourceDiscriminant
 from skfingerprint._core import (
-    BlockSource,
     Estimator,
     all_or_nothing,
-    at_once,
     check_labels,
     copy_shape,
     find_background,
-    keep_rows,
     read_blocks,
     share_metadata,
+    share_reading,
+    split_last,
+    transform_by,
 )
-from skfingerprint._open_set.source_detector import (
-    SourceDetector,
-    draw_training,
-    draws_rows,
-)
+from skfingerprint._open_set.source_detector import SourceDetector
 
 
 class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
-    """Name the source of an image, or answer that it is none of the known ones.
+    """Name the source of an image, or answer that it is unknown.
 
-    Both parts are fitted on the same rows or images: the detector says whether a source
-    is known, and the classifier which. "unknown" is an answer like any other for
-    scikit-learn's metrics, if the true labels of such images say so.
+    Both parts are fitted on the same rows or images: the detector decides whether the
+    source is known, and the classifier names it. "unknown" is an answer like any other
+    for scikit-learn's metrics, if the true labels of such images say so.
 
     Parameters
     ----------
     classifier : classifier, default=None
-        Names the source. By default a :class:`SourceDiscriminant` of feature rows; or
-        such as a pipeline that ends with a FingerprintClassifier. A single source needs
-        none if the detector has a `miss_rate`.
+        Names the source. By default a :class:`SourceDiscriminant` of rows of features;
+        another example is a pipeline that ends with a FingerprintClassifier. A single
+        source needs no classifier if the detector has a background or a stated
+        `miss_rate`.
     detector : outlier detector, default=None
-        Its `predict` gives 1 for known sources and -1 for others. By default a
-        :class:`SourceDetector` of feature rows; or such as a pipeline that ends with a
-        FingerprintDetector. Rows of its `background`, if it has one, are no business of
-        the classifier.
+        Its `predict` gives 1 for known sources and -1 for unknown ones. By default a
+        :class:`SourceDetector` of rows of features; another example is a pipeline that
+        ends with a FingerprintDetector. The classifier is not fitted on rows of its
+        `background`, if it has one.
     unknown_label : label, default="auto"
-        The answer for other sources: "unknown" among labels that are text, and among
+        The answer for unknown sources: "unknown" among labels that are text, and among
         numbers -1, or one less than the least of them if that is taken.
 
     Attributes
     ----------
     classifier_ : classifier
-        The fitted one.
+        The fitted classifier.
     detector_ : outlier detector
-        The fitted one.
+        The fitted detector.
     classes_ : ndarray of shape (n_classes,)
         The known sources, without the label for unknown ones.
     unknown_label_ : label
-        The answer for other sources.
+        The answer for unknown sources.
 
     See Also
     --------
@@ -67,8 +64,14 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     Notes
     -----
-    There is no probability of "unknown": it would depend on how many images of other
-    sources there are. :meth:`assess` gives what is known.
+    There is no probability of "unknown": it would depend on the share of images from
+    unknown sources. :meth:`assess` reports the probabilities that can be known.
+
+    A detector may have two methods that are used if they are there.
+    `check_rates(n_sources)` raises before images are read if a rate cannot be learned.
+    `draw_training(y, conditions=None, groups=None, sample_weight=None)` returns the
+    indices of the rows that it learns from, so that images are read once for both parts
+    and only these rows are kept in memory.
 
     Examples
     --------
@@ -85,10 +88,10 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     >>> names[150:152].tolist(), answers.source.tolist(), answers.known.tolist()
     (['a', 'unknown'], ['a', 'd'], [True, False])
 
-    With pandas, ``pandas.DataFrame(model.assess(X))``.
+    With pandas, ``pandas.DataFrame(model.assess(X))`` is a table.
     """
 
-    # Handed on to the parts, whose requests decide.
+    # Passed on to the parts, whose requests decide.
     __metadata_request__fit = dict.fromkeys(
         ("conditions", "groups", "sample_weight"), UNUSED
     )
@@ -106,14 +109,14 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
-            Of known sources, and of the background if the detector has one: features,
-            residuals or images, as the two parts take them.
+            Features, residuals or images of known sources, and of the background if the
+            detector has one, as the two parts take them.
         y : array-like of shape (n_samples,)
             Sources.
-        copies : array-like of shape (n_samples,), default=None
-            Which kind of copy each row is of, for the parts that take it.
+        conditions : array-like of shape (n_samples,), default=None
+            Condition of each row, for the parts that take it.
         groups : array-like of shape (n_samples,), default=None
-            What each image shows, for the parts that take it.
+            Scene that each image shows, for the parts that take it.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, for the parts that take them.
         **params : dict
@@ -133,21 +136,22 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.unknown_label_ = _check_unknown_label(self.unknown_label, self.classes_)
         if hasattr(detector, "check_rates"):
             detector.check_rates(len(self.classes_))
-        can_miss = getattr(detector, "miss_rate", None) is not None
-        can_miss |= isinstance(detector, SourceDetector) and is_background.any()
-        if len(self.classes_) == 1 and can_miss:
-            classifier = DummyClassifier()
+        is_single = len(self.classes_) == 1 and _takes_one(detector, is_background)
+        if is_single:
+            classifier = _name_always(self.classes_)
         parts = {"classifier": classifier, "detector": detector}
         metadata = {"groups": groups, "sample_weight": sample_weight, **params}
         if any(has_fit_parameter(part, "conditions") for part in parts.values()):
-            metadata["conditions"] = copies
+            metadata["conditions"] = conditions
         shared = share_metadata(self, parts, **metadata)
-        _fit_parts(classifier, detector, X, y, is_background, shared)
+        if is_single:
+            detector.fit(X, y, **shared["detector"])
+        else:
+            _fit_parts(parts, X, y, is_background, shared)
         self.classifier_, self.detector_ = classifier, detector
         copy_shape(self, self.detector_, self.classifier_)
         return self
 
-    @at_once
     def predict(self, X):
         """Name the source of each image, or give the label for unknown ones.
 
@@ -168,9 +172,8 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         y[self.detector_.predict(X) == -1] = self.unknown_label_
         return y
 
-    @at_once
     def assess(self, X):
-        """Say of each image what is known: for decisions at any rate, without a fit.
+        """Report source, decision and probabilities, for decisions at any rate.
 
         Parameters
         ----------
@@ -181,12 +184,12 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         Returns
         -------
         answers : Bunch
-            Of arrays of shape (n_samples,): `source`, the likeliest of the known ones;
+            Arrays of shape (n_samples,): `source`, the likeliest of the known ones;
             `known`, whether `predict` names it; `probability` of the source, given that
-            it is one of the known ones (NaN if the classifier has none); and
-            `false_alarm_probability`, the share of images of other sources that score
-            as high (NaN if the detector does not know). To name sources at a rate r,
-            take those of which the latter is at most r.
+            it is one of the known ones (NaN if the classifier has no `predict_proba`);
+            and `false_alarm_probability`, the share of images of unknown sources that
+            score as high (NaN if the detector cannot tell). To name sources at another
+            rate r, accept the images whose false-alarm probability is at most r.
         """
         check_is_fitted(self)
         if hasattr(self.classifier_, "predict_proba"):
@@ -197,12 +200,10 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             source = self.classifier_.predict(X)
             probability = np.full(len(source), np.nan)
         known = self.detector_.predict(X) == 1
-        last = self.detector_
-        if isinstance(last, Pipeline):
-            X, last = last[:-1].transform(X), last[-1]
+        steps, last = split_last(self.detector_)
         share = np.full(len(source), np.nan)
         if hasattr(last, "false_alarm_probability"):
-            share = last.false_alarm_probability(X)
+            share = last.false_alarm_probability(transform_by(steps, X))
         return Bunch(
             source=source,
             known=known,
@@ -211,7 +212,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         )
 
     def get_metadata_routing(self):
-        """Return what the two parts request.
+        """Return the metadata that the two parts request.
 
         Returns
         -------
@@ -233,9 +234,21 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self._get_parts()[0]).input_tags
-        # What it rejects is not what its training labels say.
+        # Rejected images differ from their training labels.
         tags.classifier_tags.poor_score = True
         return tags
+
+
+def _takes_one(detector, is_background):
+    """Whether a detector distinguishes a single source from all others."""
+    return is_background.any() or isinstance(getattr(detector, "miss_rate", None), Real)
+
+
+def _name_always(classes):
+    """Return a classifier that gives the single class for any X."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier().fit(np.zeros((1, 1)), classes)
 
 
 def _check_unknown_label(label, classes):
@@ -257,29 +270,51 @@ def _check_unknown_label(label, classes):
     return label
 
 
-def _fit_parts(classifier, detector, X, y, is_background, shared):
-    """Fit both; what is computed when it is read is read once."""
-    rows, labels, given = X, y, shared["detector"]
-    if isinstance(X, BlockSource) and not isinstance(classifier, DummyClassifier):
-        if has_fit_parameter(classifier, "conditions") and draws_rows(detector):
-            taken = draw_training(detector, y, **given)
-            X, rows = keep_rows(X, taken)
-            labels, given = y[taken], {k: v[taken] for k, v in given.items()}
-        else:
-            X = rows = read_blocks(X)
+def _fit_parts(parts, X, y, is_background, shared):
+    """Fit the classifier and the detector, reading lazy input once.
+
+    Parameters
+    ----------
+    parts : dict of estimators
+        `classifier` and `detector`, both unfitted.
+    X, y
+        Rows or images, and their sources.
+    is_background : ndarray of shape (n_samples,), bool
+        Whether a row has no common source.
+    shared : dict of dict
+        Metadata of `fit` for each part.
+    """
+    classifier, detector = parts["classifier"], parts["detector"]
+    given, places = shared["detector"], None
+    streams = has_fit_parameter(classifier, "conditions")
+    if streams and hasattr(detector, "draw_training"):
+        places = detector.draw_training(y, **given)
+    X, rows, kept = share_reading(X, places)
     _fit_classifier(classifier, detector, X, y, is_background, shared["classifier"])
-    detector.fit(rows, labels, **given)
+    given = {name: np.asarray(value)[kept] for name, value in given.items()}
+    detector.fit(rows, y[kept], **given)
 
 
 def _fit_classifier(classifier, detector, X, y, is_background, given):
-    """Fit a classifier without the background."""
+    """Fit a classifier without the background.
+
+    Parameters
+    ----------
+    classifier, detector : estimators
+        The classifier to fit, and the detector that has the background.
+    X, y
+        Rows or images, and their sources.
+    is_background : ndarray of shape (n_samples,), bool
+        Whether a row has no common source.
+    given : dict
+        Metadata of `fit` for the classifier.
+    """
     if not is_background.any():
         pass
     elif "background" in classifier.get_params():
         classifier.set_params(background=detector.background)
     else:
-        X = read_blocks(X) if isinstance(X, BlockSource) else X
         used = np.flatnonzero(~is_background)
-        X, y = _safe_indexing(X, used), y[used]
+        X, y = _safe_indexing(read_blocks(X), used), y[used]
         given = {name: _safe_indexing(value, used) for name, value in given.items()}
     classifier.fit(X, y, **given)

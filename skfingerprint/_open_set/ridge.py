@@ -1,31 +1,65 @@
-"""Ridge regression, and its predictions for rows that are left out."""
+"""Ridge regression, and its predictions for rows that are held out."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
-from sklearn.utils import Bunch
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """A fitted ridge regression, and what its held-out predictions need.
+
+    Rows and targets are centered and multiplied by the roots of their weights. H is the
+    hat matrix of these rows without the intercept.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_columns, n_targets)
+        Coefficients.
+    intercept : ndarray of shape (n_targets,)
+        Intercepts.
+    targets : ndarray of shape (n_rows, n_targets)
+        The targets as they were given.
+    roots : ndarray of shape (n_rows,)
+        Square roots of the weights.
+    errors : ndarray of shape (n_rows, n_targets)
+        Targets minus fitted values, times `roots`.
+    inverse : ndarray of shape (n_rows, n_rows) or (n_columns, n_columns)
+        ``I - H`` with at most as many rows as columns, otherwise
+        ``(X'X + alpha I)^-1``.
+    factors : ndarray of shape (n_rows, n_columns) or None
+        The rows X, if `inverse` is that of their columns.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    targets: np.ndarray
+    roots: np.ndarray
+    errors: np.ndarray
+    inverse: np.ndarray
+    factors: np.ndarray | None
 
 
 def fit_ridge(rows, targets, weights, alpha):
     """Fit a ridge regression with an intercept.
 
-    Minimizes ``sum_i w_i |t_i - b - B x_i|^2 + alpha |B|^2``.
+    It minimizes ``sum_i w_i |t_i - b - B x_i|^2 + alpha |B|^2``.
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_columns)
-        Of a float dtype, in which their products are computed.
+        Rows, of the float dtype in which their products are computed.
     targets : ndarray of shape (n_rows, n_targets)
-        What to predict.
+        Values to predict.
     weights : ndarray of shape (n_rows,)
-        Of the rows, > 0.
+        Weights of the rows, > 0.
     alpha : float
         Penalty, > 0.
 
     Returns
     -------
-    ridge : Bunch
-        `coef` (n_columns, n_targets), `intercept` (n_targets,), and what
-        :func:`predict_without` needs.
+    ridge : Ridge
     """
     roots = np.sqrt(weights)
     center = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
@@ -34,17 +68,18 @@ def fit_ridge(rows, targets, weights, alpha):
     targets = (targets - middle) * roots[:, np.newaxis]
     n_rows, n_columns = rows.shape
     if n_rows <= n_columns:
+        # Dual form: with G = X X' + alpha I the coefficients are X' G^-1 t, the errors
+        # alpha G^-1 t, and I - H = alpha G^-1.
         inverse = _invert(_multiply(rows), alpha)
         dual = inverse @ targets
         coef = rows.T @ dual.astype(rows.dtype)
         errors, factors = alpha * dual, None
-        # The identity less the hat matrix, without the intercept's part of that.
         inverse *= alpha
     else:
         inverse = _invert(_multiply(rows.T), alpha)
         coef = inverse @ (rows.T @ targets.astype(rows.dtype))
         errors, factors = targets - rows @ coef, rows
-    return Bunch(
+    return Ridge(
         coef=coef,
         intercept=middle - center @ coef,
         targets=targets / roots[:, np.newaxis] + middle,
@@ -56,50 +91,62 @@ def fit_ridge(rows, targets, weights, alpha):
 
 
 def predict_without(ridge, fold, groups=()):
-    """Return what a ridge without some of its rows would predict for them.
+    """Predict rows by the regression that would have been fitted without them.
 
     Parameters
     ----------
-    ridge : Bunch
-        Of :func:`fit_ridge`.
+    ridge : Ridge
+        Fitted by :func:`fit_ridge`.
     fold : ndarray of shape (n_fold,), int
-        Indices of the rows that are left out together.
+        Indices of the rows that are held out together.
     groups : sequence of ndarray of int
-        Further rows that are left out, one group after the other, each together with
-        the fold.
+        Further rows to hold out, one group after the other, each together with the
+        fold.
 
     Returns
     -------
     predictions : ndarray of shape (n_fold, n_targets)
-        Without the fold.
-    of_groups : list of ndarray
-        Without the fold and the group: of the group's rows that are in the fold, in the
-        order of the fold.
+        Predictions for the fold without the fold.
+    by_group : list of ndarray
+        Predictions without the fold and the group, for the rows of the group that are
+        in the fold, in the order of the fold.
 
     Notes
     -----
-    ``t - (I - H)^-1 e`` with the errors e of the fit and the block of the hat matrix H:
-    the prediction sum of squares (PRESS), for several rows at once. No fit is needed.
-    The block of a fold and a group is solved by that of the fold, which is factorized
-    once, and a Schur complement.
+    With the errors e of the fit and the block of the hat matrix H for the held-out
+    rows, the predictions are ``t - (I - H)^-1 e``, the residuals of the prediction sum
+    of squares (PRESS) for several rows at once [1]_. No further fit is needed. The
+    block of a fold and a group is solved by that of the fold, which is factorized once,
+    and a Schur complement.
+
+    References
+    ----------
+    .. [1] D. M. Allen, "The Relationship Between Variable Selection and Data
+       Augmentation and a Method for Prediction", Technometrics, 1974.
+       :doi:`10.1080/00401706.1974.10489157`
     """
     beside = _find_blocks(ridge, fold, np.arange(len(ridge.roots)))
     factor = linalg.cho_factor(beside[:, fold], lower=True, check_finite=False)
     errors = linalg.cho_solve(factor, ridge.errors[fold], check_finite=False)
     solved = linalg.cho_solve(factor, beside, check_finite=False)
-    of_groups = []
+    by_group = []
     for group in groups:
+        # The system for fold and rest is [[A, B'], [B, C]], and A is factorized: the
+        # Schur complement C - B A^-1 B' solves the rest.
         inside, rest = np.isin(fold, group), np.setdiff1d(group, fold)
         block = _find_blocks(ridge, rest, rest) - beside[:, rest].T @ solved[:, rest]
         left = ridge.errors[rest] - beside[:, rest].T @ errors
         found = np.linalg.solve(block, left)
         found = errors[inside] - solved[np.ix_(inside, rest)] @ found
-        of_groups.append(_restore(ridge, fold[inside], found))
-    return _restore(ridge, fold, errors), of_groups
+        by_group.append(_restore(ridge, fold[inside], found))
+    return _restore(ridge, fold, errors), by_group
 
 
 def _find_blocks(ridge, rows, columns):
-    """Return rows and columns of the identity less the hat matrix."""
+    """Compute rows and columns of I minus the hat matrix, intercept included.
+
+    The intercept adds ``r r' / r'r`` to the hat matrix, with the roots r of weights.
+    """
     if ridge.factors is None:
         block = ridge.inverse[np.ix_(rows, columns)]
     else:
@@ -110,17 +157,18 @@ def _find_blocks(ridge, rows, columns):
 
 
 def _restore(ridge, rows, errors):
+    """Compute predictions from held-out errors, in the unit of the targets."""
     return ridge.targets[rows] - errors / ridge.roots[rows, np.newaxis]
 
 
 def _multiply(rows):
-    """Return `rows @ rows.T` in float64; its upper triangle is not filled."""
+    """Compute the lower triangle of `rows @ rows.T` in float64."""
     multiply = linalg.get_blas_funcs("syrk", dtype=rows.dtype)
     return multiply(1, rows.T, trans=1, lower=1).astype(np.float64)
 
 
 def _invert(lower, alpha):
-    """Return the inverse of a symmetric matrix plus a multiple of the identity."""
+    """Invert a symmetric matrix plus `alpha` times the identity, by Cholesky."""
     lower.flat[:: len(lower) + 1] += alpha
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), dtype=np.float64)
     lower, _ = factorize(lower, lower=1, overwrite_a=1)

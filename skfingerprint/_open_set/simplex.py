@@ -1,34 +1,28 @@
-"""Spaces in which rows of features lie near to their source, or near to none.
+"""Distances of rows to the vertices of a simplex, one vertex for each source.
 
-Of three sources or more a ridge regression of one-hot targets, with a vertex for each;
-of fewer the distance to their means. Pure functions of rows.
+A ridge regression f of one-hot targets brings the rows of source c near the vertex e_c,
+and rows of unknown sources between the vertices. The score of source c is
+``-log |f(x) - e_c|``.
 """
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils import Bunch
 
-from skfingerprint._attribution import find_scale
-from skfingerprint._core import as_rows
 from skfingerprint._open_set.ridge import fit_ridge, predict_without
+from skfingerprint._open_set.training import SMALLEST, standardize, take_scores
 
-# Sources from which on strangers can be learned from by leaving one out.
+# From three sources on, two are left while one is held out as an unknown source.
 FEWEST_SOURCES = 3
-# Weight of the identity in the covariance of one or two sources.
-SHRINKAGE = 0.1
-SMALLEST = 1e-12
-USED = ("rows", "members", "weights", "folds")
 
 
-def fit_space(data, n_sources, alpha):
-    """Fit the space in which rows are scored; return it, and held-out scores.
+def fit_simplex(data, n_sources, alpha):
+    """Fit the ridge regression, and score rows that are held out of it.
 
     Parameters
     ----------
-    data : Bunch
-        `rows`, their `weights` and `folds`, and `members`: the source of each, more
-        than the sources for further classes, which are never an answer, and -1 for
-        none.
+    data : TrainingRows
+        Rows of the sources, of further classes and of the background, whose target
+        is 0 everywhere.
     n_sources : int
         Number of sources.
     alpha : float
@@ -37,119 +31,66 @@ def fit_space(data, n_sources, alpha):
     Returns
     -------
     space : Bunch
-        For :func:`score_space`.
-    null, known : Bunch
-        `scores`, `sources` and `weights` of rows while their source is left out, and of
-        rows while their fold is.
+        For :func:`score_simplex`.
+    null : Scores
+        Largest scores of rows while their source and their fold are held out; empty
+        with fewer than three sources.
+    known : Scores
+        Largest scores of rows while their fold is held out.
     """
-    if n_sources < FEWEST_SOURCES and data.members.max() < n_sources:
-        return _fit_ellipsoids(data, n_sources)
-    center, scale = _find_units(data.rows, data.weights)
+    center, scale = standardize(data.rows, data.weights)
     rows = (data.rows - center) / scale
     targets = np.equal.outer(data.members, np.arange(data.members.max() + 1))
     ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
-    held_out = np.empty((len(rows), n_sources))
-    strangers = np.full(len(rows), np.nan)
-    sources = range(n_sources if n_sources >= FEWEST_SOURCES else 0)
-    members = [np.flatnonzero(data.members == source) for source in sources]
-    for fold in np.unique(data.folds):
-        own = np.flatnonzero(data.folds == fold)
-        outputs, of_sources = predict_without(ridge, own, members)
-        held_out[own] = _score_vertices(outputs, n_sources)
-        for source, outputs in zip(sources, of_sources, strict=True):
-            scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
-            strangers[own[data.members[own] == source]] = scores.max(axis=1)
-    known = _take(data, held_out.max(axis=1), data.members >= 0, n_sources)
-    null = _take(data, strangers, np.isfinite(strangers), n_sources)
+    held_out, unknown = _score_held_out(data, ridge, n_sources)
+    known = take_scores(data, held_out, data.members >= 0, n_sources)
+    null = take_scores(data, unknown, np.isfinite(unknown), n_sources)
     coef = ridge.coef.astype(rows.dtype) / scale[:, np.newaxis]
     space = Bunch(center=center, coef=coef, shift=ridge.intercept, n_sources=n_sources)
     return space, null, known
 
 
-def _take(data, scores, where, n_sources):
-    """Return scores of rows of sources, with these and their weights."""
-    where = where & (data.members < n_sources)
-    return Bunch(
-        scores=scores[where], sources=data.members[where], weights=data.weights[where]
-    )
-
-
-def score_space(rows, space):
-    """Score rows for each source by the distance to its vertex, or its mean."""
-    rows = as_rows(rows) - space.center
-    if "inverse" in space:
-        return _score_ellipsoids(rows / space.scale, space)
+def score_simplex(rows, space):
+    """Compute minus the logarithm of the distance to the vertex of each source."""
+    rows = rows - space.center
     return _score_vertices(rows @ space.coef + space.shift, space.n_sources)
 
 
+def _score_held_out(data, ridge, n_sources):
+    """Score each row without its fold, and as a row of an unknown source.
+
+    Parameters
+    ----------
+    data : TrainingRows
+        The rows of the regression.
+    ridge : Ridge
+        The regression on all of them.
+    n_sources : int
+        Number of sources.
+
+    Returns
+    -------
+    known : ndarray of shape (n_rows,)
+        Largest score, the fold of the row held out.
+    unknown : ndarray of shape (n_rows,)
+        Largest score for another source, fold and source held out; NaN for rows without
+        a source, and with fewer than three sources.
+    """
+    known, unknown = np.empty(len(data.rows)), np.full(len(data.rows), np.nan)
+    sources = range(n_sources if n_sources >= FEWEST_SOURCES else 0)
+    members = [np.flatnonzero(data.members == source) for source in sources]
+    for fold in np.unique(data.folds):
+        own = np.flatnonzero(data.folds == fold)
+        outputs, by_source = predict_without(ridge, own, members)
+        known[own] = _score_vertices(outputs, n_sources).max(axis=1)
+        for source, outputs in zip(sources, by_source, strict=True):
+            scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
+            unknown[own[data.members[own] == source]] = scores.max(axis=1)
+    return known, unknown
+
+
 def _score_vertices(outputs, n_sources):
-    """Return the negative logarithm of the distance to each source's vertex."""
+    """Score outputs of the regression by ``|f - e_c|^2 = |f|^2 + 1 - 2 f_c``."""
     lengths = np.square(outputs).sum(axis=1, keepdims=True)
     squares = lengths + 1 - 2 * outputs[:, :n_sources]
     return -0.5 * np.log(np.maximum(squares, SMALLEST))
-
-
-def _fit_ellipsoids(data, n_sources):
-    """As :func:`fit_space`, by distances to one or two means."""
-    data = select(data, data.members >= 0)
-    scores = np.empty((len(data.rows), n_sources))
-    for fold in np.unique(data.folds):
-        own = data.folds == fold
-        space = _fit_ellipsoid(data, ~own, n_sources)
-        scores[own] = score_space(data.rows[own], space)
-    everything = np.ones(len(data.rows), dtype=bool)
-    known = _take(data, scores.max(axis=1), everything, n_sources)
-    null = _take(data, scores.max(axis=1), ~everything, n_sources)
-    return _fit_ellipsoid(data, everything, n_sources), null, known
-
-
-def _fit_ellipsoid(data, used, n_sources):
-    """Shrink the covariance of the rows about their sources' means."""
-    rows, members = data.rows[used], data.members[used]
-    weights = data.weights[used] / data.weights[used].sum()
-    means = np.stack(
-        [
-            np.average(rows[members == k], axis=0, weights=weights[members == k])
-            for k in range(n_sources)
-        ]
-    ).astype(rows.dtype)
-    center, scale = _find_units(rows - means[members], weights)
-    rows = (rows - means[members] - center) / scale
-    rows *= np.sqrt(weights)[:, np.newaxis].astype(rows.dtype)
-    gram = rows.astype(np.float64) @ rows.T
-    level = SHRINKAGE * (gram.trace() / rows.shape[1] or 1)
-    gram.flat[:: len(gram) + 1] += level / (1 - SHRINKAGE)
-    return Bunch(
-        center=means[0] + center,
-        scale=scale,
-        means=(means - means[0]) / scale,
-        n_sources=n_sources,
-        rows=rows,
-        inverse=linalg.inv(gram),
-        level=level,
-    )
-
-
-def _score_ellipsoids(rows, space):
-    """Return the negative logarithm of the root mean square distance to each mean."""
-    scores = []
-    for mean in space.means:
-        away = (rows - mean).astype(np.float64)
-        inside = away @ space.rows.T
-        squares = np.square(away).sum(axis=1)
-        squares -= ((inside @ space.inverse) * inside).sum(axis=1)
-        squares /= space.level * rows.shape[1]
-        scores.append(-0.5 * np.log(np.maximum(squares, SMALLEST)))
-    return np.stack(scores, axis=1)
-
-
-def _find_units(rows, weights):
-    """Return the mean and the standard deviation of each column."""
-    center = np.average(rows, axis=0, weights=weights)
-    variances = np.average(np.square(rows - center), axis=0, weights=weights)
-    return center.astype(rows.dtype), find_scale(variances).astype(rows.dtype)
-
-
-def select(data, where):
-    """Return the rows where something holds, and what is known of them."""
-    return Bunch(**{name: data[name][where] for name in USED})

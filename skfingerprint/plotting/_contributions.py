@@ -5,9 +5,9 @@ import re
 import numpy as np
 
 from skfingerprint._attribution import FingerprintClassifier
-from skfingerprint._core import as_images, check_int
+from skfingerprint._core import as_images, check_int, split_last
 from skfingerprint.explanation import (
-    _find_classifier,
+    HELD_BY,
     explain_attribution,
     explain_correlation,
 )
@@ -230,7 +230,7 @@ class ContributionDisplay:
         -------
         display : ContributionDisplay
         """
-        steps, classifier = _find_classifier(estimator)
+        steps, classifier = split_last(estimator, HELD_BY)
         if not isinstance(classifier, FingerprintClassifier):
             explanation = explain_attribution(estimator, X, source=source, other=other)
         elif other is None:

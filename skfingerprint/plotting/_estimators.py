@@ -1,18 +1,15 @@
-"""What stands before the fingerprint classifier of an estimator, and its scores."""
+"""Split estimators into the steps before their last, and score images by both."""
 
-from sklearn.pipeline import Pipeline
+from skfingerprint._core import split_last, transform_by
 
 
 def split(estimator):
-    """Return what comes before the last step (or None), and the last step."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(estimator, Pipeline):
-        return None, estimator
-    return estimator[:-1] if len(estimator) > 1 else None, estimator[-1]
+    """Return the steps before the last one of a pipeline or a search, and that one."""
+    return split_last(estimator, ("best_estimator_",))
 
 
 def check_has(estimator, attribute):
-    """Refuse what has no fingerprints, or doesn't correlate with them."""
+    """Raise ValueError unless the estimator has the attribute of a fingerprint's."""
     if not hasattr(estimator, attribute):
         raise ValueError(
             "estimator must be a fitted FingerprintClassifier, or a fitted pipeline or "
@@ -22,7 +19,6 @@ def check_has(estimator, attribute):
 
 def correlate(estimator, X):
     """Return scores of each class, two classes included, and the classifier."""
-    before, classifier = split(estimator)
+    steps, classifier = split(estimator)
     check_has(classifier, "correlate")
-    residuals = X if before is None else before.transform(X)
-    return classifier.correlate(residuals), classifier
+    return classifier.correlate(transform_by(steps, X)), classifier

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skfingerprint._core import transform_by
 from skfingerprint.plotting._axes import make_axes
 from skfingerprint.plotting._estimators import split
 
@@ -139,7 +140,7 @@ class ScoreMapDisplay:
         -------
         display : ScoreMapDisplay
         """
-        before, localizer = split(estimator)
+        steps, localizer = split(estimator)
         if not hasattr(localizer, "score_map"):
             raise ValueError(
                 "estimator must be a fitted WindowedClassifier or "
@@ -147,8 +148,7 @@ class ScoreMapDisplay:
             )
         asked = {"source": source, "background": background}
         threshold = localizer.find_threshold(**asked)
-        X = np.asarray(image)[np.newaxis]
-        X = X if before is None else before.transform(X)
+        X = transform_by(steps, np.asarray(image)[np.newaxis])
         display = cls(
             image,
             localizer.score_map(X, **asked)[0],
