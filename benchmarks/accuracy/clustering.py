@@ -1,19 +1,21 @@
-"""Sort images by sources that nobody has named: agreement, counts, time.
+"""Measure the blind clustering of images by source: agreement, counts and time.
 
-``python benchmarks/clustering.py [part ...]`` on real images (see `real_images.py`).
-What is drawn at random is drawn three times; "even" and "odd" are the halves of the
-photographs, and what was chosen was chosen on the even ones. The score is the adjusted
-Rand index (ARI), 1 for the true clusters and 0 by chance. Parts:
+``python -m benchmarks.accuracy.clustering [part ...]`` clusters real images (see
+`data/real_images.py`) without their labels. Random choices are drawn three times.
+"even" and "odd" are the two halves of the photographs; all settings were chosen on the
+even half. The score is the adjusted Rand index (ARI), which is 1 for the true clusters
+and 0 by chance. Parts:
 
-* ``sources``: 20 generators x 40 images;
-* ``unbalanced``: 5 to 75 images of each; ``photographs``: real ones among them;
-* ``easy``: seven strong generators, published results of others, two cameras;
-* ``cameras``: six cameras, by their residuals;
-* ``single``: one source, and pairs of unrelated ones;
-* ``scenes``: one source, of few scenes;
+* ``sources``: 20 generators with 40 images each;
+* ``unbalanced``: 5 to 75 images of each generator;
+* ``photographs``: photographs among the images of generators;
+* ``easy``: seven strong generators, published results of others, and two cameras;
+* ``cameras``: six cameras, clustered by their residuals;
+* ``single``: one source alone, and pairs of unrelated sources;
+* ``scenes``: one source with few scenes;
 * ``jpeg``: all images compressed at quality 95;
-* ``strangers``: four enlargers on which nothing was chosen;
-* ``pairs``: two images, of one source or of two? Draws `docs/images/one_or_many.png`;
+* ``strangers``: four enlargers on which no setting was chosen;
+* ``pairs``: whether two images share a source; draws `docs/images/one_or_many.png`;
 * ``speed``: 22,000 rows.
 """
 
@@ -24,10 +26,10 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from real_images import read_images, reference_split
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.pairwise import cosine_similarity
 
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import (
     FingerprintClustering,
     PatchWhitener,
@@ -47,7 +49,7 @@ STRONG = (
     "acnet-gan",
 )
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-FIGURE = Path(__file__).parents[1] / "docs" / "images" / "one_or_many.png"
+FIGURE = Path(__file__).parents[2] / "docs" / "images" / "one_or_many.png"
 
 
 def read_halves(*, real=False):
@@ -82,7 +84,7 @@ def report(name, data, places, seed=0):
     score = adjusted_rand_score(truth, found.labels_)
     print(
         f"{name:28s} n {len(places):4d}, ARI {score:.3f}, {found.n_clusters_} clusters "
-        f"of {len(np.unique(truth))}, {found.n_neighbors_} neighbours, "
+        f"of {len(np.unique(truth))}, {found.n_neighbors_} neighbors, "
         f"{time.perf_counter() - start:.0f} s",
         flush=True,
     )

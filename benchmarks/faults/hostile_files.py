@@ -1,14 +1,14 @@
-"""Damaged fingerprint files: each loads as what was saved, or is named.
+"""Check that damaged fingerprint files load as they were saved, or are named.
 
-``python benchmarks/hostile_files.py [n_mutations]`` flips every bit of a small file of
-each format version and of a detector, one at a time, makes 20,000 files with several
-changed, added, lost or exchanged bytes, and 20,000 more of version 3 with such changes
-in one member, whose CRC is right, loads them, and prints a row for each:
+``python -m benchmarks.faults.hostile_files [n_mutations]`` flips every bit of a small
+file of each format version and of a detector, one at a time. It makes 20,000 files with
+several changed, added, lost or exchanged bytes, and 20,000 more of version 3 with such
+changes in one member, whose CRC is right. It loads them and prints a row for each kind:
 
-* right: files that load as what was saved, as where a date has changed.
+* right: files that load as they were saved, as if a date has changed.
 * named: files that raise a ValueError with their name.
 * wrong: files that load as something else. Should be 0.
-* escaped: files that raise something else. Should be 0.
+* escaped: files that raise another error. Should be 0.
 * slowest: the longest time of one file, in ms.
 """
 

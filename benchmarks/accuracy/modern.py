@@ -1,19 +1,19 @@
-"""Ask what is attributed in text-to-image generators, and what an answer is worth.
+"""Measure the attribution of text-to-image generators.
 
-``python benchmarks/modern.py [part ...]`` on the images of `modern/`, with those of
-`registry/` and photographs (see `real_images.py`): even prompts and scenes fit, odd
-ones are asked about. Parts:
+``python -m benchmarks.accuracy.modern [part ...]`` measures on the images of `modern/`,
+and on images of `registry/` and photographs beside them (see `data/real_images.py`).
+Even prompts and scenes fit, odd ones test. Parts:
 
-* ``named``: four models and three decoders, as published and changed;
-* ``photographs``: told from photographs, of the kinds that were fitted and of others;
-* ``left_out``: a model that was not fitted, at stated rates;
+* ``named``: four models and three decoders, as published and perturbed;
+* ``photographs``: generated images against photographs, of fitted kinds and of others;
+* ``left_out``: a model that was not fitted, at stated false-alarm rates;
 * ``missed``: a decoder that was not fitted, at a stated miss rate;
-* ``together``: a model that was not fitted, with 20 other networks beside them;
-* ``history``: what look, size and compression tell of the model.
+* ``together``: a model that was not fitted, with 20 other networks beside the models;
+* ``history``: how well thumbnails, size and compression alone predict the model.
 
 "with copies" is the recommended pipeline, whose parts are fitted here on features that
-are computed once. Intervals are of 95 %, with whole prompts as the units. Fifteen
-minutes on two cores. ``--save PATH`` draws who is taken for whom.
+are computed once. Intervals cover 95 %, with whole prompts as the units. It takes 15
+minutes on two cores. ``--save PATH`` draws the confusion of the models.
 """
 
 import argparse
@@ -21,12 +21,12 @@ import functools
 import itertools
 
 import numpy as np
-from families import spell
-from real_images import read_images, reference_split
 from sklearn.metrics import recall_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
+from benchmarks.accuracy.families import spell
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import (
     AttributionFeatures,
     CopyDetector,
@@ -389,7 +389,7 @@ def measure_together():
         print(f"  taken for the other kind: {crossed[ours].mean():.3f} of text to "
               f"image, {crossed[~ours].mean():.3f} of others")  # fmt: skip
     pair = ["glid-3-xl", "latent-diffusion"]
-    print("labelled by decoder; each decoder left out")
+    print("labeled by decoder; each decoder left out")
     print_left_out(data, data.decoders, [["dalle-mini"], ["disco-diffusion"], pair])
     print("each model left out whose decoder another model has")
     print_left_out(data, data.decoders, [[name] for name in pair])
@@ -443,7 +443,7 @@ def print_treated(data, images, y, key, find):
 
 
 def find_steps(images):
-    """Return the mean step between columns of neighbouring JPEG blocks, over all."""
+    """Return the mean step between columns of neighboring JPEG blocks, over all."""
     grey = images.mean(axis=3)
     steps = np.abs(np.diff(grey, axis=2)).mean(axis=(0, 1))
     return steps[7::8].mean() / steps.mean()

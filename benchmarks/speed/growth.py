@@ -1,19 +1,19 @@
-"""Time and memory from 1 to 22,000 images, each run in a process of its own.
+"""Measure time and memory from 1 to 22,000 images, each run in its own process.
 
-``python benchmarks/growth.py [n ...]``, with one thread: fits on n images (two, if n is
-1) and names n others, for n of 1, 10, 100, 1,000 and 22,000. Images of 128 x 128 x 3
-are drawn when they are read, so that no files are needed: one of 16 pictures of 1/f
-noise, shifted at random, the fingerprint of one of 22 sources, and white noise.
-What is run:
+``python -m benchmarks.speed.growth [n ...]`` fits on n images (two, if n is 1) and
+attributes n others, on one thread, for n of 1, 10, 100, 1,000 and 22,000. Images of
+128 x 128 x 3 are drawn when they are read, so that no files are needed. An image is the
+sum of one of 16 pictures of 1/f noise, shifted at random, the fingerprint of one of 22
+sources, and white noise. Methods:
 
-* ``draw``: the images alone, whose time is part of that of the others;
+* ``draw``: the images alone, whose time is part of the time of the others;
 * ``ours``: `ResidualExtractor` and `FingerprintClassifier` on dask arrays;
-* ``features``: the rows of the recommended pipeline of n images, all kept;
-* ``literal``: all residuals are kept to be averaged; beyond 4 GiB it is not run;
-* ``prnu``: prnu-python, which adds up too; up to 1,000 images.
+* ``features``: the features of the recommended pipeline for n images, all kept;
+* ``literal``: all residuals are kept and averaged; beyond 4 GiB it is not run;
+* ``prnu``: prnu-python, which adds residuals up too; up to 1,000 images.
 
-Columns: seconds of the processor to fit and to name, the peak of the memory beyond that
-before, in MB, and the share of images that were named rightly. About five minutes.
+The columns are the processor's seconds to fit and to attribute, the growth of the peak
+memory in MB, and the accuracy. It takes about five minutes.
 """
 
 import subprocess
@@ -24,10 +24,10 @@ from functools import cache
 
 import dask
 import numpy as np
-from literal import literal_correlations, literal_residual
-from side_by_side import draw, read_peak, restart_peak
 from threadpoolctl import threadpool_limits
 
+from benchmarks.speed.literal import literal_correlations, literal_residual
+from benchmarks.speed.side_by_side import draw, read_peak, restart_peak
 from skfingerprint import AttributionFeatures, FingerprintClassifier, ResidualExtractor
 from skfingerprint.datasets import make_fingerprint_images
 
@@ -185,7 +185,7 @@ def measure(method, n):
     """Print the line of a method and a number."""
     line = find_reason(method, n)
     if not line:
-        command = [sys.executable, __file__, "--run", method, str(n)]
+        command = [sys.executable, "-m", __spec__.name, "--run", method, str(n)]
         done = subprocess.run(command, capture_output=True, text=True)
         is_absent = "ModuleNotFoundError" in done.stderr
         line = "   not installed" if is_absent else done.stdout.rstrip()

@@ -1,19 +1,20 @@
-"""Ask what a source is: a set of weights, or an architecture.
+"""Measure whether a source is a set of weights or an architecture.
 
-``python benchmarks/families.py`` on the images of `registry/` and `strangers/` (see
-`real_images.py`): even groups fit, odd groups test. Prints how well the members of a
-family are told apart, and where the images of a member go that was not fitted.
-Intervals are of 95 %, by resampling the groups (photographs) of the test images. Two to
-four minutes. ``--save PATH`` draws the figure. `modern.py` asks about decoders.
+``python -m benchmarks.accuracy.families`` fits on the even groups of `registry/` and
+`strangers/` (see `data/real_images.py`) and tests on the odd groups. It prints how well
+the members of a family are distinguished, and which sources the images of a member get
+if that member was not fitted. Intervals cover 95 % and resample the groups
+(photographs) of the test images. It takes two to four minutes. ``--save PATH`` draws
+the figure. `modern.py` asks the same about decoders.
 """
 
 import argparse
 
 import numpy as np
-from real_images import read_images, reference_split
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import (
     AttributionFeatures,
     CopyDiscriminant,
@@ -209,12 +210,12 @@ def draw(left_out, family_of, path):
 
     _, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
     names = list(left_out["features"])
-    colours = {"features": "#0072B2", "pixels": "#E69F00"}
+    colors = {"features": "#0072B2", "pixels": "#E69F00"}
     for offset, method in ((-0.2, "features"), (0.2, "pixels")):
         rows = [left_out[method][name].share for name in names]
         mean, low, high = np.array(rows).T
         places = np.arange(len(names)) + offset
-        ax.barh(places, mean, 0.4, color=colours[method], label=method)
+        ax.barh(places, mean, 0.4, color=colors[method], label=method)
         errors = np.maximum([mean - low, high - mean], 0)
         ax.errorbar(mean, places, xerr=errors, fmt="none", ecolor="0.2", lw=1)
     chance = [left_out["features"][name].chance for name in names]

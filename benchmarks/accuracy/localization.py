@@ -1,28 +1,30 @@
-"""Measure which part of an image is whose: splices, maps, masks and their rates.
+"""Measure the localization of splices: maps, masks and their rates.
 
-``python benchmarks/localization.py [part ...]`` on the images of `registry/`,
-`strangers/`, `cameras/stereo` and `wild/` (see `real_images.py`). Everything is fitted
-on one half of the scenes and asked about the other. Parts:
+``python -m benchmarks.accuracy.localization [part ...]`` measures on the images of
+`registry/`, `strangers/`, `cameras/stereo` and `wild/` (see `data/real_images.py`).
+Everything is fitted on one half of the scenes and tested on the other. Parts:
 
-* ``photographs``: a square of a network's image in the photograph that it was made of;
-  named, and as if nobody knew the network; networks that were never fitted; masks, and
-  what they take of other photographs; time;
-* ``networks``: a square of one network's image in that of another, same scene;
-* ``cameras``: a square of one camera's image in that of another of the model;
+* ``photographs``: a square of a generated image inside the photograph that it was made
+  from, with the source given and with the source unknown; networks that were not
+  fitted; masks, and their false alarms on other photographs; time;
+* ``networks``: a square of one network's image inside another network's image of the
+  same scene;
+* ``cameras``: a square of one camera's image inside an image of another camera of the
+  same model;
 * ``fingerprints``: squares of strong sources, by the fingerprint at the same place.
 
-Areas are those under the ROC curve of the pixels of one image. About 5 minutes on two
-cores. ``even`` in front of the parts splits the first half of the scenes again, for
-choices: the other half is then not looked at.
+Areas are areas under the ROC curve of the pixels of one image. It takes about five
+minutes on two cores. ``even`` before the parts splits the first half of the scenes
+again, to choose settings without a look at the other half.
 """
 
 import sys
 import time
 
 import numpy as np
-from real_images import read_images, reference_split
 from sklearn.metrics import f1_score, roc_auc_score
 
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import FingerprintLocalizer, ResidualExtractor, WindowedClassifier
 
 PHOTOGRAPH = "real-photo"

@@ -1,11 +1,11 @@
-"""Attribute 22,000 images from files: time, memory and what they are spent on.
+"""Measure time, memory and their parts for the attribution of 22,000 image files.
 
-``python benchmarks/scale.py FOLDER`` makes 22 sources of 1,000 RGB images of 256x256
-pixels (PNG, 3 GB) with planted fingerprints in FOLDER if it is empty, and then, each
-in a process of its own, fits on 512 images of each source and attributes the rest:
-in memory (1/8 of the images), lazily with 1/8 to all of them, and with one thread.
-Modes "decode" and "residual" stop there. About five minutes on two cores, and as long
-to make the images.
+``python -m benchmarks.speed.scale FOLDER`` makes 22 sources of 1,000 RGB images of
+256 x 256 pixels (PNG, 3 GB) with planted fingerprints if FOLDER is empty. Then it fits
+on 512 images of each source and attributes the rest, each run in its own process: in
+memory (1/8 of the images), lazily with 1/8 to all of them, and with one thread. The
+modes "decode" and "residual" stop after that step. It takes about five minutes on two
+cores, and as long to make the images.
 """
 
 import argparse
@@ -101,7 +101,8 @@ def report(start, scan, n):
 
 def measure(folder, **options):
     """Run in a fresh process and print the result."""
-    command = [sys.executable, __file__, str(folder), "--run", json.dumps(options)]
+    arguments = [str(folder), "--run", json.dumps(options)]
+    command = [sys.executable, "-m", __spec__.name, *arguments]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result = json.loads(output.splitlines()[-1])
     text = ", ".join(

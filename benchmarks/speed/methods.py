@@ -1,10 +1,13 @@
-"""The methods that `side_by_side.py` and `growth.py` compare, part by part.
+"""List the methods that `side_by_side.py` and `growth.py` compare, part by part.
 
-Those of one part take the same input. What is not installed is imported when called.
+All methods of a part take the same input. Other packages are imported in the call, as
+they may not be installed.
 """
 
 import numpy as np
-from literal import (
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.speed.literal import (
     literal_clusters,
     literal_cooccurrences,
     literal_correlations,
@@ -13,8 +16,6 @@ from literal import (
     literal_shifts,
     literal_signs,
 )
-from sklearn.pipeline import make_pipeline
-
 from skfingerprint import (
     AttributionFeatures,
     CooccurrenceTransformer,
@@ -131,7 +132,7 @@ def literal_scores(residuals, classifier):
 
 
 def prnu_scores(residuals, classifier):
-    """Correlations by one matrix product, without centring."""
+    """Correlations by one matrix product, without centering."""
     from prnu import aligned_cc
 
     return aligned_cc(residuals, classifier.fingerprints_)["ncc"]

@@ -1,20 +1,25 @@
-"""Check explanations of the recommended pipeline on real images.
+"""Check the explanations of the recommended pipeline on real images.
 
-``python benchmarks/explanation.py`` on the images of `registry/` (see
-`real_images.py`): even groups fit, odd groups test, without copies and with the usual
-ones. Prints how nearly contributions add up to the scores, how much each family of
-features contributes to the right source rather than the next one, and how many answers
-change if the features that contribute most become those of the mean of the sources,
-against as many random ones. Then the planted frequencies that are found. Five to ten
-minutes; ``--quick`` leaves the copies out.
+``python -m benchmarks.accuracy.explanation`` fits on the even groups of `registry/`
+(see `data/real_images.py`) and explains the odd groups, once without perturbations and
+once with the default ones. It prints
+
+* how nearly the contributions add up to the scores;
+* how much each family of features contributes to the right source, compared with the
+  next one;
+* how many answers change if the features with the largest contributions are replaced
+  by the mean over the sources, compared with as many random features;
+* how far the largest contribution lies from a planted frequency.
+
+It takes five to ten minutes; ``--quick`` leaves the perturbations out.
 """
 
 import argparse
 import time
 
 import numpy as np
-from real_images import read_images, reference_split
 
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import make_attribution_pipeline
 from skfingerprint.explanation import explain_attribution
 
@@ -103,7 +108,7 @@ def plant(images, groups, test):
         own, next_to = (np.sum(cells == n) for n in (0, 1))
         print(
             f"    {kind}: the largest mean contribution is the wave's own in {own} of "
-            f"{N_FREQUENCIES}, that of a neighbour in {next_to}"
+            f"{N_FREQUENCIES}, that of a neighbor in {next_to}"
         )
 
 

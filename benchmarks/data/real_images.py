@@ -1,8 +1,8 @@
-"""The large set of real images that benchmarks, and some tests, measure on.
+"""Read the large set of real images that the benchmarks and some tests measure on.
 
-It is no part of the project. The environment variable ``SKFINGERPRINT_DATA`` names its
-folder, which holds ``manifest.csv`` (columns path, source, family, kind, group) and the
-images. Images of one group show the same scene.
+The set is not part of the project. The environment variable ``SKFINGERPRINT_DATA``
+names its folder, which holds ``manifest.csv`` (columns path, source, family, kind,
+group) and the images. Images of one group show the same scene.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-BESIDE = Path(__file__).parents[2] / "shared" / "data"
+BESIDE = Path(__file__).parents[3] / "shared" / "data"
 FOLDER = Path(os.environ.get("SKFINGERPRINT_DATA", BESIDE))
 
 

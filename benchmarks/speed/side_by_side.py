@@ -1,27 +1,30 @@
-"""Time, memory and answers of this package beside others that do the same.
+"""Compare time, memory and answers of this package with other implementations.
 
-``python benchmarks/side_by_side.py [part ...]``, with one thread, in about ten minutes.
-Others take part where they can be imported: `literal` is `literal.py`, `skimage`
-scikit-image, `prnu` the project prnu-python of the Politecnico di Milano (not what the
-package index has under that name), `bm3d` BM3D. Parts:
+``python -m benchmarks.speed.side_by_side [part ...]`` runs on one thread and takes
+about ten minutes. Other packages take part if they can be imported: `literal` is
+`literal.py`, `skimage` is scikit-image, `prnu` is the project prnu-python of the
+Politecnico di Milano (not the package of that name on the package index), and `bm3d` is
+BM3D. Parts:
 
-* ``residual``: of an RGB image, of 256 x 256 to 4000 x 3000 pixels;
-* ``features``: the row of the recommended pipeline, of such an image;
+* ``residual``: the residual of an RGB image, of 256 x 256 to 4000 x 3000 pixels;
+* ``features``: the features of the recommended pipeline for such an image;
 * ``pairs``: co-occurrences of two differences only, which scikit-image has too;
 * ``scoring``: correlations of 16 residuals of 256 x 256 x 3 with 20 and 1,000
-  fingerprints, of a fitted classifier and of arrays;
-* ``shifts``: the best of all shifts of four grey residuals of 256 x 256 and 20
+  fingerprints, by a fitted classifier and by arrays;
+* ``shifts``: the best of all shifts for four grey residuals of 256 x 256 and 20
   fingerprints;
-* ``cameras``: clusters of residuals of 64 x 64 x 3, with 20 planted fingerprints, of
-  200 of them also weak ones;
+* ``cameras``: clusters of residuals of 64 x 64 x 3 with 20 planted fingerprints, and
+  with weak ones for 200 residuals;
 * ``networks``: clusters of the images that ship with the package (160, 640), and of
-  1,000 with planted fingerprints.
+  1,000 images with planted fingerprints.
 
-Columns: the processor's time, the median of rounds that alternate between the methods;
-how many times as long the literal method takes, the median of the rounds' ratios; the
-peak of the memory beyond the input, in multiples of it (images count in float32); the
-answer, which is the largest deviation from the literal one, or the adjusted Rand index
-of clusters, and their number. The literal clusters are told their number.
+The columns are
+
+* the processor's time, the median of rounds that alternate between the methods;
+* the time of the literal method in multiples of it, the median of the rounds' ratios;
+* the peak of the memory beyond the input, in multiples of it (images count in float32);
+* the answer: the largest deviation from the literal one, or the adjusted Rand index of
+  clusters and their number. The literal clusters are given their number.
 """
 
 import argparse
@@ -36,10 +39,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from methods import METHODS
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from benchmarks.speed.methods import METHODS
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.fingerprint import restore_classifier
 
@@ -154,7 +157,7 @@ def judge(answers, name, truth):
 
 def peak_memory(part, size, name):
     """Return by how much a call adds to the peak of a process of its own."""
-    command = [sys.executable, __file__, part, "--memory", name, size]
+    command = [sys.executable, "-m", __spec__.name, part, "--memory", name, size]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=os.environ | TIDY
     )

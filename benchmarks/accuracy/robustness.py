@@ -1,17 +1,19 @@
-"""Print what attributions survive: compression, resizing, blur, noise and crops.
+"""Measure attribution after compression, resizing, blur, noise and crops.
 
-``python benchmarks/robustness.py --out docs/images`` on the images of `registry/`
-and `wild/` (see `real_images.py`) and on those that ship with the package.
-Everything is fitted on one half of the scenes and tested on the other. It prints, of
-the paper's rule, of the recommended pipeline without copies and of the recommended one,
+``python -m benchmarks.accuracy.robustness --out docs/images`` measures on the images of
+`registry/` and `wild/` (see `data/real_images.py`) and on the images that ship with the
+package. Everything is fitted on one half of the scenes and tested on the other. It
+compares the paper's rule, the recommended pipeline without perturbations and the
+recommended pipeline, and prints
 
-* the accuracy on changed images, with the paired difference from the paper's rule;
+* the accuracy on perturbed images, with the paired difference from the paper's rule;
 * log loss and calibration error, for 20, 10 and 8 sources;
 * accuracies by the number of copies and of images a source, beside ridge regression;
-* several images of one source together; crops; what JPEG at quality 75 leaves;
+* accuracies with several images of one source together, on crops, and after JPEG at
+  quality 75;
 * the memory of a fit on more and more rows.
 
-About 25 minutes on two cores.
+It takes about 25 minutes on two cores.
 """
 
 import argparse
@@ -24,13 +26,13 @@ import matplotlib
 matplotlib.use("agg")
 
 import numpy as np
-from real_images import read_images, read_registry
 from sklearn.base import clone
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from benchmarks.data.real_images import read_images, read_registry
 from skfingerprint import (
     AttributionFeatures,
     CopyDiscriminant,

@@ -1,17 +1,19 @@
-"""Measure "none of these": what share of strangers is named, and of the known found.
+"""Measure the open set: detection rates of known sources, false alarms of unknown ones.
 
-``python benchmarks/open_set.py [part ...]`` on the images of `registry/`, `strangers/`
-and `wild/` (see `real_images.py`) and on those that ship with the package. Everything
-is fitted on one half of the scenes and asked about the other. Parts:
+``python -m benchmarks.accuracy.open_set [part ...]`` measures on the images of
+`registry/`, `strangers/` and `wild/` (see `data/real_images.py`) and on the images that
+ship with the package. Everything is fitted on one half of the scenes and tested on the
+other. Parts:
 
-* ``changes``: 16 known sources, 4 strangers, photographs and strangers of other kinds,
-  as they are and changed; five splits, so that each source is a stranger once;
-* ``left_out``: each source left out, by the number of images, unchanged; photographs
+* ``changes``: 16 known sources, 4 unknown ones, photographs and unknown sources of
+  other kinds, unprocessed and perturbed; five splits, so that each source is unknown
+  once;
+* ``left_out``: each source left out, by the number of images, unprocessed; photographs
   with and without others as background; networks of `wild/`;
 * ``few``: three to twelve sources, with and without photographs as background;
 * ``single``: one and two sources.
 
-It draws `docs/images/how_sure.png`. About 15 minutes on two cores, and 4 GiB.
+It draws `docs/images/how_sure.png`, and takes about 15 minutes on two cores and 4 GiB.
 """
 
 import resource
@@ -20,11 +22,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from real_images import read_images, read_registry, reference_split
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from benchmarks.data.real_images import read_images, read_registry, reference_split
 from skfingerprint import (
     AttributionFeatures,
     CopyDetector,
@@ -59,7 +61,7 @@ CHANGES = (
 )
 
 DRAWN = ("clean", "JPEG 95", "JPEG 75", "noise 5", "resize .5")
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
 def find_features(images, perturbation=None):

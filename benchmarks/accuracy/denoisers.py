@@ -1,17 +1,18 @@
-"""Which denoiser? Attribution of real images by each, clean and after JPEG.
+"""Compare denoisers by the attribution of real images, unprocessed and after JPEG.
 
-``python benchmarks/denoisers.py`` prints a table, a row for each denoiser and its
-parameters as it is measured. Three columns of sources (see `real_images.py`), each as
-accuracy / AUC:
+``python -m benchmarks.accuracy.denoisers`` prints a row for each denoiser and its
+parameters. Three columns show accuracy / AUC on three sets of sources (see
+`data/real_images.py`):
 
-* registry: 20 generators, even groups fit, odd ones test (1,636 / 1,564 images);
-  mean one-vs-rest AUC. Chance .05.
-* wild: 7 pix2pix and CycleGAN networks, two folds by group (350 images). Chance .14.
-* nikon: 6 cameras, flat fields fit, 16 natural scenes test, 512 x 512; AUC of all
-  same-camera against all cross-camera correlations. Chance .17.
+* registry: 20 generators, even groups fit, odd groups test (1,636 / 1,564 images);
+  mean one-vs-rest AUC. The chance level is 0.05.
+* wild: 7 pix2pix and CycleGAN networks, two folds by group (350 images). The chance
+  level is 0.14.
+* nikon: 6 cameras, flat fields fit, 16 natural scenes test, 512 x 512 pixels; AUC of
+  all same-camera against all cross-camera correlations. The chance level is 0.17.
 
-JPEG compresses images of both halves, as in the paper. Milliseconds are those of one
-128 x 128 RGB image on one thread.
+JPEG compresses the images of both halves, as in the paper. The milliseconds are the
+time of one 128 x 128 RGB image on one thread.
 """
 
 import io
@@ -19,11 +20,11 @@ import time
 
 import numpy as np
 from PIL import Image
-from real_images import read_images, reference_split
-from registry import evaluate
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
+from benchmarks.accuracy.registry import evaluate
+from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 
 SETTINGS = [

@@ -1,13 +1,14 @@
-"""Damaged files: each of them is loaded or named, and all of them alike.
+"""Check that damaged image files are loaded or named, lazily as in memory.
 
-``python benchmarks/damaged_files.py [n_files]`` flips one to eight bytes of 1,000 files
-in each format (of every other file among its first 300), loads them with
-`on_error="warn"`, in memory and lazily with `verify=True`, and prints a row for each:
+``python -m benchmarks.faults.damaged_files [n_files]`` flips one to eight bytes of
+1,000 files in each format (in every other file among the first 300 bytes) and loads
+them with `on_error="warn"`, in memory and lazily with `verify=True`. It prints a row
+for each format:
 
-* loaded: files that gave an image of the right size, its pixels right or wrong.
+* loaded: files that gave an image of the right size, with right or wrong pixels.
 * named: files that the warning names.
-* neither: files that are lost without a word. Should be 0.
-* differ: files on which the two ways, or their pixels, do not agree. Should be 0.
+* neither: files that are lost without a warning. Should be 0.
+* differ: files whose results, or pixels, differ between the two ways. Should be 0.
 """
 
 import io

@@ -1,11 +1,12 @@
 """Repeat the experiments of Marra et al. (2019) and draw their figures.
 
-``python benchmarks/reproduce.py --many MANY --out docs/images/reproduction`` on the
-images of `registry/`, `wild/` and `cameras/` (see `real_images.py`), where MANY holds
-640 images of each of two networks (``benchmarks/make_many.py``); without it the
-two-network part is left out. About a minute on two cores.
+``python -m benchmarks.accuracy.reproduce --many MANY --out docs/images/reproduction``
+measures on the images of `registry/`, `wild/` and `cameras/` (see
+`data/real_images.py`). MANY is a folder with 640 images of each of two networks, which
+``benchmarks/data/make_many.py`` makes; without it the part on two networks is left out.
+It takes about a minute on two cores.
 
-Prints every figure of the page "Reproducing Marra et al. (2019)".
+It prints every figure of the page "Reproducing Marra et al. (2019)".
 """
 
 import argparse
@@ -19,9 +20,9 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
-from real_images import read_images, read_registry
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.data.real_images import read_images, read_registry
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 from skfingerprint.correlation import correlation_matrix
 from skfingerprint.datasets import load_image_folder

@@ -1,18 +1,18 @@
-"""Measure decisions: false-alarm rates, the open set, cameras, shifts.
+"""Measure the rates of decisions: false alarms, unknown sources, cameras and shifts.
 
-``python benchmarks/forensics.py`` on the images of `registry/` and `cameras/` (see
-`real_images.py`). About four minutes on two cores.
+``python -m benchmarks.accuracy.forensics`` measures on the images of `registry/` and
+`cameras/` (see `data/real_images.py`). It takes about four minutes on two cores.
 """
 
 import itertools
 import time
 
 import numpy as np
-from real_images import read_images, read_registry, reference_split
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.data.real_images import read_images, read_registry, reference_split
 from skfingerprint import (
     FingerprintClassifier,
     FingerprintDetector,
@@ -229,7 +229,7 @@ def measure_cameras():
     images, y = data.images, data.sources
     natural = np.char.startswith(data.paths, "cameras/natural")
     print(f"\nSix Nikons, {(~natural).sum()} flat fields fit, {natural.sum()} scenes")
-    for colour, X in (("RGB", images), ("grey", images @ [0.299, 0.587, 0.114])):
+    for color, X in (("RGB", images), ("grey", images @ [0.299, 0.587, 0.114])):
         residuals = ResidualExtractor(n_jobs=2).transform(X.astype(np.float32))
         for name, steps in (
             ("no clean-up", []),
@@ -253,7 +253,7 @@ def measure_cameras():
                 f"{roc_auc_score(truth.ravel(), values.ravel()):.4f} by {title}"
                 for title, values in scores.items()
             ]
-            print(f"{colour}, {name}: AUC {', '.join(areas)}", flush=True)
+            print(f"{color}, {name}: AUC {', '.join(areas)}", flush=True)
             # A known alignment, other cameras: what the formula for white noise states.
             stated = false_alarm_probability(
                 scores["PCE at shift 0"][~truth], log10=False

@@ -1,13 +1,13 @@
-"""Print what whitening the channels does to attribution by correlation.
+"""Measure how whitening the channels changes attribution by correlation.
 
-``python benchmarks/colour.py`` on the images of `registry/` (see `real_images.py`).
-Half a minute.
+``python -m benchmarks.accuracy.color`` fits and tests on the images of `registry/` (see
+`data/real_images.py`). It takes half a minute.
 """
 
-from real_images import read_registry
-from registry import evaluate
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.accuracy.registry import evaluate
+from benchmarks.data.real_images import read_registry
 from skfingerprint import ChannelDecorrelator, FingerprintClassifier, ResidualExtractor
 from skfingerprint.perturbation import JPEGCompression
 

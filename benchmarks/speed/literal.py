@@ -1,4 +1,4 @@
-"""The methods as their formulas are usually written down, to measure against."""
+"""Implement the methods as their formulas are usually written down, for comparison."""
 
 from collections import defaultdict
 from functools import cache
@@ -126,10 +126,10 @@ def literal_shift(residual, fingerprint, side=11):
     one, other = residual - residual.mean(), fingerprint - fingerprint.mean()
     surface = np.real(np.fft.ifft2(np.fft.fft2(one).conj() * np.fft.fft2(other)))
     peak = np.unravel_index(surface.argmax(), surface.shape)
-    centred = np.roll(surface, (side // 2 - peak[0], side // 2 - peak[1]), axis=(0, 1))
+    centered = np.roll(surface, (side // 2 - peak[0], side // 2 - peak[1]), axis=(0, 1))
     outside = np.ones(surface.shape, dtype=bool)
     outside[:side, :side] = False
-    return *peak, surface[peak] ** 2 / np.mean(centred[outside] ** 2)
+    return *peak, surface[peak] ** 2 / np.mean(centered[outside] ** 2)
 
 
 def literal_clusters(residuals, n_clusters):

@@ -1,19 +1,20 @@
-"""Attribute the images of 20 real generators, as the reference split says.
+"""Attribute the images of 20 real generators on the reference split.
 
-``python benchmarks/registry.py`` on the images of `registry/` (see `real_images.py`):
-even groups fit, odd groups test. Prints accuracy and mean one-vs-rest AUC (chance .05
-and .5) of the plain pipeline and of a stack on the same residuals.
+``python -m benchmarks.accuracy.registry`` fits on the even groups of `registry/` (see
+`data/real_images.py`) and tests on the odd groups. It prints accuracy and mean
+one-vs-rest AUC (chance levels 0.05 and 0.5) of the plain pipeline and of a stack on the
+same residuals.
 """
 
 import argparse
 
 import numpy as np
-from real_images import read_registry
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import label_binarize
 
+from benchmarks.data.real_images import read_registry
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 
 

