@@ -1,9 +1,13 @@
-"""Time and memory of extraction, fit and score."""
+"""Measure time and memory of extraction, correlation and the recommended pipeline."""
 
 import numpy as np
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor
-from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint import (
+    FingerprintClassifier,
+    ResidualExtractor,
+    make_attribution_pipeline,
+)
+from skfingerprint.datasets import load_generators, make_fingerprint_images
 
 
 class Extraction:
@@ -52,3 +56,50 @@ class Classification:
     def peakmem_decision_function(self):
         """Peak memory of the process."""
         self.model.decision_function(self.X)
+
+
+class Attribution:
+    """The recommended pipeline on 40 images of eight networks, 64 x 64 pixels."""
+
+    params = ("unprocessed", "perturbed with a rate")
+    param_names = ("training",)
+
+    def setup_cache(self):
+        """Fit both pipelines once, as a fit takes longer than the rest."""
+        self.read_images()
+        pipelines = {
+            "unprocessed": make_attribution_pipeline(perturbations=()),
+            "perturbed with a rate": make_attribution_pipeline(false_alarm_rate=0.01),
+        }
+        return {name: self.fit(pipeline) for name, pipeline in pipelines.items()}
+
+    def setup(self, pipelines, training):
+        """Read the images, and let numba compile."""
+        self.read_images()
+        pipelines[training].predict(self.others[:1])
+
+    def read_images(self):
+        """Keep images to fit, their sources and scenes, and others to attribute."""
+        data = load_generators()
+        self.images, self.others = data.images[::16], data.images[8::16]
+        self.y, self.groups = data.target[::16], data.groups[::16]
+
+    def fit(self, pipeline):
+        """Return the fitted pipeline."""
+        return pipeline.fit(self.images, self.y, groups=self.groups)
+
+    def time_fit(self, pipelines, training):
+        """Time features, discriminant and, with a rate, the detector."""
+        self.fit(pipelines[training])
+
+    def peakmem_fit(self, pipelines, training):
+        """Peak memory of the process."""
+        self.fit(pipelines[training])
+
+    def time_predict(self, pipelines, training):
+        """Time features and answers."""
+        pipelines[training].predict(self.others)
+
+    def peakmem_predict(self, pipelines, training):
+        """Peak memory of the process."""
+        pipelines[training].predict(self.others)
