@@ -60,7 +60,7 @@ def read_halves(*, real=False):
 
 
 def draw(data, half, counts, seed):
-    """Return the places of so many images of each source."""
+    """Return the places of a number of images of each source."""
     rng = np.random.default_rng(seed)
     return np.concatenate(
         [
@@ -77,7 +77,7 @@ def sort(images, seed=0):
 
 
 def report(name, data, places, seed=0):
-    """Sort images, print how well, and return it."""
+    """Cluster images, print the agreement, and return the clustering."""
     start = time.perf_counter()
     found = sort(data.images[places], seed)
     truth = data.sources[places]
@@ -112,14 +112,14 @@ def repeat(name, data, halves, find_counts, n_draws=3):
 
 
 def measure_sources():
-    """20 generators x 40 images."""
+    """Cluster 20 generators x 40 images."""
     data, halves = read_halves()
     counts = dict.fromkeys(np.unique(data.sources), 40)
     repeat("20 x 40", data, halves, lambda rng: counts)
 
 
 def measure_unbalanced():
-    """Of each generator 5 to 75 images."""
+    """Cluster 5 to 75 images of each generator."""
     data, halves = read_halves()
     names = np.unique(data.sources)
     numbers = np.linspace(5, 75, len(names)).round().astype(int)
@@ -131,14 +131,14 @@ def measure_unbalanced():
 
 
 def measure_photographs():
-    """Photographs, which are of no common source, as one more."""
+    """Cluster photographs among generated images; they share no source."""
     data, halves = read_halves(real=True)
     counts = dict.fromkeys(np.unique(data.sources), 40)
     repeat("20 + photographs", data, halves, lambda rng: counts)
 
 
 def measure_easy():
-    """Seven strong generators, published results, two cameras."""
+    """Cluster seven strong generators, published results, two cameras."""
     data, halves = read_halves()
     counts = dict.fromkeys(STRONG, 40)
     repeat("strong seven", data, halves, lambda rng: counts, n_draws=1)
@@ -150,7 +150,7 @@ def measure_easy():
 
 
 def measure_cameras():
-    """Six cameras of three models, and two of one, by residuals."""
+    """Cluster six cameras of three models, and two of one, by residuals."""
     for name in ("cameras/flat", "cameras/stereo"):
         data = read_images(name)
         residuals = ResidualExtractor(n_jobs=2).fit_transform(data.images)
@@ -164,7 +164,7 @@ def measure_cameras():
 
 
 def measure_single(n_images=40):
-    """One source, and pairs of unrelated ones: whether they are found to be so."""
+    """Cluster one source alone, and pairs of unrelated sources."""
     data, halves = read_halves()
     names = np.unique(data.sources)
     families = dict(zip(data.sources, data.families, strict=True))
@@ -193,7 +193,7 @@ def measure_single(n_images=40):
 
 
 def measure_scenes():
-    """Single sources of 80 images that show ten scenes, as shipped with the package."""
+    """Cluster single embedded sources with 80 images of ten scenes."""
     data = load_generators()
     for step in (1, 2):
         found = [
@@ -204,7 +204,7 @@ def measure_scenes():
 
 
 def measure_jpeg():
-    """All images compressed."""
+    """Cluster compressed images."""
     data, halves = read_halves()
     data.images = JPEGCompression(95).fit_transform(data.images)
     counts = dict.fromkeys(np.unique(data.sources), 40)
@@ -212,13 +212,13 @@ def measure_jpeg():
 
 
 def measure_strangers():
-    """Enlargers of photographs on which nothing was chosen."""
+    """Cluster enlargers of photographs on which no setting was chosen."""
     data = read_images("strangers/")
     report("strangers", data, np.arange(len(data.images)))
 
 
 def measure_pairs():
-    """Pairs of images of sources that the whitener never saw, by the cosine of rows."""
+    """Compare pairs of images of sources that the whitener did not see, by cosine."""
     data, halves = read_halves()
     names = np.unique(data.sources)
     same, different = {}, {}
@@ -277,7 +277,7 @@ def draw_pairs(same, different):
 
 
 def measure_speed():
-    """22 sources x 1,000 rows."""
+    """Cluster 22 sources x 1,000 rows."""
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(22), 1000)
     rows = 0.8 * rng.normal(size=(22, 60))[y] + rng.normal(size=(len(y), 60))

@@ -30,7 +30,7 @@ N_FREQUENCIES = 8
 
 
 def check(pipeline, images, y):
-    """Print what holds of the explanations of test images."""
+    """Print the checks of the explanations of test images."""
     rows = pipeline[:-1].transform(images).astype(np.float64)
     classifier = pipeline[-1]
     print(f"  accuracy {np.mean(classifier.predict(rows) == y):.3f}, n = {len(y)}")

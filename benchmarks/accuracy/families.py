@@ -84,7 +84,7 @@ def find_families(data):
 
 
 def print_within(data, method):
-    """Print accuracy among all sources, what the errors are, and in each family."""
+    """Print accuracy among all sources and in each family, and the errors."""
     every = np.ones(len(data.y), dtype=bool)
     predicted, test = attribute(data, method, every, every)
     truth, groups = data.y[test], data.groups[test]
@@ -110,7 +110,7 @@ def print_within(data, method):
 
 
 def leave_out(data, method):
-    """Return where the images of each member of a family go that was not fitted."""
+    """Return the share of each left-out member's images that get its relatives' names."""
     found = {}
     for members in find_families(data).values():
         for source in members:
@@ -141,7 +141,7 @@ def print_left_out(found, method):
 
 
 def print_strangers(data, strangers):
-    """Print where images of other members of known families go."""
+    """Print the sources that images of other members of known families get."""
     print("\nstrangers, 20 sources known: share that goes to the own family")
     for method in CLASSIFIERS:
         fit = ~data.test

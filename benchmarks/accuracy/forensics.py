@@ -96,7 +96,7 @@ def measure_planted(n_draws=3, n_sources=66, n_images=345):
 
 
 def measure_few():
-    """Print what one and two real sources take for their own, at .01 and .001."""
+    """Print the false-alarm rates of one and two real sources, at 0.01 and 0.001."""
     data = load_generators()
     odd = np.unique(data.groups, return_inverse=True)[1] % 2 == 1
     print("\nNetworks that ship with the package, 40 images each, folds by scene")

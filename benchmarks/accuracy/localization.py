@@ -152,7 +152,7 @@ def report_composites(side, found):
 
 
 def measure_false_alarms(model, photographs):
-    """Print what share of the pixels of whole photographs masks take for others'."""
+    """Print the share of the pixels of whole photographs that masks cover."""
     classes, scores = list(model.classes_), model.score_map(photographs)
     real = scores[..., classes.index(PHOTOGRAPH)]
     blind = -real >= model.find_threshold(background=PHOTOGRAPH)

@@ -68,7 +68,7 @@ def find_features(images, perturbation=None):
 
 
 def find_residuals(images, perturbation=None):
-    """Return what the published rule correlates."""
+    """Return the residuals that the published rule correlates."""
     return ResidualExtractor(sigma=3, n_jobs=2).transform(change(images, perturbation))
 
 
@@ -76,7 +76,7 @@ FINDERS = find_features, find_residuals
 
 
 def add_copies(data, kinds=COPIES):
-    """Give the images that fit features of each kind of copy."""
+    """Compute features of each kind of copy for the images that fit."""
     fit = data.images[~data.test]
     data.rows = np.stack([find_features(fit, kind) for kind in kinds], axis=1)
     return data
@@ -168,7 +168,7 @@ def measure_named(path=None):
 
 
 def draw(truth, answers, path):
-    """Draw who is taken for whom."""
+    """Draw the confusion of the models."""
     import matplotlib.pyplot as plt
 
     from skfingerprint.plotting import SourceConfusionDisplay
@@ -256,7 +256,7 @@ def print_told(model, title, rows, kind):
 
 
 def shares_within(shares, rates):
-    """Return what is accepted at each rate, as text."""
+    """Return the accepted share at each rate, as text."""
     return " ".join(f"{np.mean(shares <= rate):.3f}" for rate in rates)
 
 
@@ -267,13 +267,13 @@ def compare(known, others):
 
 
 def measure_left_out():
-    """Print what rates are worth with each model left out."""
+    """Print the rates on each model when it is left out."""
     data = read_fitted()
     print_left_out(data, data.models, [[name] for name in np.unique(data.models)])
 
 
 def measure_missed():
-    """Print what a stated miss rate lets in with each decoder left out."""
+    """Print the false-alarm rate at a stated miss rate with each decoder left out."""
     data = read_fitted()
     for decoder in DECODERS:
         used = data.decoders != decoder
@@ -311,7 +311,7 @@ def print_left_out(data, y, sets):
 
 
 def print_answers(said, title, strangers, known):
-    """Print what becomes of the images of models that were not fitted."""
+    """Print the answers to the images of models that were not fitted."""
     shares = said.false_alarm_probability[~known]
     names, counts = np.unique(said.source[~known], return_counts=True)
     most = f"most to {names[counts.argmax()]}, {counts.max() / len(shares):.3f}"
@@ -323,7 +323,7 @@ def print_answers(said, title, strangers, known):
 
 
 def print_known(said, truth, used, data):
-    """Print what is named rightly of the text-to-image models that were fitted."""
+    """Print the share of the fitted text-to-image models' images named rightly."""
     own = used & np.isin(data.decoders[data.test], DECODERS)
     shares = np.where(said.source == truth, said.false_alarm_probability, 1)[own]
     print(f"    of the other text to image, n = {own.sum()}, named rightly at {RATES} "
@@ -331,7 +331,7 @@ def print_known(said, truth, used, data):
 
 
 def report(said, y, used, data):
-    """Return what rates find, and what they let in."""
+    """Return the detection and false-alarm rates at each stated rate."""
     truth = np.where(used, y, "not fitted")[data.test]
     shares, known = said.false_alarm_probability, np.unique(y[used])
     return open_set_report(truth, shares, known, y_pred=said.source, rates=RATES)

@@ -95,7 +95,7 @@ def compare(known, others):
 
 
 def measure_changes(data):
-    """Print what is named, rightly and wrongly, at stated rates, by change."""
+    """Print the shares named rightly and wrongly at stated rates, by perturbation."""
     y, test = data["sources"], data["test"]
     fit, groups, truth = data["images"][~test], data["groups"][~test], y[test]
     rows = np.stack(
@@ -225,7 +225,7 @@ def peak():
 
 
 def measure_few(data):
-    """Print what few sources say of others, with and without a background."""
+    """Print the rates with few sources, with and without a background."""
     y, test, groups = data["sources"], data["test"], data["groups"]
     families = data["families"][test]
     rows, names = find_features(data["images"]), np.unique(y)
@@ -262,7 +262,7 @@ def measure_few(data):
 
 
 def count_few(shares, truth, known, related):
-    """Return what is found, and let in of strangers and of relatives, at each rate."""
+    """Return detection and false-alarm rates, of relatives too, at each rate."""
     own = np.isin(truth, known)
     found = []
     for rate in RATES:
@@ -274,7 +274,7 @@ def count_few(shares, truth, known, related):
 
 
 def measure_left_out(data):
-    """Print how each source is told from the others when it is left out."""
+    """Print the detection of each source as unknown when it is left out."""
     y, test, groups = data["sources"], data["test"], data["groups"]
     rows, names = find_features(data["images"]), np.unique(y)
     rng = np.random.default_rng(0)
@@ -348,7 +348,7 @@ def print_left_out(X, y, groups, asked, truth):
 
 
 def measure_single(data):
-    """Print how one or two sources are told from all others."""
+    """Print the detection of one or two sources against all others."""
     y, test, groups = data["sources"], data["test"], data["groups"]
     names = np.unique(y)
     fit = data["images"][~test]

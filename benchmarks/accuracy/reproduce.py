@@ -63,7 +63,7 @@ def compress(images, quality):
 
 
 def extract(images):
-    """Take the residuals, with the paper's parameters."""
+    """Return the residuals, with the paper's parameters."""
     return ResidualExtractor(n_jobs=2).transform(images)
 
 
@@ -74,13 +74,13 @@ def save(display, out, name):
 
 
 def correlate(classifier, residuals):
-    """Correlations with all fingerprints, two classes included."""
+    """Return correlations with all fingerprints, also for two classes."""
     rows = classifier.fingerprints_.reshape(len(classifier.classes_), -1)
     return correlation_matrix(residuals.reshape(len(residuals), -1), rows)
 
 
 def repeat_section_3(many, out):
-    """Two networks: growth, energy, autocorrelation, histograms (Fig. 2 to 5)."""
+    """Draw growth, energy, autocorrelation and histograms (Fig. 2 to 5)."""
     data = load_image_folder(many)
     names = data.target_names
     residuals, y = extract(data.images), names[data.target]
@@ -124,7 +124,7 @@ def repeat_section_3(many, out):
 
 
 def print_energy(residuals, name):
-    """Print what both readings of eq. 4 leave unexplained."""
+    """Print the residual errors of both readings of eq. 4."""
     curve = energy_curve(residuals, random_state=0)
     fits = {
         law: fit_energy_curve(curve.n_images, curve.energy, law=law)
@@ -159,7 +159,7 @@ def attribute(residuals, y, test, title):
 
 
 def draw_section_4(classifier, correlations, y, out, name):
-    """Average correlations, ROC curves and confusion (Fig. 6 to 8)."""
+    """Draw average correlations, ROC curves and confusion (Fig. 6 to 8)."""
     classes = classifier.classes_
     predicted = classes[correlations.argmax(axis=1)]
     display = CorrelationMatrixDisplay.from_predictions(y, correlations, classes)
@@ -201,7 +201,7 @@ def print_blocks(classifier, correlations, y):
 
 
 def print_growth(residuals, y, test, rng):
-    """Accuracy by the number of images a fingerprint is made of."""
+    """Print accuracy by the number of images in a fingerprint."""
     for n in (2, 4, 8, 16, 32, 64, 80):
         accuracies = []
         for _ in range(5 if n < 80 else 1):

@@ -132,7 +132,7 @@ def print_calibration(model, X, y, title, perturbations=PERTURBATIONS):
 
 
 def make_ridge():
-    """Return the features into ridge regression, of version 0.1.0."""
+    """Return the pipeline of version 0.1.0: features and ridge regression."""
     return make_pipeline(
         AttributionFeatures(n_jobs=2),
         FunctionTransformer(np.float64),
@@ -177,7 +177,7 @@ def print_copies(X, y, groups, test):
 
 
 def print_together(model, X, y, perturbation):
-    """Print accuracies of the scores of several images of one source, added."""
+    """Print accuracies of the summed scores of several images of one source."""
     scores = model.decision_function(change(X, perturbation))
     rng = np.random.default_rng(0)
     for n in (1, 2, 4):
@@ -191,7 +191,7 @@ def print_together(model, X, y, perturbation):
 
 
 def print_limits(X, y, groups, test):
-    """Print what JPEG 75 allows: trained on that alone, by size and number."""
+    """Print accuracies after JPEG 75 if trained on it alone, by size and number."""
     compressed = JPEGCompression(75).fit_transform(X)
     for side in (64, 96, 128):
         for share in (1, 2):

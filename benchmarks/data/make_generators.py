@@ -284,7 +284,7 @@ def make_all(work):
 
 
 def decorrelate(images):
-    """Differences modulo 256: against green, then along both axes."""
+    """Return differences modulo 256: against green, then along both axes."""
     images = images.copy()
     images[..., 0] -= images[..., 1]
     images[..., 2] -= images[..., 1]

@@ -39,12 +39,12 @@ def read_images(*prefixes, real=False):
 
 
 def reference_split(groups):
-    """Return which images test: those of groups with an odd number in their name."""
+    """Return the mask of test images: groups with an odd number in their name."""
     numbers = ["".join(filter(str.isdigit, group)) for group in groups]
     return np.array([int(number) % 2 == 1 for number in numbers])
 
 
 def read_registry():
-    """Return images and sources of 20 generators, and which images test."""
+    """Return images and sources of 20 generators, and the mask of test images."""
     data = read_images("registry/")
     return data.images, data.sources, reference_split(data.groups)

@@ -36,7 +36,7 @@ SUFFIXES = {
 
 
 def has_codec(name):
-    """Whether Pillow was built with what a format needs."""
+    """Check that Pillow was built with the codec of a format."""
     try:
         Image.new("RGB", (8, 8)).save(io.BytesIO(), name)
     except (KeyError, OSError):
@@ -61,7 +61,7 @@ def write_damaged(folder, name, n_files, random_state=0):
 
 
 def load(files, **options):
-    """Return {name: pixels} of what is loaded, and the text of what is left out."""
+    """Return {name: pixels} of the loaded files, and the warning about the others."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         data = load_image_files(files, on_error="warn", **options)

@@ -110,7 +110,7 @@ def repack(whole, n_mutations, random_state=None):
 
 
 def describe(path):
-    """Return all that a file loads as, for comparison."""
+    """Return the content that a file loads as, for comparison."""
     estimator, notes = load_fingerprints(path, return_notes=True)
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     state = {
@@ -123,7 +123,7 @@ def describe(path):
 
 
 def find_outcome(path, expected):
-    """Say what becomes of a file."""
+    """Return the outcome of loading a file."""
     try:
         return "right" if describe(path) == expected else "wrong"
     except ValueError as error:

@@ -95,7 +95,7 @@ FILES = {
 
 
 def ask(make, expected=None):
-    """Return what became of an input."""
+    """Return the outcome of an input, as text."""
     features = AttributionFeatures()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

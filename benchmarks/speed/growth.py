@@ -56,9 +56,9 @@ def draw_image(number):
 
 
 class Images:
-    """Images of the numbers from `start` on, drawn when they are read.
+    """Draw the images of the numbers from `start` on when they are read.
 
-    A list to those who take one, and blocks of a dask array.
+    It serves as a list, or as the blocks of a dask array.
     """
 
     def __init__(self, start, n):
@@ -172,7 +172,7 @@ def run(method, n):
 
 
 def find_reason(method, n):
-    """Return why a method is not run on n images, or nothing."""
+    """Return the reason why a method is not run on n images, or an empty text."""
     needed = n * 8 * np.prod(SHAPE) / 2**20
     if method == "literal" and needed > LARGEST_MB:
         return f"   does not fit: residuals of {needed:.0f} MB (computed, not run)"

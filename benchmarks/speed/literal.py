@@ -18,13 +18,13 @@ SETS = ((0, 1), (0, 3), (1, 1), (2, 1))
 
 
 def literal_residual(image, sigma=3.0):
-    """Per channel, in float64, with four box filters on each band."""
+    """Compute the residual per channel, in float64, with four box filters a band."""
     planes = [literal_plane(image[..., c].astype(float), sigma) for c in range(3)]
     return np.stack(planes, axis=-1)
 
 
 def literal_plane(plane, sigma):
-    """Mihcak's filter on one plane (height, width)."""
+    """Apply Mihcak's filter to one plane (height, width)."""
     level = min(4, pywt.dwt_max_level(min(plane.shape), "db4"))
     approximation, *details = pywt.wavedec2(plane, "db4", "symmetric", level=level)
     noise = [np.zeros_like(approximation)]
@@ -33,7 +33,7 @@ def literal_plane(plane, sigma):
 
 
 def literal_band(band, variance):
-    """Noise part of one band of detail coefficients."""
+    """Return the noise part of one band of detail coefficients."""
     squares = band * band
     means = [uniform_filter(squares, w, mode="constant") for w in (3, 5, 7, 9)]
     local = np.maximum(0, np.minimum.reduce(means) - variance)
@@ -41,14 +41,14 @@ def literal_band(band, variance):
 
 
 def literal_features(image):
-    """Row of an RGB image: spectra of residual, of luma and chroma, co-occurrences."""
+    """Return an RGB image's spectra (residual, luma, chroma) and co-occurrences."""
     luma_chroma = image @ TO_LUMA_CHROMA.T
     spectra = [literal_spectrum(x) for x in (literal_residual(image, 1.0), luma_chroma)]
     return np.concatenate([*spectra, literal_cooccurrences(luma_chroma, 5)])
 
 
 def literal_spectrum(image):
-    """Logarithm of the mean power of overlapping windowed blocks (Welch)."""
+    """Return the log mean power of overlapping windowed blocks (Welch)."""
     window = np.hanning(BLOCK + 1)[:-1]
     window = np.outer(window, window)
     window = window[..., np.newaxis] / np.sqrt(np.sum(window**2))
@@ -62,7 +62,7 @@ def literal_spectrum(image):
 
 
 def literal_cooccurrences(image, length, sets=SETS):
-    """Roots of the shares of runs of differences, along and across, both axes."""
+    """Return roots of the shares of runs of differences, along and across."""
     levels = np.round(image)
     rows = []
     for channel, step in sets:
@@ -77,27 +77,27 @@ def literal_cooccurrences(image, length, sets=SETS):
 
 
 def literal_signs(plane, step):
-    """Differences to the right and downwards, divided by a step and clipped."""
+    """Return differences to the right and down, divided by a step and clipped."""
     differences = np.diff(plane, axis=1), np.diff(plane, axis=0)
     return [np.clip(np.round(d / step), -1, 1).astype(int) for d in differences]
 
 
 def literal_runs(signs, axis, length):
-    """Codes of the runs of signs that start at each place, in base 3."""
+    """Return the codes of the runs of signs that start at each place, in base 3."""
     n = signs.shape[axis] - length + 1
     digits = [np.take(signs + 1, range(i, i + n), axis=axis) for i in range(length)]
     return sum(d * 3 ** (length - 1 - i) for i, d in enumerate(digits)).ravel()
 
 
 def literal_shares(codes, length):
-    """Share of each class of runs, alike for mirror image and negative."""
+    """Return the share of each class of runs, with mirror images and negatives."""
     shares = np.bincount(codes, minlength=3**length) / len(codes)
     return [sum(shares[code] for code in members) for members in run_classes(length)]
 
 
 @cache
 def run_classes(length):
-    """Codes of the runs of each class, the classes by their smallest runs."""
+    """Return the codes of the runs of each class, ordered by their smallest runs."""
     classes = defaultdict(list)
     for code, run in enumerate(product((-1, 0, 1), repeat=length)):
         negative = tuple(-sign for sign in run)
@@ -111,18 +111,18 @@ def literal_correlations(residuals, fingerprints):
 
 
 def literal_pair(residual, fingerprint):
-    """Inner product of two images at zero mean and unit norm (eq. 5)."""
+    """Return the inner product of two images at zero mean and unit norm (eq. 5)."""
     one, other = residual - residual.mean(), fingerprint - fingerprint.mean()
     return np.sum(one * other) / (np.linalg.norm(one) * np.linalg.norm(other))
 
 
 def literal_shifts(residuals, fingerprints):
-    """Best shift of each pair, and its PCE."""
+    """Return the best shift of each pair, and its PCE."""
     return np.array([[literal_shift(r, f) for f in fingerprints] for r in residuals])
 
 
 def literal_shift(residual, fingerprint, side=11):
-    """Shift (down, right) of the largest correlation of two planes, and its PCE."""
+    """Return the shift (down, right) of the best correlation, and its PCE."""
     one, other = residual - residual.mean(), fingerprint - fingerprint.mean()
     surface = np.real(np.fft.ifft2(np.fft.fft2(one).conj() * np.fft.fft2(other)))
     peak = np.unravel_index(surface.argmax(), surface.shape)
@@ -133,7 +133,7 @@ def literal_shift(residual, fingerprint, side=11):
 
 
 def literal_clusters(residuals, n_clusters):
-    """Average linkage of the correlations of all pairs, the number being known."""
+    """Cluster by average linkage of all correlations, with the number given."""
     distances = 1 - np.corrcoef(np.reshape(residuals, (len(residuals), -1)))
     clustering = AgglomerativeClustering(
         n_clusters, metric="precomputed", linkage="average"

@@ -55,12 +55,12 @@ def by_numpy(function):
 
 
 def residual(image):
-    """Residual of this package."""
+    """Compute the residual with this package."""
     return ResidualExtractor().transform(image[np.newaxis])[0]
 
 
 def skimage_residual(image):
-    """Soft thresholding of scikit-image: another formula."""
+    """Apply soft thresholding of scikit-image, which is another formula."""
     from skimage.restoration import denoise_wavelet
 
     image = image.astype(np.float32)
@@ -70,14 +70,14 @@ def skimage_residual(image):
 
 
 def prnu_residual(image):
-    """Residual of prnu-python: grey, with its clean-up for cameras."""
+    """Compute the grey residual of prnu-python, with its clean-up for cameras."""
     from prnu import extract_single
 
     return extract_single(image)
 
 
 def bm3d_residual(image):
-    """Residual of BM3D, channel by channel."""
+    """Compute the residual of BM3D, channel by channel."""
     import bm3d
 
     image = image.astype(float)
@@ -86,23 +86,23 @@ def bm3d_residual(image):
 
 
 def features(image):
-    """Row of this package."""
+    """Compute the features with this package."""
     return AttributionFeatures().fit_transform(image[np.newaxis])[0]
 
 
 def pairs(plane):
-    """Co-occurrences of two differences of a grey image."""
+    """Compute the co-occurrences of two differences of a grey image."""
     transformer = CooccurrenceTransformer(steps=[1], length=2)
     return transformer.fit_transform(plane[np.newaxis])[0]
 
 
 def literal_pairs(plane):
-    """Co-occurrences of two differences by the formula."""
+    """Compute the co-occurrences of two differences by the formula."""
     return literal_cooccurrences(plane[..., np.newaxis].astype(float), 2, [(0, 1)])
 
 
 def skimage_pairs(plane):
-    """Co-occurrences of two differences from matrices of scikit-image, of signs."""
+    """Compute the co-occurrences of two differences by scikit-image, for signs."""
     from skimage.feature import graycomatrix
 
     counts = np.zeros((2, 3, 3))
@@ -116,41 +116,41 @@ def skimage_pairs(plane):
 
 
 def correlate(residuals, classifier):
-    """Correlations by a fitted classifier, which has prepared its fingerprints."""
+    """Correlate by a fitted classifier, which has prepared its fingerprints."""
     return classifier.correlate(residuals)
 
 
 def correlate_arrays(residuals, classifier):
-    """Correlations of arrays, of which nothing is prepared."""
+    """Correlate arrays, without any preparation."""
     stacks = residuals, classifier.fingerprints_
     return correlation_matrix(*(stack.reshape(len(stack), -1) for stack in stacks))
 
 
 def literal_scores(residuals, classifier):
-    """Correlations pair by pair."""
+    """Correlate pair by pair."""
     return literal_correlations(residuals, classifier.fingerprints_)
 
 
 def prnu_scores(residuals, classifier):
-    """Correlations by one matrix product, without centering."""
+    """Correlate by one matrix product, without centering."""
     from prnu import aligned_cc
 
     return aligned_cc(residuals, classifier.fingerprints_)["ncc"]
 
 
 def shifts(residuals, fingerprints):
-    """Best of all shifts of each pair; its PCE is found with it."""
+    """Search all shifts of each pair; the PCE is computed with it."""
     found = search_shifts(residuals, fingerprints, max_shift="full", statistic="pce")
     return found.shifts % residuals.shape[1]
 
 
 def literal_best(residuals, fingerprints):
-    """Best shifts pair by pair, with their PCE."""
+    """Search shifts pair by pair, with their PCE."""
     return literal_shifts(residuals, fingerprints)[..., :2]
 
 
 def skimage_shifts(residuals, fingerprints):
-    """Best shifts by the largest absolute value, without a PCE."""
+    """Search shifts by the largest absolute value, without a PCE."""
     from skimage.registration import phase_cross_correlation
 
     found = [
@@ -161,7 +161,7 @@ def skimage_shifts(residuals, fingerprints):
 
 
 def prnu_shifts(residuals, fingerprints):
-    """Best shifts pair by pair, with their PCE."""
+    """Search shifts pair by pair, with their PCE."""
     from prnu import crosscorr_2d, pce
 
     found = [[pce(crosscorr_2d(f, r))["peak"] for f in fingerprints] for r in residuals]
@@ -169,18 +169,18 @@ def prnu_shifts(residuals, fingerprints):
 
 
 def cluster_residuals(residuals, n_clusters):
-    """Clusters of residuals; the number is not used."""
+    """Cluster residuals; the number is not used."""
     return ResidualClustering(random_state=0).fit_predict(residuals)
 
 
 def cluster_images(images, n_clusters):
-    """Clusters of images; the number is not used."""
+    """Cluster images; the number is not used."""
     clustering = FingerprintClustering(random_state=0)
     return make_pipeline(PatchWhitener(random_state=0), clustering).fit_predict(images)
 
 
 def literal_image_clusters(images, n_clusters):
-    """Clusters of images by the correlations of their residuals."""
+    """Cluster images by the correlations of their residuals."""
     return literal_clusters([literal_residual(image) for image in images], n_clusters)
 
 

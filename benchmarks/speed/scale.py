@@ -52,7 +52,7 @@ def choose_files(folder, share):
 
 
 def run(folder, *, mode, n_jobs, share):
-    """Fit and attribute in this process; return what it took."""
+    """Fit and attribute in this process; return time and memory."""
     from skfingerprint import FingerprintClassifier, ResidualExtractor
     from skfingerprint.datasets import load_image_files
 

@@ -87,7 +87,7 @@ def draw(*shape):
 
 
 def make_residuals(size):
-    """Return 16 residuals, and a classifier with so many fingerprints."""
+    """Return 16 residuals, and a classifier with the stated number of fingerprints."""
     fingerprints = draw(int(size), 256, 256, 3)
     weights = np.ones(len(fingerprints))
     classifier = restore_classifier(np.arange(len(weights)), fingerprints, weights)
@@ -227,7 +227,7 @@ def print_part(part):
 
 
 def print_versions():
-    """Print what takes part."""
+    """Print the versions of the packages that take part."""
     names = "numpy", "scipy", "scikit-learn", "pywavelets", "numba", "scikit-image"
     print(", ".join(f"{name} {version(name)}" for name in names))
 

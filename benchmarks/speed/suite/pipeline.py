@@ -11,7 +11,7 @@ from skfingerprint.datasets import load_generators, make_fingerprint_images
 
 
 class Extraction:
-    """Residuals of eight RGB images."""
+    """Measure residuals of eight RGB images."""
 
     params = (
         ["wavelet_wiener", "wavelet_shrink", "wiener", "gaussian", "median"],
@@ -31,12 +31,12 @@ class Extraction:
         self.extractor.transform(self.images)
 
     def peakmem_transform(self, denoiser, size):
-        """Peak memory of the process."""
+        """Measure the peak memory of the process."""
         self.extractor.transform(self.images)
 
 
 class Classification:
-    """Fingerprints of 20 sources from 1,000 residuals of 128 x 128 pixels."""
+    """Measure fingerprints of 20 sources from 1,000 residuals of 128 x 128 pixels."""
 
     def setup(self):
         """Make residuals of noise; their values do not matter here."""
@@ -54,12 +54,12 @@ class Classification:
         self.model.decision_function(self.X)
 
     def peakmem_decision_function(self):
-        """Peak memory of the process."""
+        """Measure the peak memory of the process."""
         self.model.decision_function(self.X)
 
 
 class Attribution:
-    """The recommended pipeline on 40 images of eight networks, 64 x 64 pixels."""
+    """Measure the recommended pipeline on 40 images of eight networks (64 x 64)."""
 
     params = ("unprocessed", "perturbed with a rate")
     param_names = ("training",)
@@ -93,7 +93,7 @@ class Attribution:
         self.fit(pipelines[training])
 
     def peakmem_fit(self, pipelines, training):
-        """Peak memory of the process."""
+        """Measure the peak memory of the process."""
         self.fit(pipelines[training])
 
     def time_predict(self, pipelines, training):
@@ -101,5 +101,5 @@ class Attribution:
         pipelines[training].predict(self.others)
 
     def peakmem_predict(self, pipelines, training):
-        """Peak memory of the process."""
+        """Measure the peak memory of the process."""
         pipelines[training].predict(self.others)
