@@ -110,7 +110,7 @@ def print_within(data, method):
 
 
 def leave_out(data, method):
-    """Return the share of each left-out member's images that get its relatives' names."""
+    """Return the share of each left-out member's images named as its relatives."""
     found = {}
     for members in find_families(data).values():
         for source in members:
