@@ -4,7 +4,8 @@ import os
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 import pytest
-from real_images import FOLDER
+
+from benchmarks.data.real_images import FOLDER
 
 
 @pytest.fixture(scope="session")

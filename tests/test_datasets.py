@@ -797,7 +797,7 @@ def test_a_folder_of_unreadable_files_is_described(tmp_path):
 )
 def test_damaged_files_are_loaded_or_named(tmp_path, name):
     pytest.importorskip("dask.array")
-    import damaged_files  # of the benchmarks; it needs Pillow
+    from benchmarks.faults import damaged_files  # it needs Pillow
 
     if not damaged_files.has_codec(name):
         pytest.skip(f"this Pillow has no codec for {name}")

@@ -10,6 +10,7 @@ import pytest
 import skfingerprint
 
 DOCS = Path(__file__).parents[1] / "docs"
+BENCHMARKS = DOCS.parent / "benchmarks"
 MODULES = [
     "calibration",
     "correlation",
@@ -102,6 +103,35 @@ def test_links_of_the_readme_lead_somewhere():
     links = re.findall(r"\]\(([^)\s]+)\)", (root / "README.md").read_text())
     assert links
     assert [link for link in links if not (root / link).is_file()] == []
+
+
+def name_benchmarks(text):
+    """Return the benchmarks that a text names, by path or by module."""
+    paths = re.findall(r"\bbenchmarks/([\w/]+\.\w+)", text)
+    modules = re.findall(r"-m benchmarks\.([\w.]*\w)", text)
+    return {*paths, *(name.replace(".", "/") + ".py" for name in modules)}
+
+
+def test_named_benchmarks_exist():
+    root = DOCS.parent
+    files = [root / "README.md", *DOCS.glob("*.rst"), *BENCHMARKS.rglob("*.py")]
+    files += [BENCHMARKS / "README.md"]
+    named = {(p.name, n) for p in files for n in name_benchmarks(p.read_text())}
+    assert {("README.md", "accuracy/registry.py")} < named
+    assert [n for n in named if not (BENCHMARKS / n[1]).is_file()] == []
+
+
+def test_table_of_benchmarks_is_complete():
+    links = []
+    for line in (BENCHMARKS / "README.md").read_text().splitlines():
+        if line.startswith("| ["):
+            script, *pages = re.findall(r"\]\(([^)]+)\)", line)
+            links.append(script)
+            for page in pages:
+                text = (BENCHMARKS / page).read_text()
+                assert script in name_benchmarks(text), f"{page} lacks {script}"
+    scripts = [p.relative_to(BENCHMARKS).as_posix() for p in BENCHMARKS.rglob("*.py")]
+    assert sorted(links) == sorted(s for s in scripts if "__init__" not in s)
 
 
 @pytest.mark.parametrize(

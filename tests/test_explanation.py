@@ -110,7 +110,7 @@ def test_contributions_add_up_on_the_embedded_images(pipeline, embedded):
 
 @pytest.mark.slow
 def test_contributions_add_up_on_the_real_images(real_data):
-    from real_images import read_registry
+    from benchmarks.data.real_images import read_registry
 
     images, y, test = read_registry()
     model = make_attribution_pipeline(perturbations=[GaussianBlur(std=0.7)], n_jobs=2)

@@ -14,7 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import pywt
-from hostile_files import (
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+
+import skfingerprint
+from benchmarks.faults.hostile_files import (
     count,
     flip_bits,
     make_older,
@@ -23,14 +30,11 @@ from hostile_files import (
     repack,
     write_example,
 )
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
-
-import skfingerprint
-from skfingerprint import FingerprintClassifier, FingerprintDetector, ResidualExtractor
+from skfingerprint import (
+    FingerprintClassifier,
+    FingerprintDetector,
+    ResidualExtractor,
+)
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
 from tests.estimators import ESTIMATORS
 from tests.test_interrupts import freeze

@@ -19,8 +19,8 @@ def test_embedded_generators_are_attributed():
 
 
 def test_twenty_generators_are_attributed(real_data):
-    from real_images import read_registry
-    from registry import evaluate
+    from benchmarks.accuracy.registry import evaluate
+    from benchmarks.data.real_images import read_registry
 
     images, y, test = read_registry()
     residuals = ResidualExtractor(sigma=3).transform(images)

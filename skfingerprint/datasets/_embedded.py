@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 from sklearn.utils import Bunch
 
-# SHA-256 of the files in `data`; benchmarks/make_generators.py prints them.
+# SHA-256 of the files in `data`; benchmarks/data/make_generators.py prints them.
 CHECKSUMS = {
     "generators.csv": (
         "8e8874db14434e308b9da02ed7509790e2f5e0347e20c1a4a9b799df4f917751"

@@ -1,0 +1,60 @@
+"""Measure the time and memory of reading files inside the recommended pipeline.
+
+``python -m benchmarks.speed.reading`` fits the pipeline without perturbations on 20,000
+paths of `registry/` (see `data/real_images.py`). It prints the time a file, beside the
+times of reading alone and of features alone, and the peak memory of the fit.
+"""
+
+import resource
+import time
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.data.real_images import FOLDER
+from skfingerprint import AttributionFeatures, ImageReader, make_attribution_pipeline
+
+
+def peak():
+    """Return the peak memory of this process so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main(n_files=20_000):
+    """Print the memory and the time of reading in a pipeline."""
+    paths = sorted((FOLDER / "registry").rglob("*.png"))
+    y = np.array([path.parent.name for path in paths])
+    repeats = -(-n_files // len(paths))
+    many, labels = (paths * repeats)[:n_files], np.tile(y, repeats)[:n_files]
+    reader, features = ImageReader(n_jobs=2), AttributionFeatures(n_jobs=2)
+    few = np.stack(list(reader.fit_transform(paths[:1000])))
+    features.fit_transform(few)  # compiles
+    start = time.perf_counter()
+    for _ in reader.transform(paths[:1000]):
+        pass
+    reading = (time.perf_counter() - start) / 1000
+    start = time.perf_counter()
+    features.transform(few)
+    computing = (time.perf_counter() - start) / 1000
+    pipeline = make_pipeline(reader, features)
+    start = time.perf_counter()
+    pipeline.fit_transform(paths[:2000])
+    both = (time.perf_counter() - start) / 2000
+    print(
+        f"reading {1e3 * reading:.2f} ms, features {1e3 * computing:.2f} ms, ", end=""
+    )
+    print(f"in a pipeline {1e3 * both:.2f} ms a file: rate ", end="")
+    print(f"{(reading + computing) / both:.2f} of both alone")
+    before, start = peak(), time.perf_counter()
+    rows = n_files * 3824 * 4 / 2**30
+    model = make_pipeline(reader, make_attribution_pipeline(perturbations=(), n_jobs=2))
+    model.fit(many, labels)
+    print(
+        f"{n_files} files: fit {time.perf_counter() - start:.0f} s, {peak():.2f} GiB ",
+        end="",
+    )
+    print(f"({before:.2f} before; their features are {rows:.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Benchmarks for asv: `cd benchmarks/speed && asv run --python=same --quick`."""

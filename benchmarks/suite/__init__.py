@@ -1,1 +1,0 @@
-"""Benchmarks for asv: `cd benchmarks && asv run --python=same --quick`."""
