@@ -55,7 +55,7 @@ def transform_by(steps, X):
 def split_stateless(estimator):
     """Split a pipeline into steps in front that need no fit, and the pipeline behind.
 
-    Any other estimator stands behind no step.
+    A pipeline as the last step is split too. Any other estimator stands behind no step.
     """
     if not isinstance(estimator, Pipeline):
         return [], estimator
@@ -63,13 +63,20 @@ def split_stateless(estimator):
     n = 0
     while n < len(steps) - 1 and _is_stateless(steps[n][1]):
         n += 1
-    return [step for _, step in steps[:n]], Pipeline(steps[n:])
+    first, last = [step for _, step in steps[:n]], steps[-1][1]
+    if n == len(steps) - 1 and isinstance(last, Pipeline):
+        inner, rest = split_stateless(last)
+        return first + inner, rest
+    return first, Pipeline(steps[n:])
 
 
 def join_stateless(estimator, rest):
-    """Put the fitted rest of a pipeline back behind its stateless steps."""
-    if rest is not estimator:
-        estimator.steps[-len(rest.steps) :] = rest.steps
+    """Put the fitted rest of a pipeline back to where it was split off."""
+    if rest is estimator:
+        return
+    while estimator.steps[-1][1] is not rest.steps[-1][1]:
+        estimator = estimator.steps[-1][1]
+    estimator.steps[-len(rest.steps) :] = rest.steps
 
 
 def _is_stateless(step):

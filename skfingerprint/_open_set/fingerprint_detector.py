@@ -255,8 +255,8 @@ class FingerprintDetector(
             warnings.warn(
                 f"detection_rate_ is {self.detection_rate_:.2f}: few residuals of "
                 "known sources reach the threshold. If images of several sources show "
-                "the same scenes, pass groups to fit. Otherwise more images, or a higher "
-                "false_alarm_rate, raise it.",
+                "the same scenes, pass groups to fit. Otherwise more images, or a "
+                "higher false_alarm_rate, raise it.",
                 stacklevel=4,
             )
 
