@@ -147,7 +147,7 @@ def test_model_selection_works_on_lists():
     pipeline = make_attribution_pipeline(perturbations=())
     answers = cross_val_predict(pipeline, X, y, cv=2)
     assert np.mean(answers == y) > 0.6
-    grid = {"classifier__shrinkages": [[0.1], [0.9]]}
+    grid = {"classifier__shrinkage": [0.1, 0.9]}
     assert GridSearchCV(pipeline, grid, cv=2).fit(X, y).best_score_ > 0.6
 
 

@@ -114,7 +114,7 @@ def test_contributions_add_up_on_the_real_images(real_data):
 
     images, y, test = read_registry()
     model = make_attribution_pipeline(perturbations=[GaussianBlur(std=0.7)], n_jobs=2)
-    model.set_params(classifier__shrinkages=[0.1], classifier__cv=2)
+    model.set_params(classifier__shrinkage=0.1, classifier__cv=2)
     model.fit(images[~test][::4], y[~test][::4])
     rows = model[:-1].transform(images[test][::3]).astype(np.float64)
     found = explain_attribution(model[-1], rows)
@@ -148,7 +148,7 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
 
 
 @pytest.mark.parametrize(
-    "conditions", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]]
+    "copies", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]]
 )
 @pytest.mark.parametrize("frequency", [(5 / 32, 9 / 32), (-8 / 32, 12 / 32)])
 def test_a_planted_frequency_contributes_most(frequency, copies):

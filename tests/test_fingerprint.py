@@ -77,14 +77,16 @@ def test_pieces_and_merged_pieces_equal_one_fit(residuals, weighted):
     X, y = residuals
     weights = np.random.default_rng(0).uniform(0.5, 2, len(y)) if weighted else None
     part = (lambda s: weights[s]) if weighted else (lambda s: None)
-    whole = FingerprintClassifier().fit(X, y, weights)
+    whole = FingerprintClassifier().fit(X, y, sample_weight=weights)
     pieces = FingerprintClassifier()
     for start in range(0, 120, 7):
         s = slice(start, start + 7)
         pieces.partial_fit(X[s], y[s], classes=[0, 1, 2], sample_weight=part(s))
     left, right = slice(0, 50), slice(50, 120)
-    merged = FingerprintClassifier().fit(X[left], y[left], part(left))
-    merged.merge(FingerprintClassifier().fit(X[right], y[right], part(right)))
+    merged = FingerprintClassifier().fit(X[left], y[left], sample_weight=part(left))
+    other = FingerprintClassifier()
+    other.fit(X[right], y[right], sample_weight=part(right))
+    merged.merge(other)
     for model in (pieces, merged):
         np.testing.assert_allclose(model.class_weight_sum_, whole.class_weight_sum_)
         np.testing.assert_allclose(

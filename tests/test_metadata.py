@@ -247,10 +247,12 @@ def test_steps_of_a_pipeline_get_what_they_take():
         unknown_label=-1,
     ).fit(X, Y, **METADATA)
     residuals = ResidualExtractor("gaussian").transform(X)
-    expected = FingerprintClassifier().fit(residuals, Y, WEIGHTS).fingerprints_
-    np.testing.assert_array_equal(model.classifier_[-1].fingerprints_, expected)
-    expected = FingerprintDetector().fit(residuals, Y, GROUPS, WEIGHTS).offset_
-    assert model.detector_[-1].offset_ == expected
+    expected = FingerprintClassifier().fit(residuals, Y, sample_weight=WEIGHTS)
+    np.testing.assert_array_equal(
+        model.classifier_[-1].fingerprints_, expected.fingerprints_
+    )
+    expected = FingerprintDetector().fit(residuals, Y, **METADATA)
+    assert model.detector_[-1].offset_ == expected.offset_
 
 
 def test_estimators_are_consumers_and_routers():

@@ -47,12 +47,16 @@ def test_weights_of_any_size_weigh_alike(model, weight):
 
 
 def test_weights_add_up_to_what_is_finite():
-    model = FingerprintClassifier().fit(RESIDUALS, Y, np.full(len(Y), 1e307))
+    model = FingerprintClassifier().fit(
+        RESIDUALS, Y, sample_weight=np.full(len(Y), 1e307)
+    )
     before = joblib.hash(vars(model))
     with pytest.raises(ValueError, match="must have a finite sum"):
         model.partial_fit(RESIDUALS, Y, sample_weight=np.full(len(Y), 1e308))
     assert joblib.hash(vars(model)) == before
-    other = FingerprintClassifier().fit(RESIDUALS, Y, np.full(len(Y), 2e307))
+    other = FingerprintClassifier().fit(
+        RESIDUALS, Y, sample_weight=np.full(len(Y), 2e307)
+    )
     with pytest.raises(ValueError, match="must have a finite sum"):
         model.merge(other)
     assert joblib.hash(vars(model)) == before
@@ -60,8 +64,12 @@ def test_weights_add_up_to_what_is_finite():
 
 def test_merging_keeps_what_is_large():
     large = np.sign(RESIDUALS) * np.float32(1e18)
-    one = FingerprintClassifier().fit(large, Y, np.full(len(Y), 1e300))
-    other = FingerprintClassifier().fit(-large, Y, np.full(len(Y), 1e300))
+    one = FingerprintClassifier().fit(
+        large, Y, sample_weight=np.full(len(Y), 1e300)
+    )
+    other = FingerprintClassifier().fit(
+        -large, Y, sample_weight=np.full(len(Y), 1e300)
+    )
     merged = one.merge(other)
     np.testing.assert_allclose(merged.fingerprints_ / 1e18, 0, atol=1e-6)
 
