@@ -23,7 +23,7 @@ from skfingerprint._core.blocks import (
     refuse_mixed_sizes,
 )
 from skfingerprint._core.checks import check_labels
-from skfingerprint._core.containers import RAGGED, refuse_text, as_images
+from skfingerprint._core.containers import RAGGED, as_images, refuse_text
 
 
 def copy_shape(estimator: Any, *parts: Any) -> None:
