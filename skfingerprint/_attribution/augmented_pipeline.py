@@ -17,6 +17,7 @@ from skfingerprint._core import (
     all_or_nothing,
     as_images,
     block_sizes,
+    check_container,
     check_int,
     check_labels,
     check_length,
@@ -285,6 +286,7 @@ class AugmentedPipeline(Pipeline):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         X = as_images(X)
+        check_container(X)
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))

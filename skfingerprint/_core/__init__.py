@@ -57,6 +57,7 @@ from skfingerprint._core.transformers import ImageOutputMixin, StatelessTransfor
 from skfingerprint._core.validation import (
     FLOATS,
     REMEMBERED,
+    check_container,
     copy_shape,
     validate_images,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "block_sizes",
     "check_choice",
     "check_classes",
+    "check_container",
     "check_grey_levels",
     "check_int",
     "check_labels",
