@@ -112,7 +112,7 @@ class ResidualClustering(Clustering):
         rows, rng = self._read(X)
         # A zero residual has no direction, and belongs to no cluster.
         labels, present = np.full(len(rows), -1), rows.any(axis=1)
-        units = normalize(rows[present])
+        units = normalize(rows)[present]
         self.degrees_of_freedom_ = find_freedom(units, self.image_shape_, rng)
         found = merge_by_evidence(units @ units.T, self.degrees_of_freedom_)
         labels[present] = reassign(units, found) if self.reassign else found
