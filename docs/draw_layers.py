@@ -1,7 +1,7 @@
-"""Draw the package's modules, and what they import of each other.
+"""Draw the rooms of the package by row, and the rooms that they import.
 
-``python docs/draw_layers.py`` writes ``docs/images/layers.png``. Layers are those of
-the table on the contributing page, lines go from a module to what it imports.
+``python docs/draw_layers.py`` writes ``docs/images/layers.png``. Rows are those of the
+table on the contributing page; a line leads from a room down to a room that it imports.
 """
 
 import ast
@@ -13,42 +13,57 @@ import matplotlib
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "skfingerprint"
+# Nearly all rooms import it: a bar below all of them instead of many lines.
+BASE = "_core"
 
 
-def read_layers():
-    """Return the modules of each layer, by the table."""
+def read_rows():
+    """Return the rooms of each row, by the table."""
     text = (DOCS / "contributing.rst").read_text(encoding="utf-8")
-    layers = defaultdict(list)
-    for layer, name in re.findall(r"^(\d)\s+``([\w/.]+)``", text, re.M):
-        layers[int(layer)].append(name.removesuffix(".py").rstrip("/"))
-    return dict(layers)
+    rows = defaultdict(list)
+    for row, name in re.findall(r"^(\d)\s+``([\w/.]+)``", text, re.M):
+        rows[int(row)].append(name.removesuffix(".py").rstrip("/"))
+    return dict(rows)
 
 
 def find_imports(name):
-    """Return the modules of the package that a module imports."""
+    """Return the other rooms that a room imports."""
     path = PACKAGE / name
-    files = path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+    files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
     found = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ImportFrom):
-                continue
-            modules = [node.module]
-            if node.module == "skfingerprint":
-                modules = [f"skfingerprint.{alias.name}" for alias in node.names]
-            parts = [module.split(".") for module in modules]
-            found |= {p[1] for p in parts if p[0] == "skfingerprint" and len(p) > 1}
+            if isinstance(node, ast.ImportFrom):
+                package, *parts = node.module.split(".")
+                if package == "skfingerprint" and parts:
+                    found.add(parts[0])
     return found - {name}
 
 
-def place_modules(layers):
-    """Return (x, y) of each module: a column for a layer, used least at its ends."""
-    tallest = max(map(len, layers.values()))
-    return {
-        name: (layer, (row + 0.5) / len(names) * tallest)
-        for layer, names in layers.items()
-        for row, name in enumerate(names)
-    }
+def place_rooms(rows, imports):
+    """Return (x, y) of each room; rooms of a row stand near those they import.
+
+    The x of a row are equally far apart, in the order of the mean x of imported rooms.
+    Rooms that import another one of their row stand higher.
+    """
+    widest = max(map(len, rows.values()))
+    places = {}
+    for row, names in sorted(rows.items()):
+        names = [name for name in names if name != BASE]
+        targets = {
+            name: [places[other][0] for other in imports[name] if other in places]
+            for name in names
+        }
+        means = {
+            name: sum(targets[name]) / len(targets[name]) if targets[name] else i + 0.5
+            for i, name in enumerate(names)
+        }
+        ordered = sorted(names, key=means.get)
+        for place, name in enumerate(ordered):
+            is_above = bool(imports[name] & set(names))
+            x = (place + 0.5) / len(names) * widest
+            places[name] = x, row + 0.4 * is_above
+    return places
 
 
 def main():
@@ -56,34 +71,46 @@ def main():
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    layers = read_layers()
-    places = place_modules(layers)
-    figure, ax = plt.subplots(figsize=(9.75, 6), layout="constrained")
+    rows = read_rows()
+    imports = {name: find_imports(name) for names in rows.values() for name in names}
+    places = place_rooms(rows, imports)
+    widest = max(map(len, rows.values()))
+    figure, ax = plt.subplots(figsize=(9.75, 6.5), layout="constrained")
     for name, (x, y) in places.items():
-        for other in find_imports(name) & set(places):
+        for other in sorted(imports[name] & set(places)):
             to_x, to_y = places[other]
-            bend = 0.25 if to_x == x else 0.0
-            ax.annotate(
-                "",
-                (to_x, to_y),
-                (x, y),
-                zorder=1,
-                arrowprops={
-                    "arrowstyle": "-",
-                    "color": f"C{x}",
-                    "alpha": 0.35,
-                    "linewidth": 0.8,
-                    "connectionstyle": f"arc3,rad={bend}",
-                },
-            )
-        box = {"boxstyle": "round", "facecolor": "white", "edgecolor": f"C{x}"}
-        ax.text(x, y, name, ha="center", va="center", fontsize=8.5, bbox=box, zorder=3)
-    ax.set_xlim(-0.5, max(layers) + 0.5)
-    ax.set_ylim(max(map(len, layers.values())), 0)
-    ax.set_xticks(list(layers), [f"layer {layer}" for layer in layers])
+            # Long lines are bent, so that they do not run behind rooms between.
+            bend = 0.12 * max(int(y) - int(to_y) - 1, 0)
+            line = {
+                "arrowstyle": "-",
+                "color": f"C{int(y)}",
+                "alpha": 0.6,
+                "linewidth": 1.1,
+                "connectionstyle": f"arc3,rad={bend}",
+            }
+            ax.annotate("", (to_x, to_y), (x, y), zorder=1, arrowprops=line)
+        alone = BASE not in imports[name]
+        box = {
+            "boxstyle": "round,pad=0.35",
+            "facecolor": "white",
+            "edgecolor": f"C{int(y)}",
+            "linestyle": "--" if alone else "-",
+        }
+        ax.text(x, y, name, ha="center", va="center", fontsize=10, bbox=box, zorder=3)
+    ax.text(
+        widest / 2,
+        -0.75,
+        f"{BASE}: imported by all rooms but those with a dashed frame",
+        ha="center",
+        va="center",
+        fontsize=10,
+        bbox={"boxstyle": "round,pad=0.5", "facecolor": "0.93", "edgecolor": "0.5"},
+    )
+    ax.set_xlim(-0.1, widest + 0.1)
+    ax.set_ylim(-1.05, max(rows) + 0.4)
+    ax.set_yticks(list(rows), [f"row {row}" for row in rows])
     ax.tick_params(length=0, labelsize=10)
-    ax.xaxis.tick_top()
-    ax.yaxis.set_visible(False)
+    ax.xaxis.set_visible(False)
     for spine in ax.spines.values():
         spine.set_visible(False)
     figure.savefig(DOCS / "images" / "layers.png", dpi=100)

@@ -35,7 +35,7 @@ SHOWN = (
     "reproducing",
     "gallery/index",
     "gallery/plot_source_identification",
-    "gallery/forensics/plot_none_of_these",
+    "gallery/forensics/plot_unknown_sources",
     "api",
     "api/generated/skfingerprint.FingerprintClassifier",
     "api/generated/skfingerprint.plotting.ContributionDisplay",

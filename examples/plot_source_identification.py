@@ -67,26 +67,26 @@ for method, right in named.items():
     print(f"    worst source {share:.2f}, {worst}")
 
 # %%
-# None of these
-# -------------
+# Unknown sources
+# ---------------
 # With a rate of false alarms the pipeline may answer "unknown". Each network in turn is
-# not fitted and is a stranger. The features of an image depend on nothing else, so they
-# are computed once.
+# not fitted and is an unknown source. The features of an image depend on nothing else,
+# so they are computed once.
 
 strict = make_attribution_pipeline(perturbations=(), false_alarm_rate=0.01, n_jobs=2)
 features = strict[:-1].fit_transform(images)
-turned_away, found, wrong = [], [], []
-for stranger in names:
-    known = train[y[train] != stranger]
+rejected, found, wrong = [], [], []
+for unknown in names:
+    known = train[y[train] != unknown]
     classifier = clone(strict[-1])
     classifier.fit(features[known], y[known], groups=data.groups[known])
     answers = classifier.predict(features[test])
-    ours = y[test] != stranger
-    turned_away.append(np.mean(answers[~ours] == "unknown"))
+    ours = y[test] != unknown
+    rejected.append(np.mean(answers[~ours] == "unknown"))
     found.append(np.mean(answers[ours] == y[test][ours]))
     wrong.append(np.mean((answers != y[test]) & (answers != "unknown") & ours))
 print("\nAt a stated false-alarm rate of 0.01, each network left out in turn:")
-print(f"strangers turned away {np.mean(turned_away):.3f}, worst {min(turned_away):.3f}")
+print(f"unknown sources rejected {np.mean(rejected):.3f}, worst {min(rejected):.3f}")
 print(f"images of the known named rightly {np.mean(found):.3f}, worst {min(found):.3f}")
 print(f"images of the known named wrongly {np.mean(wrong):.3f}, worst {max(wrong):.3f}")
 
@@ -109,9 +109,9 @@ marks = zip(named.items(), "os", ("#0072B2", "#D55E00"), (0.2, 0), strict=True)
 for (method, right), marker, color, offset in marks:
     label = f"named by the {method} ({right.mean():.1%} of all)"
     ax.plot(share_of_each(right), rows + offset, marker, color=color, label=label)
-label = f'turned away as "unknown" when not fitted ({np.mean(turned_away):.1%})'
+label = f'turned away as "unknown" when not fitted ({np.mean(rejected):.1%})'
 label += f",\nwhile {np.mean(found):.1%} of the images of the known are named"
-ax.plot(turned_away, rows - 0.2, "x", color="black", label=label)
+ax.plot(rejected, rows - 0.2, "x", color="black", label=label)
 ax.axvline(1 / len(names), color="0.4", linestyle=":", label="chance")
 ax.hlines(rows, 0, 1, color="0.9", zorder=0)
 ax.set_yticks(rows, names)
@@ -127,5 +127,5 @@ plt.show()
 # One image is a near tie: rounding, and so the number of BLAS threads, decides whether
 # .994 or .997 are named. The images are as the networks made them. Compressed or
 # resized ones need the default pipeline, which trains on such copies and is less often
-# right. And turning strangers away has its price: at the stated rate a third of the
+# right. And rejecting unknown sources has its price: at the stated rate a third of the
 # known are called unknown too.

@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
-    AugmentedClassifier,
+    AugmentedPipeline,
     FingerprintClassifier,
     ResidualExtractor,
     make_attribution_pipeline,
@@ -101,13 +101,15 @@ for name, scores in display.scores.items():
 # %%
 # Around any classifier
 # ---------------------
-# :class:`~skfingerprint.AugmentedClassifier` makes the copies for a classifier of your
-# own; the recommended pipeline is an :class:`~skfingerprint.AugmentedPipeline`. Here
-# around the published rule.
+# :class:`~skfingerprint.AugmentedPipeline`, which the recommended pipeline is, makes
+# the copies for any steps of your own. Here for the published rule.
 
-augmented = AugmentedClassifier(
-    make_pipeline(ResidualExtractor(n_jobs=2), FingerprintClassifier()),
-    [JPEGCompression(quality=85)],
+augmented = AugmentedPipeline(
+    [
+        ("residuals", ResidualExtractor(n_jobs=2)),
+        ("classifier", FingerprintClassifier()),
+    ],
+    perturbations=[JPEGCompression(quality=85)],
 )
 augmented.fit(images[fitted], y[fitted])
 compressed = JPEGCompression(quality=85).fit_transform(images[asked])

@@ -1,7 +1,11 @@
-"""Work on images block by block: by threads, or by dask where X is a dask array.
+"""Map, sum and score images block by block, with threads or with dask.
 
-A source of blocks is whatever has a length and slices: a stack, a list, a dask array.
+A source of blocks, a stack, a list and a dask array have a length and slices alike.
+Only this module asks which of these X is.
 """
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from joblib.parallel import get_active_backend
@@ -9,8 +13,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
 BATCH_VALUES = 2**21
-# Of images and residuals, far above any in grey levels; beyond it float32 holds no
-# sums of squares.
+# Largest value of images and residuals, far above any in grey levels: the squares of
+# larger ones leave the range of float32.
 LARGEST_VALUE = 1e18
 MIXED = (
     "the images differ in size, and what they are given to needs one size: cut a "
@@ -18,43 +22,43 @@ MIXED = (
 )
 
 
-def is_lazy(X):
+def is_lazy(X: Any) -> bool:
     """Whether X is yet to be computed: a dask array, or a source of blocks."""
     return _is_source(X) or (hasattr(X, "map_blocks") and hasattr(X, "dask"))
 
 
-def _is_source(X):
+def _is_source(X: Any) -> bool:
     return isinstance(X, BlockSource)
 
 
-def drop_empty_blocks(X):
-    """Return what is lazy without blocks that hold no image, as masks leave them."""
+def drop_empty_blocks(X: Any) -> Any:
+    """Return lazy X without its empty blocks, which masks leave behind."""
     sizes = [size for size in block_sizes(X) if size]
     if _is_source(X) or not sizes or len(sizes) == len(X.chunks[0]):
         return X
     return X.rechunk({0: tuple(sizes)})
 
 
-def as_stack(X):
+def as_stack(X: Any) -> Any:
     """View rows as a stack of images one pixel high; a list stays a list."""
     is_rows = not isinstance(X, list) and X.ndim == 2
     return X.reshape(len(X), 1, X.shape[1]) if is_rows else X
 
 
-def as_rows(X):
+def as_rows(X: Any) -> Any:
     """View a stack as rows."""
     return X.reshape(len(X), -1)
 
 
-def check_values(X, start=0):
-    """Refuse NaN, infinity and what is too large, and name the first such image.
+def check_values(X: np.ndarray, start: int = 0) -> None:
+    """Raise ValueError for NaN, infinity and too large values, naming the image.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, ...)
         Images, residuals or rows.
     start : int, default=0
-        Number of the first of them, in messages.
+        Number of the first image, in messages.
     """
     if X.dtype.kind != "f" or not X.size:
         return
@@ -72,18 +76,54 @@ def check_values(X, start=0):
     )
 
 
-def map_blocks(function, X, n_jobs=None, *, check=check_values, **params):
-    """Return `function(X)`, computed in batches by `n_jobs` threads.
+def map_blocks(
+    function: Callable,
+    X: Any,
+    n_jobs: int | None = None,
+    *,
+    check: Callable = check_values,
+    **params: Any,
+) -> Any:
+    """Compute `function(X)` in batches, by `n_jobs` threads.
 
-    Of a dask array it is a dask array, of which each block is computed in batches,
-    after `check(block, start)` with the number of its first image.
+    Parameters
+    ----------
+    function : callable
+        From a stack (n, ...) to an array (n, ...), row by row.
+    X : ndarray or dask array of shape (n_samples, ...)
+        Images.
+    n_jobs : int, default=None
+        Number of threads.
+    check : callable
+        `check(block, start)` checks each block of a dask array before it is computed;
+        `start` is the number of its first image.
+    **params
+        Keyword arguments of the function.
+
+    Returns
+    -------
+    result : ndarray of shape (n_samples, ...), or dask array if X is one
     """
     if is_lazy(X):
         return _map_lazily(function, X, check, params)
+    with np.errstate(under="ignore"):
+        return _map_batches(function, X, n_jobs, params)
+
+
+def _map_batches(function: Callable, X: Any, n_jobs: int | None, params: dict) -> Any:
+    """Compute `function(X)` of an array in batches.
+
+    Parameters
+    ----------
+    function, X, n_jobs, params
+        As in :func:`map_blocks`.
+    """
     size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
     batches = [slice(i, i + size) for i in range(0, len(X), size)]
     if len(batches) == 1:
         return function(X, **params)
+    # Results that come one by one are put in place at once, so that no second copy of
+    # all of them is held.
     streams = get_active_backend(prefer="threads")[0].supports_return_generator
     parallel = Parallel(
         n_jobs=n_jobs,
@@ -100,11 +140,22 @@ def map_blocks(function, X, n_jobs=None, *, check=check_values, **params):
     return result
 
 
-def sum_blocks(X, weights):
-    """Return `weights @ rows of X`: weighted sums of images, (n_sums, n_features).
+def sum_blocks(X: Any, weights: np.ndarray) -> np.ndarray:
+    """Compute `weights @ rows of X`, weighted sums of images.
 
-    Of a dask array, each block is summed where it lies, and sums are added in pairs:
-    only they travel.
+    The blocks of a dask array are summed where they are, and sums are added in pairs,
+    so that only sums are sent between workers.
+
+    Parameters
+    ----------
+    X : ndarray, dask array or source of blocks, of shape (n_samples, ...)
+        Images.
+    weights : ndarray of shape (n_sums, n_samples)
+        Weights of the images in each sum.
+
+    Returns
+    -------
+    sums : ndarray of shape (n_sums, n_features)
     """
     if _is_source(X):
         return sum(
@@ -125,13 +176,33 @@ def sum_blocks(X, weights):
     return sums[0].compute()
 
 
-def score_blocks(function, X, state, *labels):
-    """Return `function(X, state, *labels)`; of a dask array block by block.
+def score_blocks(function: Callable, X: Any, state: Any, *labels: Any) -> np.ndarray:
+    """Compute `function(X, state, *labels)`, block by block if X is lazy.
 
-    Labels hold a value for each image, and each block gets its own. The state, such as
-    the fingerprints, goes to each worker once and not with every block. Only what the
-    function returns travels back.
+    The state, such as the fingerprints, is sent to each worker once and not with every
+    block. Only results are sent back. Underflow is not an error.
+
+    Parameters
+    ----------
+    function : callable
+        From a block (n, ...), the state and the labels of the block to an array
+        (n, ...).
+    X : ndarray, dask array or source of blocks, of shape (n_samples, ...)
+        Images or rows.
+    state : object
+        Passed to each call.
+    *labels : ndarray of shape (n_samples, ...)
+        Values for each image.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, ...)
     """
+    with np.errstate(under="ignore"):
+        return _score_blocks(function, X, state, *labels)
+
+
+def _score_blocks(function, X, state, *labels):
     if _is_source(X):
         found = [
             function(block, state, *(label[part] for label in labels))
@@ -146,51 +217,52 @@ def score_blocks(function, X, state, *labels):
 
 
 class BlockSource:
-    """Rows or images that are computed a block at a time, when they are read.
+    """Rows or images that are computed one block at a time, when they are read.
 
     Parameters
     ----------
     read : callable
-        `read(k)` returns the k-th block: an array, or a list of images that differ in
-        size.
+        `read(k)` returns the k-th block: an array, or a list of images of different
+        sizes.
     sizes : sequence of int
         Number of rows or images in each block.
     """
 
-    def __init__(self, read, sizes):
+    def __init__(self, read: Callable, sizes: list):
         self._read, self.sizes = read, list(sizes)
-        self.first = read(0)  # kept, so that each block is computed once
+        # The first block shows shape and dtype. It is kept until it is read.
+        self.first = read(0)
         is_list = isinstance(self.first, list)
         self.shape = (sum(sizes), *(() if is_list else self.first.shape[1:]))
         self.ndim = len(self.shape)
         self.dtype = (self.first[0] if is_list else self.first).dtype
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator:
         for k in range(len(self.sizes)):
             yield from self.read(k)
 
-    def read(self, k):
-        """Return the k-th block; the first is computed once, unless it was taken."""
+    def read(self, k: int) -> Any:
+        """Return the k-th block; the first is kept until it is taken."""
         return self.first if k == 0 and self.first is not None else self._read(k)
 
-    def map(self, function):
-        """Return a source of what a function makes of each block."""
+    def map(self, function: Callable) -> "BlockSource":
+        """Return a source of the results of a function for each block."""
         return BlockSource(lambda k: function(self.read(k)), self.sizes)
 
-    def astype(self, dtype):
-        """Return a source of the same blocks, of another dtype."""
+    def astype(self, dtype: Any) -> "BlockSource":
+        """Return a source of the same blocks, in another dtype."""
         return self.map(lambda block: block.astype(dtype))
 
 
-def first_block(X):
+def first_block(X: Any) -> Any:
     """Return the first block of a source of blocks, and anything else as it is."""
     return X.read(0) if _is_source(X) else X
 
 
-def iterate_sources(X):
+def iterate_sources(X: Any) -> Iterator:
     """Yield each block of a source of blocks, and anything else as it is."""
     if _is_source(X):
         yield from map(X.read, range(len(X.sizes)))
@@ -198,27 +270,27 @@ def iterate_sources(X):
         yield X
 
 
-def apply(function, X, *, lazily):
+def apply(function: Callable, X: Any, *, lazily: bool) -> Any:
     """Return `function(X)`, block by block for a source; a source if `lazily`."""
     if not _is_source(X):
         return function(X)
     return X.map(function) if lazily else read_blocks(X.map(function))
 
 
-def refuse_mixed_sizes(X):
-    """Refuse a source of images that differ in size."""
+def refuse_mixed_sizes(X: Any) -> None:
+    """Raise ValueError for a source of images of different sizes."""
     if _is_source(X) and X.ndim == 1:
         raise ValueError(MIXED)
 
 
-def read_images(X, k, part):
+def read_images(X: Any, k: int, part: slice) -> Any:
     """Read the k-th block of images, at a slice of X: a stack, or a list."""
     images = X.read(k) if _is_source(X) else X[part]
     return images if isinstance(images, list) else np.asarray(images)
 
 
-def read_blocks(X, places=None):
-    """Return X in memory, or its images at sorted places; each block is read once."""
+def read_blocks(X: Any, places: np.ndarray | None = None) -> Any:
+    """Read X into memory, or its images at sorted places, each block once."""
     if not is_lazy(X):
         return X if places is None else X[places]
     n = len(X) if places is None else len(places)
@@ -232,13 +304,13 @@ def read_blocks(X, places=None):
     return found
 
 
-def _find_inside(places, start, stop):
-    """Return which of sorted places lie in a block."""
+def _find_inside(places: np.ndarray, start: int, stop: int) -> slice:
+    """Return the slice of the sorted places that lie in a block."""
     return slice(*np.searchsorted(places, [start, stop]))
 
 
-def iterate_blocks(X):
-    """Yield the blocks of X, in memory and one after the other, and where they lie."""
+def iterate_blocks(X: Any) -> Iterator[tuple[np.ndarray, slice]]:
+    """Yield the blocks of X in memory, one after the other, and their places."""
     start = 0
     for k, size in enumerate(block_sizes(X)):
         part = slice(start, start + size)
@@ -254,8 +326,8 @@ def iterate_blocks(X):
         start += size
 
 
-def take_images(X, places):
-    """Return the images of X at sorted places, in memory: a stack, or a list."""
+def take_images(X: Any, places: np.ndarray) -> Any:
+    """Read the images of X at sorted places: a stack, or a list of mixed sizes."""
     if isinstance(X, list):
         return [X[place] for place in places]
     if not _is_source(X):
@@ -267,12 +339,24 @@ def take_images(X, places):
     return np.stack(found) if len({image.shape for image in found}) == 1 else found
 
 
-def share_reading(X, places):
-    """Return X for a first reader, rows for a second one, and the places of these.
+def share_reading(X: Any, places: np.ndarray | None) -> tuple[Any, Any, Any]:
+    """Share X between two readers, so that a source of blocks is read once.
 
-    A source of blocks is read once, by the first reader: the second gets the rows at
-    sorted `places`, which are filled meanwhile, or all rows, in memory, without places.
-    An array serves both.
+    Parameters
+    ----------
+    X : ndarray, dask array, list or source of blocks
+        Rows or images.
+    places : ndarray of int or None
+        Sorted indices of the rows that the second reader needs; None for all.
+
+    Returns
+    -------
+    first : array-like
+        X for the first reader. A source fills the rows of the second as it is read.
+    second : array-like
+        Rows for the second reader, once the first is done.
+    kept : ndarray of int or slice
+        Indices of these rows in X.
     """
     if not _is_source(X):
         return X, X, slice(None)
@@ -282,10 +366,12 @@ def share_reading(X, places):
     return *_keep_rows(X, places), places
 
 
-def _keep_rows(source, places):
-    """Return a source of the same blocks, and its rows at sorted places.
+def _keep_rows(
+    source: BlockSource, places: np.ndarray
+) -> tuple[BlockSource, np.ndarray]:
+    """Return a source of the same blocks, and an array of its rows at sorted places.
 
-    These are filled as the source is read.
+    The array is filled as the source is read.
     """
     kept = np.empty((len(places), *source.shape[1:]), dtype=source.dtype)
     starts = np.cumsum([0, *source.sizes])
@@ -299,8 +385,8 @@ def _keep_rows(source, places):
     return BlockSource(read, source.sizes), kept
 
 
-def block_sizes(X, n_values=None):
-    """Return the lengths of the blocks in which X is read, of so many values each."""
+def block_sizes(X: Any, n_values: int | None = None) -> Any:
+    """Return the lengths of the blocks that X is read in, of `n_values` values each."""
     if _is_source(X):
         return X.sizes
     if is_lazy(X):
@@ -313,8 +399,8 @@ def block_sizes(X, n_values=None):
     return [min(size, len(X) - start) for start in range(0, len(X), size)]
 
 
-def _delay(function, X, state, *labels):
-    """Return the delayed `function(block, state, *labels)` of each block."""
+def _delay(function: Callable, X: Any, state: Any, *labels: np.ndarray) -> list:
+    """Return the delayed `function(block, state, *labels)` of each block of dask."""
     import dask
 
     X = _in_whole_images(X)
@@ -338,8 +424,16 @@ def _sum_block(block, _, weights):
     return weights.T.astype(rows.dtype) @ rows
 
 
-def _map_lazily(function, images, check, params):
-    """Return a dask array of the results of each block."""
+def _map_lazily(function: Callable, images: Any, check: Callable, params: dict) -> Any:
+    """Return a dask array of the results for each block.
+
+    Parameters
+    ----------
+    function, check, params
+        As in :func:`map_blocks`.
+    images : dask array
+        The images.
+    """
     images = _in_whole_images(images)
     probe = function(np.zeros((1, *images.shape[1:]), dtype=images.dtype), **params)
     n_axes = probe.ndim
@@ -361,7 +455,7 @@ def _apply_to_block(block, function, check, params, block_info=None):
     return map_blocks(function, block, **params)
 
 
-def _in_whole_images(X):
+def _in_whole_images(X: Any) -> Any:
     """Chunk a dask array along its first axis only."""
     if any(len(chunks) > 1 for chunks in X.chunks[1:]):
         X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))

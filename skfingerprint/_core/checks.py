@@ -1,18 +1,22 @@
-"""Checks of single parameters, and of packages that only some parts need."""
+"""Check single parameters, and packages that only some parts need."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pywt
 
-# In grey levels, of which images have 256.
+# Upper bound of sigma, in grey levels. Images have 256 of them.
 MAX_SIGMA = 1e4
 
 
-def check_int(name, value, low=-inf, high=inf, *, also=()):
-    """Refuse what is neither an integer in low..high nor one of `also`."""
+def check_int(
+    name: str, value: Any, low: float = -inf, high: float = inf, *, also: Sequence = ()
+) -> None:
+    """Raise ValueError unless `value` is an integer in low..high, or one of `also`."""
     if value in also or (isinstance(value, Integral) and low <= value <= high):
         return
     bounds = f" in {low}..{high}"
@@ -22,8 +26,13 @@ def check_int(name, value, low=-inf, high=inf, *, also=()):
     raise ValueError(f"{name} must be an int{bounds}{others}, got {value!r}.")
 
 
-def check_positive(name, value, *, or_zero=False, high=inf, unit=""):
-    """Refuse what is no finite number > 0, or >= 0 with `or_zero`, and <= `high`."""
+def check_positive(
+    name: str, value: Any, *, or_zero: bool = False, high: float = inf, unit: str = ""
+) -> None:
+    """Raise ValueError unless `value` is a finite number > 0, and at most `high`.
+
+    With `or_zero` it may be 0.
+    """
     if isinstance(value, Real) and not isinstance(value, bool):
         if (0 < value <= high and value < inf) or (or_zero and value == 0):
             return
@@ -32,20 +41,22 @@ def check_positive(name, value, *, or_zero=False, high=inf, unit=""):
     raise ValueError(f"{name} must be {sign} 0{bound}{unit}, got {value!r}.")
 
 
-def check_choice(name, value, choices):
-    """Refuse what is not among the choices."""
+def check_choice(name: str, value: Any, choices: Sequence) -> None:
+    """Raise ValueError unless `value` is one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
 
 
-def check_rate(name, value):
-    """Refuse what is no stated rate."""
+def check_rate(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a rate in (0, 0.5]."""
     if not isinstance(value, Real) or not 0 < value <= 0.5:
         raise ValueError(f"{name} must lie in (0, 0.5], got {value!r}.")
 
 
-def check_length(name, values, n):
-    """Refuse what has no entry for each of n images."""
+def check_length(name: str, values: Any, n: int) -> None:
+    """Raise ValueError unless `values` has an entry for each of n images."""
+    if hasattr(values, "__array__") and not hasattr(values, "__len__"):
+        values = np.atleast_1d(np.asarray(values))
     is_plain = isinstance(values, str) or not hasattr(values, "__len__")
     if is_plain or len(values) != n:
         given = repr(values) if is_plain else len(values)
@@ -55,8 +66,11 @@ def check_length(name, values, n):
         )
 
 
-def check_labels(y):
-    """Refuse labels that are missing, and text beside numbers, which have no order."""
+def check_labels(y: Any) -> None:
+    """Raise ValueError for missing labels, and for text beside numbers.
+
+    Text and numbers do not have a common order.
+    """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
     if isinstance(labels, np.ndarray):
         if labels.ndim == 0:
@@ -78,20 +92,20 @@ def check_labels(y):
         )
 
 
-def _is_missing(label):
+def _is_missing(label: Any) -> bool:
     is_nan = isinstance(label, Real) and label != label
     return label is None or is_nan or type(label).__name__ in ("NAType", "NaTType")
 
 
-def check_sigma(sigma):
-    """Refuse what is no standard deviation of noise, in grey levels."""
+def check_sigma(sigma: Any) -> None:
+    """Raise ValueError unless sigma is a standard deviation in grey levels."""
     check_positive("sigma", sigma, high=MAX_SIGMA, unit=", in grey levels")
 
 
-def find_wavelet(wavelet):
-    """Return the name of a wavelet that PyWavelets knows.
+def find_wavelet(wavelet: Any) -> str:
+    """Return the name of a wavelet of PyWavelets.
 
-    A ValueError tells that it is none of `pywt.wavelist(kind="discrete")`.
+    Raise ValueError unless it is one of `pywt.wavelist(kind="discrete")`.
     """
     try:
         known = pywt.Wavelet(getattr(wavelet, "name", wavelet))
@@ -107,9 +121,9 @@ def find_wavelet(wavelet):
 
 
 @contextmanager
-def needs_extra(extra, what):
+def needs_extra(extra: str, need: str) -> Iterator[None]:
     """Name the extra of this package that is missing if an import inside fails."""
     try:
         yield
     except ImportError as error:
-        raise ImportError(f"{what}: pip install 'skfingerprint[{extra}]'.") from error
+        raise ImportError(f"{need}: pip install 'skfingerprint[{extra}]'.") from error

@@ -1,36 +1,40 @@
-"""Functions that numba compiles, where it is installed and can be used."""
+"""Load functions that numba compiles, where it is installed and works."""
 
 import importlib
 import os
 import threading
 import warnings
+from collections.abc import Callable
+from types import ModuleType
 
-# Whether compiled functions are kept in files; what compiles reads it when imported.
+# Whether compiled functions are kept in files: read by compiling modules at import.
 caching = True
 LOCK = threading.Lock()
 
 
-def is_caching():
+def is_caching() -> bool:
     """Return whether a module that compiles now keeps its functions in files."""
     return caching
 
 
-def find_compiled(module, name, fallback, probe):
-    """Return a compiled function, or the one of NumPy where it can't be had.
+def find_compiled(
+    module: str, name: str, fallback: Callable, probe: Callable
+) -> Callable:
+    """Load a compiled function, or return the one of NumPy where that fails.
 
-    Files of the cache may be damaged, and folders read-only, as in containers: then the
+    If files of the cache are damaged, or its folder is read-only, as in containers, the
     function is compiled without a cache.
 
     Parameters
     ----------
     module : str
-        Full name of the module that compiles.
+        Full name of the module with the compiled function.
     name : str
         Name of the function.
     fallback : callable
         The same function with NumPy.
     probe : callable
-        `probe(function)` calls it on a few numbers, and says whether it is right.
+        `probe(function)` calls it on a few numbers, and checks the result.
 
     Returns
     -------
@@ -62,8 +66,8 @@ def find_compiled(module, name, fallback, probe):
     return function
 
 
-def _import(module, with_cache):
-    """Import a module that compiles, anew if it has to compile without a cache."""
+def _import(module: str, with_cache: bool) -> ModuleType:
+    """Import a compiling module, again if it has to compile without a cache."""
     global caching
     with LOCK:
         caching = with_cache

@@ -1,6 +1,8 @@
 """Read containers of images: lists, columns of data frames, pictures, tensors."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,8 +15,11 @@ RAGGED = (
 )
 
 
-def split_by_shape(X):
-    """Yield stacks of the images of one size, and their numbers; a stack is itself."""
+def split_by_shape(X: Any) -> Iterator[tuple[list | None, Any]]:
+    """Yield the numbers of images of one size, and a stack of them.
+
+    A stack is yielded as it is, without numbers.
+    """
     if not isinstance(X, list):
         yield None, X
         return
@@ -25,8 +30,8 @@ def split_by_shape(X):
         yield places, np.stack([X[place] for place in places])
 
 
-def as_images(X):
-    """Return what X holds: an array, a frame of numbers, a dask array, or a list.
+def as_images(X: Any) -> Any:
+    """Return the content of X: an array, a frame of numbers, a dask array, or a list.
 
     Lists, columns of frames and object arrays of images become a stack, or a list of
     arrays if the images differ in size.
@@ -38,7 +43,7 @@ def as_images(X):
     if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
         X = np.asarray(X)
     if isinstance(X, (str, os.PathLike)):
-        _refuse_text(X)
+        refuse_text(X)
     if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
         raise ValueError(
             f"X is of type {type(X).__name__}, which holds no images, or can be read "
@@ -49,7 +54,7 @@ def as_images(X):
         return X
     if not items:
         return np.asarray(items)
-    _refuse_text(items[0])
+    refuse_text(items[0])
     images = [_as_pixels(item) for item in items]
     shapes = {image.shape for image in images}
     if len(shapes) == 1:
@@ -65,8 +70,8 @@ def as_images(X):
     return images
 
 
-def _find_items(X):
-    """Return a list of images if X is a container of them, and None if it is not."""
+def _find_items(X: Any) -> list | None:
+    """Return a list of images if X is a container of them, otherwise None."""
     if hasattr(X, "columns"):
         return _find_column(X)
     if isinstance(X, np.ndarray):
@@ -78,8 +83,8 @@ def _find_items(X):
     return None if hasattr(X, "__array__") else list(X)
 
 
-def _find_column(X):
-    """Return the images of a data frame's only column, if there are any."""
+def _find_column(X: Any) -> list | None:
+    """Return the images in the only column of a data frame, if it holds images."""
     names = [name for name in X.columns if _holds_items(X[name])]
     if not names:
         return None
@@ -92,13 +97,13 @@ def _find_column(X):
     return X[names[0]].to_list()
 
 
-def _holds_items(column):
+def _holds_items(column: Any) -> bool:
     kind = str(column.dtype).lower()
     held = any(name in kind for name in ("obj", "str", "list", "array"))
     return held and len(column) > 0 and _is_item(column.to_list()[0])
 
 
-def _is_item(item):
+def _is_item(item: Any) -> bool:
     """Whether an item of a container is an image, or the path of one."""
     return (
         isinstance(item, (str, bytes, os.PathLike, list))
@@ -107,11 +112,12 @@ def _is_item(item):
     )
 
 
-def _is_picture(item):
+def _is_picture(item: Any) -> bool:
     return hasattr(item, "mode") and hasattr(item, "getbands")
 
 
-def _refuse_text(item):
+def refuse_text(item: Any) -> None:
+    """Raise ValueError for a path or text, with the remedy."""
     if isinstance(item, (str, bytes, os.PathLike)):
         raise ValueError(
             "X holds text, not pixels. If these are paths, put `ImageReader()` at the "
@@ -120,8 +126,8 @@ def _refuse_text(item):
         )
 
 
-def _as_pixels(item):
-    """Return an image as an array; pictures of Pillow's without palette and alpha."""
+def _as_pixels(item: Any) -> np.ndarray:
+    """Return an image as an array; Pillow pictures without palette and alpha."""
     if _is_picture(item):
         kinds = {"1": "L", "LA": "L", "La": "L"}
         plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")

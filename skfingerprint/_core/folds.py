@@ -1,10 +1,11 @@
-"""Folds that hold out training data, and the metadata they need."""
+"""Folds that hold out training data, and the metadata that they need."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn import get_config
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.base import BaseEstimator
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -16,16 +17,16 @@ from skfingerprint._core.checks import check_int, check_length
 
 
 class CrossFittedMixin:
-    """Metadata of estimators that hold out folds of their own training data.
+    """Route the metadata of estimators that hold out folds of their training data.
 
-    Groups go to the folds, so that they are requested unless that is taken back;
-    whatever else the splitter `cv` requests is routed to it.
+    Groups are for the folds, and are requested unless the user takes that back; further
+    metadata are routed to the splitter `cv` by its requests.
     """
 
     __metadata_request__fit = {"groups": True}  # noqa: RUF012
 
-    def get_metadata_routing(self):
-        """Return what `fit` requests for itself and for the splitter `cv`.
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the metadata requests of `fit` and of the splitter `cv`.
 
         Returns
         -------
@@ -39,13 +40,41 @@ class CrossFittedMixin:
         return router.add(splitter=self.cv, method_mapping=mapping)
 
 
-def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
-    """Return the fold that holds out each sample, by the estimator's `cv`.
+def find_folds(
+    estimator: BaseEstimator,
+    y: np.ndarray,
+    groups: Any,
+    sample_weight: np.ndarray,
+    params: dict,
+    *,
+    shuffle: bool = False,
+) -> np.ndarray:
+    """Assign each sample to the fold that holds it out, by the `cv` of an estimator.
 
-    A number of folds is limited by the smallest class, so that each class has residuals
-    left to average, and counts only samples of some weight. The further metadata
-    `params` are routed to a splitter. `shuffle` is that of the stratified folds.
+    A number of folds is limited by the smallest class, so that each fold leaves samples
+    of each class. Only samples with a weight count.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has `cv`, a number or a splitter.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    groups : array-like of shape (n_samples,) or None
+        Samples of one group are held out together.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights.
+    params : dict
+        Further metadata for a splitter.
+    shuffle : bool, default=False
+        Whether stratified folds are shuffled.
+
+    Returns
+    -------
+    folds : ndarray of shape (n_samples,), int
     """
+    from sklearn.model_selection import check_cv
+
     if isinstance(estimator.cv, Integral):
         used = np.flatnonzero(sample_weight)
         if groups is not None:
@@ -67,12 +96,30 @@ def find_folds(estimator, y, groups, sample_weight, params, *, shuffle=False):
         folds[test] = number
     if (folds < 0).any():
         raise ValueError("cv must hold out each sample once.")
-    # A sample without weight is in no mean, so that any fold will do.
+    # Samples without a weight are in none of the means, so that any fold will do.
     return np.bincount(used, folds, minlength=len(y)).astype(int)
 
 
-def _make_splitter(n_folds, y, groups, shuffle):
-    """Return stratified folds, of whole groups if there are any."""
+def _make_splitter(n_folds: int, y: np.ndarray, groups: Any, shuffle: bool) -> Any:
+    """Make a splitter into stratified folds, of whole groups if there are any.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of folds, at most that of the images or groups of the smallest class.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    groups : ndarray of shape (n_samples,) or None
+        Group of each sample.
+    shuffle : bool
+        Whether to shuffle, always in the same way.
+
+    Returns
+    -------
+    splitter : StratifiedKFold or StratifiedGroupKFold
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     check_int("cv", n_folds, 2)
     unit, names = "images", y
     if groups is not None:

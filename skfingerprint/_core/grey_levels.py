@@ -1,7 +1,9 @@
 """Check that images are in grey levels 0..255."""
 
 import warnings
+from collections.abc import Callable
 from contextvars import ContextVar, copy_context
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +11,8 @@ from skfingerprint._core.blocks import (
     is_lazy,
 )
 
-# Values that images may have, with what a resampling overshoots, and those by which a
-# network's output in -1..1 and an ImageNet-normalized image are known.
+# Range of images, overshoots of resampling included, and the bounds that identify the
+# output of a network in -1..1 and an ImageNet-normalized image.
 LOWEST, HIGHEST = -64, 320
 LOWEST_UNIT, HIGHEST_NORMALIZED = -0.1, 4
 NORMALIZED = (
@@ -21,29 +23,30 @@ FAR_OFF = (
     "16 bits are `X / 257`. What has another range must be brought to 0..255 by one "
     "factor for all images."
 )
-# Whether the grey levels of what comes now have been checked.
+# Whether the grey levels of the images that come now have been checked already.
 CHECKED = ContextVar("checked", default=False)
 
 
-def check_grey_levels(X, content, places=None):
-    """Refuse images that are not in grey levels 0..255, and say by what factor.
+def check_grey_levels(X: Any, content: str | None, places: Any = None) -> str | None:
+    """Raise ValueError for images that are not in grey levels 0..255, with the remedy.
 
-    Each image is judged by itself, so that nothing depends on which others there are.
-    What a resampling overshoots passes, and so do dark and constant images.
+    Each image is checked by itself, so that the result does not depend on the others.
+    Small overshoots from resampling are accepted, and so are dark and constant images.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, height, width[, n_channels])
         Images or residuals.
     content : {"images", "any", None}
-        What X must hold. Residuals may look like images in 0..1, of which "any" warns.
+        Content that X must hold. Residuals may look like images in 0..1, for which
+        "any" warns.
     places : sequence of int, default=None
         Numbers of the images in messages.
 
     Returns
     -------
     content : str or None
-        What is to be checked yet, of images that are not computed.
+        Content that is yet to be checked, if X is not computed.
     """
     if CHECKED.get():
         return None
@@ -74,18 +77,31 @@ def check_grey_levels(X, content, places=None):
     return None
 
 
-def skip_grey_levels(function, *args, **kwargs):
+def skip_grey_levels(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """Call a function on parts of images whose grey levels have been checked.
 
-    A dark part of an image may look like an image in 0..1. What the function sees is a
-    copy of the context, so that nothing outside of the call changes.
+    A dark part of an image may look like an image in 0..1. The function runs in a copy
+    of the context, so that other calls still check.
     """
     context = copy_context()
     context.run(CHECKED.set, True)
     return context.run(function, *args, **kwargs)
 
 
-def _describe_first(which, low, high, places):
+def _describe_first(
+    which: np.ndarray, low: np.ndarray, high: np.ndarray, places: Any
+) -> str:
+    """Describe the range of the first image of a mask.
+
+    Parameters
+    ----------
+    which : ndarray of shape (n_samples,), bool
+        The images.
+    low, high : ndarray of shape (n_samples,)
+        Least and largest value of each image.
+    places : sequence of int or None
+        Numbers of the images.
+    """
     first = int(which.argmax())
     number = first if places is None else places[first]
     return f"image {number} lies in {low[first]:.5g}..{high[first]:.5g}"

@@ -1,24 +1,43 @@
-"""Check labels and weights before an estimator learns."""
+"""Check labels, weights and background before an estimator learns."""
+
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 from skfingerprint._core.validation import validate_images
 
 
-def to_decision(scores):
-    """Return scores of classes as a `decision_function` does, of two by one column."""
+def to_decision(scores: np.ndarray) -> np.ndarray:
+    """Return scores of classes as a `decision_function` does, two classes as one."""
     return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
 
-def validate_known(estimator, X, y, **of_one):
-    """Check what a detector learns from; return X and labels, all alike without y.
+def validate_known(
+    estimator: BaseEstimator, X: Any, y: Any, **single: bool
+) -> tuple[Any, np.ndarray]:
+    """Validate the input of the `fit` of a detector.
 
-    `of_one` is what :func:`validate_images` should know if there is one source.
+    Parameters
+    ----------
+    estimator : estimator
+        The detector.
+    X : array-like
+        Rows or residuals; at least two.
+    y : array-like of shape (n_samples,) or None
+        Sources. Without them all labels are 0.
+    **single : bool
+        Further arguments of :func:`validate_images` if there is a single source.
+
+    Returns
+    -------
+    X : ndarray, dask array or source of blocks
+    y : ndarray of shape (n_samples,)
     """
     if y is None:
-        X = validate_images(estimator, X, reset=True, **of_one)
+        X = validate_images(estimator, X, reset=True, **single)
         y = np.zeros(len(X), dtype=int)
     else:
         X, y = validate_images(estimator, X, y, reset=True)
@@ -27,8 +46,28 @@ def validate_known(estimator, X, y, **of_one):
     return X, y
 
 
-def check_training(estimator, X, y, sample_weight):
-    """Set the classes; return the class and the weight of each residual."""
+def check_training(
+    estimator: BaseEstimator, X: Any, y: np.ndarray, sample_weight: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Set `classes_`, and check that each class has some weight.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets the attribute.
+    X : array-like
+        Validated input.
+    y : ndarray of shape (n_samples,)
+        Labels.
+    sample_weight : array-like of shape (n_samples,) or None
+        Weights, by default 1.
+
+    Returns
+    -------
+    members : ndarray of shape (n_samples,), int
+        Number of the class of each sample.
+    weights : ndarray of shape (n_samples,)
+    """
     check_classification_targets(y)
     estimator.classes_, members = np.unique(y, return_inverse=True)
     weights = check_weights(y, sample_weight)
@@ -38,8 +77,8 @@ def check_training(estimator, X, y, sample_weight):
     return members, weights
 
 
-def find_background(y, background):
-    """Return which labels are those of no source."""
+def find_background(y: np.ndarray, background: Any) -> np.ndarray:
+    """Return a mask of the labels that are the background, images without a source."""
     if background is None:
         return np.zeros(len(y), dtype=bool)
     found = y == background
@@ -51,21 +90,35 @@ def find_background(y, background):
     return found
 
 
-def hide_background(y, background):
-    """Return labels, of which the background has one of a source, and where it is."""
+def hide_background(y: np.ndarray, background: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Give the background the label of a source, so that it is not a class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    background : label or None
+        Label of images without a source.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Labels of sources alone.
+    is_background : ndarray of shape (n_samples,), bool
+    """
     is_background = find_background(y, background)
     return np.where(is_background, y[~is_background][:1], y), is_background
 
 
-def check_weighed(totals, classes):
-    """Refuse classes of which no residual has a weight."""
+def check_weighed(totals: np.ndarray, classes: np.ndarray) -> None:
+    """Raise ValueError if the weights of all samples of a class are 0."""
     if not totals.all():
         empty = classes[totals == 0].tolist()
         raise ValueError(f"sample_weight is 0 in all of class {empty}.")
 
 
-def check_classes(y, classes):
-    """Refuse labels that are not among the classes, and fewer than two classes."""
+def check_classes(y: np.ndarray, classes: np.ndarray) -> None:
+    """Raise ValueError for labels beside the classes, or fewer than two classes."""
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
@@ -79,16 +132,16 @@ def check_classes(y, classes):
         )
 
 
-def check_totals(totals):
-    """Refuse sums of weights that are not finite."""
+def check_totals(totals: np.ndarray) -> None:
+    """Raise ValueError for sums of weights that are not finite."""
     if not np.isfinite(totals).all():
         raise ValueError(
             "sample_weight must have a finite sum: divide all weights by the largest."
         )
 
 
-def check_weights(y, sample_weight):
-    """Return weights of residuals, float64, all 1 without any."""
+def check_weights(y: np.ndarray, sample_weight: Any) -> np.ndarray:
+    """Return float64 weights of samples, all 1 without any."""
     return _check_sample_weight(
         sample_weight, y, dtype=np.float64, ensure_non_negative=True
     )

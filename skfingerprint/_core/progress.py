@@ -1,24 +1,28 @@
-"""How far a long run is: a bar by tqdm where it is installed, lines otherwise."""
+"""Progress of long runs: a bar of tqdm where it is installed, lines otherwise."""
 
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from typing import Any
 
-# Lines that are printed of one run, at most, where there is no bar.
+# Lines printed in one run, at most, without a bar.
 N_LINES = 10
 
 
-def track(items, title, verbose, total=None):
-    """Yield items, and tell how many of them are done.
+def track(
+    items: Iterable, title: str, verbose: bool | int, total: int | None = None
+) -> Iterator:
+    """Yield items, and report how many of them are done.
 
     Parameters
     ----------
     items : iterable
-        What is worked on.
+        Units of the work.
     title : str
-        What it is, in the bar or the lines.
+        Name of the items in the bar or the lines.
     verbose : bool or int
-        Whether to tell anything.
+        Whether to report anything.
     total : int, default=None
-        Number of items; by default their length.
+        Number of items; by default the length of `items`.
 
     Yields
     ------
@@ -30,8 +34,8 @@ def track(items, title, verbose, total=None):
         report(number)
 
 
-def make_report(title, total, verbose):
-    """Return a function that is called with the number of items that are done."""
+def make_report(title: str, total: int, verbose: Any) -> Callable[[int], None]:
+    """Make a function that reports a number of items as done."""
     if not verbose:
         return lambda done: None
     if find_spec("tqdm") is None:
@@ -39,7 +43,7 @@ def make_report(title, total, verbose):
     return _make_bar(title, total)
 
 
-def _make_lines(title, total):
+def _make_lines(title: str, total: int) -> Callable[[int], None]:
     def report(done):
         if done * N_LINES // total > (done - 1) * N_LINES // total:
             print(f"{title}: {done} of {total}", flush=True)
@@ -47,7 +51,7 @@ def _make_lines(title, total):
     return report
 
 
-def _make_bar(title, total):
+def _make_bar(title: str, total: int) -> Callable[[int], None]:
     from tqdm.auto import tqdm
 
     bar = tqdm(desc=title, total=total)

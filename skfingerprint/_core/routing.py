@@ -1,16 +1,37 @@
 """Share metadata of `fit` among the parts of a meta-estimator."""
 
+from typing import Any
+
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.validation import has_fit_parameter
 
 
-def share_metadata(owner, parts, **metadata):
-    """Return what the `fit` of each part takes of the metadata, by name of the part.
+def share_metadata(owner: Any, parts: dict, **metadata: Any) -> dict:
+    """Select the metadata that the `fit` of each part takes.
 
-    With metadata routing their requests decide, without it their signatures, those of a
-    pipeline's steps included. What nobody takes is refused.
+    With metadata routing the requests of the parts decide, without it their signatures,
+    those of the steps of a pipeline included.
+
+    Parameters
+    ----------
+    owner : estimator
+        The meta-estimator.
+    parts : dict of estimators
+        Its parts by name.
+    **metadata
+        Metadata of the samples; None is left out.
+
+    Returns
+    -------
+    shared : dict of dict
+        Keyword arguments of `fit` for each part.
+
+    Raises
+    ------
+    ValueError
+        If none of the parts takes some metadata.
     """
     given = {name: value for name, value in metadata.items() if value is not None}
     if get_config()["enable_metadata_routing"]:
@@ -26,8 +47,8 @@ def share_metadata(owner, parts, **metadata):
     return taken
 
 
-def _find_taken(part, given):
-    """Return the keywords with which `part.fit` takes metadata, without routing."""
+def _find_taken(part: Any, given: dict) -> dict:
+    """Return the keyword arguments with which `part.fit` takes metadata."""
     if isinstance(part, Pipeline):
         return {
             f"{name}__{key}": value

@@ -1,10 +1,13 @@
 """Steps of pipelines, and of pipelines and meta-estimators inside them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
 
-def list_steps(estimator):
+def list_steps(estimator: Any) -> list:
     """List the steps of a pipeline, those of nested ones in order.
 
     Any other estimator is its own single step.
@@ -14,7 +17,7 @@ def list_steps(estimator):
     return [part for _, step in estimator.steps for part in list_steps(step)]
 
 
-def split_last(estimator, held_by=()):
+def split_last(estimator: Any, held_by: Sequence[str] = ()) -> tuple[list, Any]:
     """Split off the last step of nested pipelines.
 
     Parameters
@@ -45,14 +48,14 @@ def split_last(estimator, held_by=()):
         estimator = held[0]
 
 
-def transform_by(steps, X):
+def transform_by(steps: list, X: Any) -> Any:
     """Transform X by fitted steps, one after the other."""
     for step in steps:
         X = step.transform(X)
     return X
 
 
-def split_stateless(estimator):
+def split_stateless(estimator: Any) -> tuple[list, Any]:
     """Split a pipeline into steps in front that need no fit, and the pipeline behind.
 
     A pipeline as the last step is split too. Any other estimator stands behind no step.
@@ -70,7 +73,7 @@ def split_stateless(estimator):
     return first, Pipeline(steps[n:])
 
 
-def join_stateless(estimator, rest):
+def join_stateless(estimator: Any, rest: Any) -> None:
     """Put the fitted rest of a pipeline back to where it was split off."""
     if rest is estimator:
         return
@@ -79,7 +82,7 @@ def join_stateless(estimator, rest):
     estimator.steps[-len(rest.steps) :] = rest.steps
 
 
-def _is_stateless(step):
+def _is_stateless(step: Any) -> bool:
     if isinstance(step, Pipeline):
         return all(_is_stateless(part) for _, part in step.steps)
     if isinstance(step, FeatureUnion):

@@ -1,6 +1,8 @@
-"""Stateless transformers: each image by itself, the same whatever the batch."""
+"""Base of transformers that treat each image by itself."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
@@ -16,14 +18,14 @@ from skfingerprint._core.blocks import (
 )
 from skfingerprint._core.containers import split_by_shape
 from skfingerprint._core.grey_levels import check_grey_levels
-from skfingerprint._core.state import Estimator, all_or_nothing, at_once
+from skfingerprint._core.state import Estimator, all_or_nothing
 from skfingerprint._core.validation import validate_images
 
 
 class StatelessTransformer(TransformerMixin, Estimator):
-    """Transform each image by itself, in batches: the same whatever the batch.
+    """Transform each image by itself, with the same result whatever the batch.
 
-    A subclass says how in `_get_function`. Nothing is learned, but `fit` remembers the
+    A subclass defines `_get_function`. Nothing is learned, but `fit` remembers the
     number of channels, and the length of rows.
     """
 
@@ -54,25 +56,27 @@ class StatelessTransformer(TransformerMixin, Estimator):
             check_grey_levels(stack, self._find_content(stack), places)
         return self
 
-    @at_once
     def transform(self, X):
         """Transform each image.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]), or list
-            Images or residuals, in grey levels, of any real dtype. Sizes need not be
-            those of `fit`, nor those of each other in a list; channels must.
+            Images or residuals, in grey levels, of any real dtype. Their sizes may
+            differ from those of `fit`, and in a list from each other; the number of
+            channels is that of `fit`.
 
         Returns
         -------
         transformed : ndarray, dask array if X is one, or list
-            Images, or rows of features. A list of images of a list of different sizes.
+            Images, or rows of features. A list of images of different sizes becomes a
+            list of images.
         """
-        # Images are read when they are needed; rows of features can be held.
+        # Images are read when they are needed; rows of features fit into memory.
         return apply(self._transform, X, lazily=isinstance(self, ImageOutputMixin))
 
-    def _transform(self, X):
+    def _transform(self, X: Any) -> Any:
+        """Transform an array, a dask array or a list in memory."""
         function, params = self._get_function()
         X = self._validate(X, reset=False)
         if not isinstance(X, list):
@@ -84,22 +88,36 @@ class StatelessTransformer(TransformerMixin, Estimator):
                 found[place] = image
         return found if found[0].ndim > 1 else np.stack(found)
 
-    def _transform_stack(self, X, function, params, places=None):
-        """Transform images of one size, of which `places` are the numbers."""
+    def _transform_stack(
+        self, X: Any, function: Callable, params: dict, places: Any = None
+    ) -> Any:
+        """Transform images of one size.
+
+        Parameters
+        ----------
+        X : ndarray or dask array of shape (n_samples, height, width[, n_channels])
+            Images, or rows.
+        function : callable
+            From a stack to transformed images or rows.
+        params : dict
+            Its keyword arguments.
+        places : sequence of int, default=None
+            Numbers of the images in messages.
+        """
         content = check_grey_levels(X, self._find_content(X), places)
         check = functools.partial(_check_block, content=content)
         found = map_blocks(function, as_stack(X), self.n_jobs, check=check, **params)
         return found if X.ndim > 2 else as_rows(found)
 
-    def _get_function(self):
+    def _get_function(self) -> tuple[Callable, dict]:
         """Check the parameters; return a function of a stack and its arguments."""
         raise NotImplementedError
 
-    def _find_content(self, X):
-        """Return what X must hold; rows are no pictures."""
+    def _find_content(self, X: Any) -> str | None:
+        """Return the content that X must hold; rows may hold any numbers."""
         return self._content if X.ndim > 2 else None
 
-    def _validate(self, X, *, reset):
+    def _validate(self, X: Any, *, reset: bool) -> Any:
         return validate_images(
             self,
             X,
@@ -118,13 +136,13 @@ class StatelessTransformer(TransformerMixin, Estimator):
 
 
 class ImageOutputMixin(OneToOneFeatureMixin):
-    """What gives images: no data frame holds them, and names pass through."""
+    """Mixin of transformers with image output, which data frames cannot hold."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
 
     def set_output(self, *, transform=None):
-        """Do nothing: images are arrays, whatever the output of columns.
+        """Do nothing: images are arrays, whatever the container of columns.
 
         Parameters
         ----------
@@ -138,12 +156,12 @@ class ImageOutputMixin(OneToOneFeatureMixin):
         return self
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names that come in; images have none of their own.
+        """Return the input names; images have none of their own.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of rows.
+            Names of the columns, for rows.
 
         Returns
         -------
@@ -155,7 +173,7 @@ class ImageOutputMixin(OneToOneFeatureMixin):
         return input_features
 
 
-def _check_block(images, start, content):
-    """Check images that were not computed before."""
+def _check_block(images: np.ndarray, start: int, content: str | None) -> None:
+    """Check a block of a dask array when it is computed."""
     check_values(images, start)
     check_grey_levels(images, content, range(start, start + len(images)))

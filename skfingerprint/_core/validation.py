@@ -1,4 +1,4 @@
-"""Validate X: the one place where input is checked and its shape is read.
+"""Validate X: the only place where input is checked and its shape is read.
 
 Images come as a stack (n_samples, height, width[, n_channels]), a list of images, a
 dask array, or as rows (n_samples, n_features) of an array or a data frame. A row is an
@@ -6,10 +6,12 @@ image one pixel high.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from sklearn.utils import (
     assert_all_finite,
+    check_array,
     check_consistent_length,
     column_or_1d,
 )
@@ -22,40 +24,31 @@ from skfingerprint._core.blocks import (
     refuse_mixed_sizes,
 )
 from skfingerprint._core.checks import check_labels
-from skfingerprint._core.containers import RAGGED, _refuse_text, as_images
-
-
-def copy_shape(estimator, *parts):
-    """Take over what the first of the parts that knows remembers of X."""
-    for name in REMEMBERED:
-        vars(estimator).pop(name, None)
-        for part in parts:
-            if hasattr(part, name):
-                setattr(estimator, name, getattr(part, name))
-                break
-
+from skfingerprint._core.containers import RAGGED, as_images, refuse_text
 
 FLOATS = [np.float32, np.float64]
-# From this length on, a row holds a picture: its neighbors are not those of the image.
+# Rows from this length on hold a picture, whose neighboring pixels are not neighbors in
+# the row.
 LONG_ROW = 128
-# What estimators know of the X that they were fitted on.
+# Attributes that estimators remember of the X that they were fitted on.
 REMEMBERED = ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_")
 
 
 def validate_images(
-    estimator,
-    X,
-    y="no_validation",
+    estimator: Any,
+    X: Any,
+    y: Any = "no_validation",
     *,
-    reset,
-    dtype=FLOATS,
-    aligned=True,
-    neighbors=False,
-    n_channels=None,
-):
-    """Return X, and y if given, checked and in the layout in which they came.
+    reset: bool,
+    dtype: Any = FLOATS,
+    aligned: bool = True,
+    neighbors: bool = False,
+    n_channels: tuple[int, ...] | None = None,
+) -> Any:
+    """Validate X, and y if given, and keep their layout.
 
-    Called with `reset` on a draft of the estimator, whose past it forgets.
+    With `reset` it is called on a draft of the estimator, whose input attributes it
+    replaces.
 
     Parameters
     ----------
@@ -66,17 +59,18 @@ def validate_images(
     y : array-like of shape (n_samples,), default="no_validation"
         Class labels.
     reset : bool
-        Whether this is the first sight of data (`fit`): remember its shape, and
-        compare with that otherwise.
+        Whether to remember the shape of X, as in `fit`; otherwise it is compared with
+        the remembered one.
     dtype : dtype, list of dtypes or "numeric"
         As in `sklearn.utils.check_array`.
     aligned : bool, default=True
-        Whether all images must have one size: `image_shape_` and `n_features_in_` are
-        remembered. Otherwise `n_channels_` is, and the length of rows.
+        Whether all images must have one size, so that `image_shape_` and
+        `n_features_in_` are remembered. Otherwise these are `n_channels_` and the
+        length of rows.
     neighbors : bool, default=False
         Whether neighboring pixels matter, so that long rows are refused.
     n_channels : tuple of int, default=None
-        The numbers of channels that are allowed in the last axis.
+        The allowed numbers of channels in the last axis.
 
     Returns
     -------
@@ -109,6 +103,8 @@ def validate_images(
     validate = _validate_lazy if is_lazy(X) else _validate_eager
     checked = validate(estimator, X, y, dtype=dtype, reset=reset)
     if len(shape) > 2 and aligned:
+        # scikit-learn sets and compares `n_features_in_` for rows; an empty view of
+        # their number and length is enough.
         stack = checked[0] if isinstance(checked, tuple) else checked
         rows = np.broadcast_to(np.float32(0), (len(stack), math.prod(shape[1:])))
         validate_data(estimator, rows, reset=reset, skip_check_array=True)
@@ -119,8 +115,31 @@ def validate_images(
     return checked
 
 
-def _validate_eager(estimator, X, y, *, dtype, reset):
-    """Check an array or a data frame; rows have a length, and columns names."""
+def check_container(X: Any) -> None:
+    """Raise ValueError for sparse and for empty X, in scikit-learn's words."""
+    if not is_lazy(X) and not isinstance(X, list):
+        params = {"dtype": None, "ensure_2d": False, "allow_nd": True}
+        check_array(X, ensure_all_finite=False, **params)
+
+
+def copy_shape(estimator: Any, *parts: Any) -> None:
+    """Copy the fitted input attributes from the first part that has them."""
+    for name in REMEMBERED:
+        vars(estimator).pop(name, None)
+        for part in parts:
+            if hasattr(part, name):
+                setattr(estimator, name, getattr(part, name))
+                break
+
+
+def _validate_eager(estimator: Any, X: Any, y: Any, *, dtype: Any, reset: bool) -> Any:
+    """Check an array or a data frame, with the length of rows and names of columns.
+
+    Parameters
+    ----------
+    estimator, X, y, dtype, reset
+        As in :func:`validate_images`.
+    """
     is_stack = len(X.shape) > 2
     checked = validate_data(
         estimator,
@@ -136,10 +155,15 @@ def _validate_eager(estimator, X, y, *, dtype, reset):
     return checked
 
 
-def _validate_lazy(estimator, X, y, *, dtype, reset):
-    """Check what can be known of a dask array before it is computed.
+def _validate_lazy(estimator: Any, X: Any, y: Any, *, dtype: Any, reset: bool) -> Any:
+    """Check the shape and dtype of a lazy array.
 
-    Its values are checked when its blocks are.
+    Its values are checked when its blocks are computed.
+
+    Parameters
+    ----------
+    estimator, X, y, dtype, reset
+        As in :func:`validate_images`.
     """
     if np.isnan(X.shape[0]):
         raise ValueError(
@@ -161,8 +185,27 @@ def _validate_lazy(estimator, X, y, *, dtype, reset):
     return (X, y) if given else X
 
 
-def _validate_each(estimator, images, reset, dtype, aligned, n_channels):
-    """Check images of different sizes; return a list of arrays."""
+def _validate_each(
+    estimator: Any,
+    images: list,
+    reset: bool,
+    dtype: Any,
+    aligned: bool,
+    n_channels: tuple[int, ...] | None,
+) -> list:
+    """Validate images of different sizes one by one.
+
+    Parameters
+    ----------
+    images : list of ndarray
+        The images.
+    estimator, reset, dtype, aligned, n_channels
+        As in :func:`validate_images`.
+
+    Returns
+    -------
+    images : list of ndarray
+    """
     if aligned:
         shapes = [image.shape for image in images]
         other = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
@@ -194,8 +237,8 @@ def _validate_each(estimator, images, reset, dtype, aligned, n_channels):
     return checked
 
 
-def _check_axes(X, shape):
-    """Refuse paths and too many axes, with their remedies."""
+def _check_axes(X: Any, shape: tuple) -> None:
+    """Raise ValueError for paths and for too many axes, with the remedy."""
     if len(shape) > 4:
         raise ValueError(
             "X must be rows (n_samples, n_features) or a stack (n_samples, height, "
@@ -207,10 +250,10 @@ def _check_axes(X, shape):
         and X.dtype.kind in "SU"
         and X.size
     ):
-        _refuse_text(str(X[0]))
+        refuse_text(str(X[0]))
 
 
-def _needs_unflatten(estimator, shape):
+def _needs_unflatten(estimator: Any, shape: tuple) -> str:
     return (
         f"X has rows of {shape[1]} numbers, and {type(estimator).__name__} looks at "
         "neighboring pixels, which a row does not show. Put `Unflatten(image_shape)` "
@@ -219,18 +262,18 @@ def _needs_unflatten(estimator, shape):
     )
 
 
-def _is_one_image(estimator, shape):
+def _is_one_image(estimator: Any, shape: tuple) -> str:
     return (
         f"X is one image of shape {shape}, and {type(estimator).__name__} takes "
         "stacks: pass `X[np.newaxis]`."
     )
 
 
-def _count_channels(shape):
+def _count_channels(shape: tuple) -> int:
     return shape[3] if len(shape) == 4 else 1
 
 
-def _check_channels(shape, n_channels):
+def _check_channels(shape: tuple, n_channels: tuple[int, ...] | None) -> None:
     if n_channels is None or len(shape) < 4 or shape[3] in n_channels:
         return
     raise ValueError(
@@ -240,7 +283,7 @@ def _check_channels(shape, n_channels):
     )
 
 
-def _check_same_channels(estimator, shape):
+def _check_same_channels(estimator: Any, shape: tuple) -> None:
     expected = getattr(estimator, "n_channels_", None)
     found = _count_channels(shape)
     if expected is None or found == expected:
@@ -254,8 +297,11 @@ def _check_same_channels(estimator, shape):
     )
 
 
-def _check_same_shape(estimator, shape):
-    """Refuse other shapes; a plain 2-D mismatch is left to scikit-learn's message."""
+def _check_same_shape(estimator: Any, shape: tuple) -> None:
+    """Raise ValueError for another image shape than that of `fit`.
+
+    For rows of another length, the message of scikit-learn is enough.
+    """
     found = shape[1:]
     expected = getattr(estimator, "image_shape_", found)
     if found == expected or (len(shape) <= 2 and len(expected) == 1):

@@ -1,4 +1,4 @@
-"""What is installed: for reports of faults."""
+"""Versions of installed packages, for bug reports."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions of Python, of the packages in use, and of the system.
 
     Packages of extras that are not installed are shown as "-".
@@ -29,14 +29,14 @@ def show_versions():
     print("\n".join(f"{name:{width}}{found}" for name, found in rows.items()))
 
 
-def _list_packages():
-    """Return the names of what the package and its extras for users need."""
+def _list_packages() -> dict:
+    """List the names of the dependencies, those of the extras for users included."""
     needed = [line for line in requires("skfingerprint") or [] if "test" not in line]
     names = [re.match(r"[\w-]+", line)[0] for line in needed if "docs" not in line]
     return dict.fromkeys(name for name in names if name != "skfingerprint")
 
 
-def _find_version(name):
+def _find_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:

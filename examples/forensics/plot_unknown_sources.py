@@ -1,16 +1,16 @@
 """
-=============
-None of these
-=============
+===============
+Unknown sources
+===============
 
 A classifier names one of the sources that it was given, always. With a rate of false
-alarms the recommended pipeline may also answer "unknown". How many strangers does it
-turn away, and what share of the known does that cost?
+alarms the recommended pipeline may also answer "unknown". How many images of unknown
+sources does it reject, and what share of the known does that cost?
 """
 
 # %%
-# Seven known, one stranger
-# -------------------------
+# Seven known, one unknown source
+# -------------------------------
 # One network is not fitted: the one that is hardest to turn away of the eight.
 
 import matplotlib.pyplot as plt
@@ -38,8 +38,8 @@ data = load_generators()
 images, y, groups = data.images, data.target_names[data.target], data.groups
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 train, test = next(folds.split(images, y, groups))
-stranger = "2xHFA2kSPAN_27k"
-known = train[y[train] != stranger]
+unknown = "2xHFA2kSPAN_27k"
+known = train[y[train] != unknown]
 pipeline = make_attribution_pipeline(perturbations=(), false_alarm_rate=0.01, n_jobs=2)
 
 # %%
@@ -56,7 +56,7 @@ _, ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
     y[test], answers, ax=ax, cmap="Blues", colorbar=False, xticks_rotation=90
 )
-_ = ax.set_title(f"{stranger} was not fitted", fontsize="medium")
+_ = ax.set_title(f"{unknown} was not fitted", fontsize="medium")
 
 # %%
 # What it says of each image
@@ -70,11 +70,11 @@ table = pd.DataFrame(dict(report)).assign(truth=y[test])
 print(table.sample(6, random_state=1).round(3).to_string(index=False))
 for rate in (0.1, 0.01, 0.001):
     accepted = table["false_alarm_probability"] <= rate
-    is_stranger = table["truth"] == stranger
+    is_unknown = table["truth"] == unknown
     right = accepted & (table["source"] == table["truth"])
     print(
-        f"rate {rate:5}: {right[~is_stranger].mean():.2f} of the known named rightly, "
-        f"{accepted[is_stranger].mean():.2f} of the stranger's taken for known"
+        f"rate {rate:5}: {right[~is_unknown].mean():.2f} of the known named rightly, "
+        f"{accepted[is_unknown].mean():.2f} of the unknown taken for known"
     )
 
 # %%
@@ -82,8 +82,7 @@ for rate in (0.1, 0.01, 0.001):
 # --------------------
 # The parts of the pipeline are there for rows of features, too:
 # :class:`~skfingerprint.RejectingClassifier` puts a classifier and a
-# :class:`~skfingerprint.SourceDetector` together. (For changed images the pipeline has
-# a :class:`~skfingerprint.SourceDetector`.)
+# :class:`~skfingerprint.SourceDetector` together.
 
 model = RejectingClassifier(SourceDiscriminant(), SourceDetector(false_alarm_rate=0.01))
 truth, shares, named = [], [], []
@@ -91,7 +90,7 @@ for left_out in data.target_names:
     known = train[y[train] != left_out]
     fitted = clone(model).fit(rows[known], y[known], groups=groups[known])
     said = fitted.assess(rows[test])
-    truth.append(np.where(y[test] == left_out, f"stranger {left_out}", y[test]))
+    truth.append(np.where(y[test] == left_out, f"unknown {left_out}", y[test]))
     shares.append(said.false_alarm_probability)
     named.append(said.source)
 truth, shares, named = map(np.concatenate, (truth, shares, named))
@@ -108,23 +107,23 @@ _ = ax.legend(loc=(0.03, 0.12), fontsize="small")
 # --------------
 # :class:`~skfingerprint.FingerprintDetector` asks whether a residual correlates with
 # any known fingerprint. It needs aligned images, and finds less. Most images of this
-# stranger it takes for known.
+# unknown source it takes for known.
 
-known = train[y[train] != stranger]
+known = train[y[train] != unknown]
 detector = make_pipeline(
     ResidualExtractor(n_jobs=2), FingerprintDetector(false_alarm_rate=0.01)
 )
 detector.fit(images[known], y[known], fingerprintdetector__groups=groups[known])
 accepted = detector.predict(images[test]) == 1
-ours = y[test] != stranger
+ours = y[test] != unknown
 print(f"{accepted[ours].mean():.2f} of the known accepted, "
-      f"{accepted[~ours].mean():.2f} of the stranger's")  # fmt: skip
+      f"{accepted[~ours].mean():.2f} of the unknown")  # fmt: skip
 plt.show()
 
 # %%
 # What follows
 # ------------
-# The rate is that of strangers as different from the known as these are from each
+# The rate is that of unknown sources as different from the known as these are from each
 # other, on average. A relative of a known network is let in more often, as the thin
 # lines show. And forty images of a source at 64 x 64 pixels are few: more images, and
 # larger ones, let more of the known through at the same rate.
