@@ -27,6 +27,7 @@ from skfingerprint.perturbation import (
     Resize,
     Shift,
 )
+from tests.estimators import assert_same
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -220,7 +221,7 @@ def test_crops_and_sizes_among_the_copies(planted):
     for nothing in (None, [], [None]):
         bare = AugmentedClassifier(FingerprintClassifier(), nothing).fit(X, y)
         expected = FingerprintClassifier().fit(X, y).decision_function(X)
-        np.testing.assert_array_equal(bare.decision_function(X), expected)
+        assert_same(bare.decision_function(X), expected)
 
 
 def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
@@ -233,7 +234,7 @@ def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
     expected = AugmentedClassifier(inner, changes).fit(X, y, groups=scenes)
     for metadata in ({"groups": scenes}, {"classifier__groups": scenes}):
         found = clone(pipeline).fit(X, y, **metadata)
-        np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+        assert_same(found.predict_proba(X), expected.predict_proba(X))
     assert len(found[:-1].get_feature_names_out()) == found[:-1].transform(X).shape[1]
     grid = {"classifier__shrinkages": [(0.1,), (0.5,)], "max_copies": [1, 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
