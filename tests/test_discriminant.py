@@ -12,6 +12,7 @@ from skfingerprint import SourceDiscriminant
 from skfingerprint._attribution.lda import FEWEST
 from skfingerprint._attribution.source_discriminant import SHRINKAGES
 from skfingerprint._core.blocks import BlockSource
+from tests.estimators import assert_same
 
 
 def draw(n_images, n_classes=3, n_conditions=1, d=12, spread=1.0, seed=0):
@@ -133,7 +134,7 @@ def test_folds_keep_groups_together_and_are_shuffled_without():
     assert with_groups.inverse_temperatures_ < without.inverse_temperatures_ / 2
     splitter = StratifiedGroupKFold(5, shuffle=True, random_state=0)
     same = SourceDiscriminant(cv=splitter).fit(rows, y, groups=scenes)
-    assert same.inverse_temperatures_ == with_groups.inverse_temperatures_
+    assert_same(same.inverse_temperatures_, with_groups.inverse_temperatures_)
 
 
 def test_probabilities_are_calibrated_and_never_certain():

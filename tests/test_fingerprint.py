@@ -19,6 +19,7 @@ from skfingerprint import (
 )
 from skfingerprint.correlation import correlation_surfaces, peak_to_correlation_energy
 from skfingerprint.datasets import make_fingerprint_images
+from tests.estimators import assert_same
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +232,7 @@ def test_transformer_is_the_classifier_and_names_its_columns(planted):
     X, names = ResidualExtractor().transform(images), np.array(["a", "b", "c"])[y]
     transformer = FingerprintTransformer(subtract_common=True).fit(X[:60], names[:60])
     expected = FingerprintClassifier(subtract_common=True).fit(X[:60], names[:60])
-    np.testing.assert_array_equal(
-        transformer.transform(X[60:]), expected.decision_function(X[60:])
-    )
+    assert_same(transformer.transform(X[60:]), expected.decision_function(X[60:]))
     frame = transformer.set_output(transform="pandas").transform(X[60:])
     assert list(frame.columns) == ["correlation_a", "correlation_b", "correlation_c"]
     two = names != "c"
@@ -332,4 +331,4 @@ def test_fingerprints_are_not_changed_in_place(residuals):
     changed[0] = 0
     classifier.fingerprints_ = changed
     assert not classifier.correlate(X)[:, 0].any()
-    np.testing.assert_array_equal(classifier.correlate(X)[:, 1:], before[:, 1:])
+    assert_same(classifier.correlate(X)[:, 1:], before[:, 1:])

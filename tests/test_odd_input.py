@@ -19,7 +19,7 @@ from skfingerprint import (
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.denoising import DENOISERS
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise, Resize
-from tests.estimators import ANY_SIZE, ESTIMATORS
+from tests.estimators import ANY_SIZE, ESTIMATORS, assert_same
 
 IMAGES, Y = make_fingerprint_images(
     24, 3, image_shape=(20, 24, 3), strength=5, random_state=0
@@ -64,12 +64,8 @@ def test_weights_add_up_to_what_is_finite():
 
 def test_merging_keeps_what_is_large():
     large = np.sign(RESIDUALS) * np.float32(1e18)
-    one = FingerprintClassifier().fit(
-        large, Y, sample_weight=np.full(len(Y), 1e300)
-    )
-    other = FingerprintClassifier().fit(
-        -large, Y, sample_weight=np.full(len(Y), 1e300)
-    )
+    one = FingerprintClassifier().fit(large, Y, sample_weight=np.full(len(Y), 1e300))
+    other = FingerprintClassifier().fit(-large, Y, sample_weight=np.full(len(Y), 1e300))
     merged = one.merge(other)
     np.testing.assert_allclose(merged.fingerprints_ / 1e18, 0, atol=1e-6)
 
@@ -178,7 +174,7 @@ def test_settings_of_floating_point_errors_change_nothing(estimator):
 def test_a_wavelet_may_be_an_object():
     expected = ResidualExtractor(wavelet="sym4").fit_transform(IMAGES)
     extractor = clone(ResidualExtractor(wavelet=pywt.Wavelet("sym4")))
-    np.testing.assert_array_equal(extractor.fit_transform(IMAGES), expected)
+    assert_same(extractor.fit_transform(IMAGES), expected)
     own = pywt.Wavelet("db4", filter_bank=pywt.Wavelet("sym4").filter_bank)
     for wrong in ("morl", "none", 3, None, own):
         with pytest.raises(ValueError, match="wavelet must be one of"):
