@@ -1,4 +1,4 @@
-"""Fingerprints in files: what a laboratory keeps, and another merges."""
+"""Files of fingerprints, which laboratories keep, exchange and merge."""
 
 import hashlib
 import io
@@ -30,9 +30,9 @@ from skfingerprint._images import ResidualExtractor
 from skfingerprint._open_set import FingerprintDetector, restore_detector
 
 FORMAT = "skfingerprint fingerprints"
-# 1: release 0.1.0, with `image_shape`. 2: without. 3: with `sha256` and `provenance`.
+# 1: release 0.1.0, with `image_shape`. 2: without it. 3: `sha256` and `provenance` too.
 FORMAT_VERSION = 3
-# The members of a file of each kind of estimator, and the kinds of their dtypes.
+# Arrays in the file of each kind of estimator, in this order, and their kinds of dtype.
 COMMON = {"notes": "U", "classes": "biufU", "fingerprints": "f"}
 MEMBERS = {
     "classifier": {**COMMON, "class_weight_sum": "iuf"},
@@ -43,6 +43,8 @@ MEMBERS = {
         "null_weights": "iuf",
     },
 }
+# Bounds on what a hostile file can make the reader allocate: all members together, the
+# notes (which JSON parses), the header of an array (which NumPy evaluates), and a read.
 MAX_BYTES = 2**30
 MAX_NOTES_BYTES = 2**22
 MAX_HEADER_BYTES = 1024
@@ -54,34 +56,42 @@ READ_HEADER = {
 }
 
 
-def save_fingerprints(path, estimator, *, offset=None):
+def save_fingerprints(estimator, path, *, offset=None):
     """Save fingerprints, and how they were made, in one `.npz` file.
 
-    The file is written under a name of its own and takes its place at the end, at once:
-    whoever reads or writes the same path meanwhile sees whole files only. An error
-    leaves the old file, and nothing else; a process that is killed may leave a
-    `.skfingerprint-*.part` beside it.
+    The file is written under a temporary name, and replaces the old file at the end, in
+    one step: other readers and writers of the same path see whole files only. An error
+    leaves the old file, and nothing else. A process that is killed may leave a file
+    `.skfingerprint-*.part` in the same folder.
 
     Parameters
     ----------
-    path : str or path-like
-        File to write, replaced if it exists; it keeps its mode. A link is followed.
     estimator : FingerprintClassifier or FingerprintDetector, or Pipeline that ends \
             with one
-        Fitted. Parameters of a pipeline's ResidualExtractor are saved with it.
+        Fitted estimator. The parameters of the ResidualExtractor in a pipeline are
+        saved with it.
+    path : str or path-like
+        File to write. An existing file is replaced and keeps its mode; a link is
+        followed.
     offset : tuple of int, default=None
-        (down, right) corner of the images within the frame of their source, in pixels:
-        fingerprints of other corners don't match. None is the one that the fingerprints
-        were loaded with, or (0, 0).
+        Corner (down, right) of the images within the frame of their source, in pixels:
+        fingerprints of different corners do not match. By default, it is the offset
+        that the fingerprints were loaded with, or (0, 0).
 
     Raises
     ------
     OSError
-        If the file can't be written.
+        If the file cannot be written.
+    TypeError
+        If the path comes first.
     ValueError
-        If the classes are not text or numbers, if the denoiser is a function or `cv` a
-        splitter, which a file can't hold, if a parameter is not valid, or if the
-        extractor or the offset is not that of the estimator's `provenance_`.
+        If the classes are neither text nor numbers; if the denoiser is a function or
+        `cv` is a splitter, which a file cannot hold; if a parameter is not valid; or if
+        extractor or offset contradict the `provenance_` of the estimator.
+
+    See Also
+    --------
+    load_fingerprints : Loads the file.
 
     Examples
     --------
@@ -93,7 +103,7 @@ def save_fingerprints(path, estimator, *, offset=None):
     >>> images, y = make_fingerprint_images(60, 3, random_state=0)
     >>> pipeline = make_pipeline(ResidualExtractor(sigma=2), FingerprintClassifier())
     >>> path = pathlib.Path(tempfile.mkdtemp(), "three-sources.npz")
-    >>> save_fingerprints(path, pipeline.fit(images, y))
+    >>> save_fingerprints(pipeline.fit(images, y), path)
     >>> loaded = load_fingerprints(path)
     >>> loaded
     Pipeline(steps=[('residualextractor', ResidualExtractor(sigma=2)),
@@ -101,7 +111,7 @@ def save_fingerprints(path, estimator, *, offset=None):
     >>> bool((loaded.predict(images) == pipeline.predict(images)).all())
     True
 
-    Fingerprints of two laboratories merge, and a run goes on where it ended:
+    Fingerprints of two laboratories can be merged, and an interrupted run continued:
 
     >>> loaded[-1].merge(load_fingerprints(path)[-1]).class_weight_sum_.tolist()
     [40.0, 40.0, 40.0]
@@ -109,11 +119,12 @@ def save_fingerprints(path, estimator, *, offset=None):
     >>> loaded[-1].partial_fit(residuals, y[:10]).class_weight_sum_.sum()
     np.float64(130.0)
 
-    How fingerprints were made stays with them, so that unlike ones don't merge:
+    The provenance of fingerprints stays with them, so that fingerprints that were made
+    in different ways are not merged:
 
     >>> loaded[-1].provenance_["extractor"]["sigma"], loaded[-1].provenance_["offset"]
     (2, [0, 0])
-    >>> save_fingerprints(path, pipeline, offset=(16, 0))
+    >>> save_fingerprints(pipeline, path, offset=(16, 0))
     >>> loaded[-1].merge(load_fingerprints(path)[-1])
     Traceback (most recent call last):
     ...
@@ -122,6 +133,7 @@ def save_fingerprints(path, estimator, *, offset=None):
     """
     import skfingerprint
 
+    _check_order(estimator)
     kind, extractor, last = _split(estimator)
     notes = {
         "format": FORMAT,
@@ -137,7 +149,8 @@ def save_fingerprints(path, estimator, *, offset=None):
         content[name] = getattr(last, f"{name}_")
     if kind == "detector":
         notes["known"] = [last.offset_, last.detection_rate_, last._n_residuals]
-    # Views: what is made of them makes its fingerprints read-only.
+    # A file that could not be loaded is not written. Restoring makes fingerprints
+    # read-only: of views, so that the arrays of the user stay writable.
     _restore({name: part.view() for name, part in content.items()}, notes)
     notes["sha256"] = _digest(content, notes)
     written = np.array(json.dumps(notes))
@@ -149,40 +162,59 @@ def save_fingerprints(path, estimator, *, offset=None):
 def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
     """Load fingerprints that :func:`save_fingerprints` wrote.
 
-    The file may come from anybody: it is read without pickle, nothing larger than
-    `max_bytes` is unpacked, and checksums, values and parameters are checked.
+    The file may come from an untrusted source: it is read without pickle, not more than
+    `max_bytes` are unpacked, and checksums, values and parameters are checked.
 
     Parameters
     ----------
     path : str or path-like
         File to read.
     max_bytes : int, default=2**30
-        The largest size of the file, and of what it holds once unpacked.
+        Largest size of the file, and of its unpacked content, in bytes.
     return_notes : bool, default=False
-        Return how the fingerprints were made, too.
+        Whether to return the notes of the file, too.
 
     Returns
     -------
     estimator : Pipeline, FingerprintClassifier or FingerprintDetector
-        Fitted. A pipeline with the ResidualExtractor, if one was saved. The classifier
-        or detector has `provenance_`, if the file says how its fingerprints were made.
-    notes : dict, only if `return_notes`
+        Fitted estimator: a pipeline if a ResidualExtractor was saved with it. The
+        classifier or detector has a `provenance_` if the file contains one.
+    notes : dict
         `format_version`, `package_version`, `offset`, `provenance`, and the parameters
-        of `classifier` or `detector` and of `extractor`.
+        of `classifier` or `detector` and of `extractor`. Only returned if
+        `return_notes` is true.
 
     Raises
     ------
     OSError
-        If the file can't be opened.
+        If the file cannot be opened.
     ValueError
         If the file is damaged, foreign, too large, or of a newer version; the message
-        names it.
+        names the file.
+
+    See Also
+    --------
+    save_fingerprints : Writes the file.
 
     Notes
     -----
-    A file has format version 3, and a SHA-256 of all that it holds. Versions 1, of
-    release 0.1.0, and 2 are read too: the CRC-32 of their members alone tells damage.
-    A newer version is refused, with the release that wrote it.
+    Files have format version 3, and contain a SHA-256 of their whole content. Versions
+    1 (release 0.1.0) and 2 are read, too; only the CRC-32 of their members reveals
+    damage. A file of a newer version raises an error that names the release to install.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from skfingerprint import FingerprintClassifier, ResidualExtractor
+    >>> from skfingerprint.datasets import make_fingerprint_images
+    >>> from skfingerprint.files import load_fingerprints, save_fingerprints
+    >>> images, y = make_fingerprint_images(60, 3, random_state=0)
+    >>> residuals = ResidualExtractor().transform(images)
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "three-sources.npz")
+    >>> save_fingerprints(FingerprintClassifier().fit(residuals, y), path)
+    >>> classifier, notes = load_fingerprints(path, return_notes=True)
+    >>> classifier.classes_.tolist(), notes["offset"]
+    ([0, 1, 2], [0, 0])
     """
     check_positive("max_bytes", max_bytes)
     with _PieceReader(Path(path), opener=_open_at_once) as stream:
@@ -191,7 +223,7 @@ def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
             estimator = _restore(content, notes)
         except _Refusal as error:
             raise ValueError(f"{path} {error}") from None
-        # What NumPy, zipfile and json raise of foreign files has no end.
+        # NumPy, zipfile and json raise many kinds of errors for foreign files.
         except Exception as error:
             raise ValueError(
                 f"{path} is damaged, or not a file that save_fingerprints wrote: get a "
@@ -201,11 +233,11 @@ def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
 
 
 class _Refusal(ValueError):
-    """Why a file is refused that need not be damaged."""
+    """Error for a file that is rejected, but need not be damaged."""
 
 
 class _PieceReader(io.FileIO):
-    """A file that is read in pieces, so that no declared size is allocated."""
+    """File that is read in pieces, so that no declared size is allocated."""
 
     def read(self, size=-1):
         if size > PIECE:
@@ -214,12 +246,27 @@ class _PieceReader(io.FileIO):
 
 
 def _open_at_once(path, flags):
-    """Open a file without waiting, as a pipe would let us."""
+    """Open a file without waiting for a writer, if it is a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _read(stream, max_bytes):
-    """Return the arrays of a file, and its notes."""
+    """Read a file.
+
+    Parameters
+    ----------
+    stream : _PieceReader
+        The open file.
+    max_bytes : int
+        Largest size, packed and unpacked.
+
+    Returns
+    -------
+    content : dict of str to ndarray
+        Arrays by name.
+    notes : dict
+        The notes.
+    """
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise _Refusal("is not a regular file.")
@@ -248,7 +295,7 @@ def _check_size(size, max_bytes):
 
 
 def _read_notes(archive):
-    """Return the notes of a file, if this release can read it."""
+    """Read the notes of a file; raise an error if this release cannot read it."""
     if archive.getinfo("notes.npy").file_size > MAX_NOTES_BYTES:
         raise ValueError("too long notes")
     notes = json.loads(_read_array(archive, "notes", COMMON["notes"]).item())
@@ -264,7 +311,8 @@ def _read_notes(archive):
 
 
 def _find_kind(notes):
-    """Return what a file holds; before version 3, classifiers only."""
+    """Return "classifier" or "detector", whose parameters the notes contain."""
+    # Detectors came with version 3.
     kinds = [kind for kind in MEMBERS if kind in notes]
     if len(kinds) != 1 or (notes["format_version"] < 3 and kinds != ["classifier"]):
         raise ValueError(f"parameters of {kinds}")
@@ -272,20 +320,38 @@ def _find_kind(notes):
 
 
 def _read_array(archive, name, dtypes):
-    """Return a member, read to its end, so that its CRC is checked."""
+    """Read an array of a file.
+
+    Parameters
+    ----------
+    archive : ZipFile
+        The file.
+    name : str
+        Name of the array.
+    dtypes : str
+        Kinds of dtype that are valid.
+
+    Returns
+    -------
+    array : ndarray
+        Read-write, in the byte order of the file.
+    """
     info = archive.getinfo(f"{name}.npy")
     if info.compress_type not in COMPRESSIONS:
         raise ValueError(f"compressed by method {info.compress_type}")
+    # `np.load` need not read a member to its end, where zipfile checks the CRC.
     data = bytearray()
     with archive.open(info) as member:
         while piece := member.read(PIECE):
             data += piece
-    if b"L" in data[: max(0, data.find(b"\n"))]:  # NumPy would warn of Python 2
+    # NumPy warns of integers of Python 2, which no release of this package wrote.
+    if b"L" in data[: max(0, data.find(b"\n"))]:
         raise ValueError(f"{name} has a header of another kind")
     stream = io.BytesIO(data[: 2 * MAX_HEADER_BYTES])
     read_header = READ_HEADER[np.lib.format.read_magic(stream)]
     shape, is_fortran, dtype = read_header(stream, max_header_size=MAX_HEADER_BYTES)
     start = stream.tell()
+    # A header may declare any shape: it must be that of the bytes that are there.
     size = start + math.prod(shape) * dtype.itemsize
     if not info.file_size == len(data) == size or min(shape, default=1) < 1:
         raise ValueError(f"{name} has {len(data)} bytes, not {size}")
@@ -296,7 +362,8 @@ def _read_array(archive, name, dtypes):
 
 
 def _digest(content, notes):
-    """Return the SHA-256 of notes and arrays, as hexadecimal text."""
+    """Compute the SHA-256 of notes and arrays, as hexadecimal text."""
+    # Names, dtypes and shapes go in first, since the same bytes can be several arrays.
     described = {key: value for key, value in notes.items() if key != "sha256"}
     layout = [[name, part.dtype.str, part.shape] for name, part in content.items()]
     digest = hashlib.sha256(json.dumps([described, layout], sort_keys=True).encode())
@@ -306,7 +373,19 @@ def _digest(content, notes):
 
 
 def _restore(content, notes):
-    """Return a fitted estimator of what a file holds, if all of it is valid."""
+    """Restore the estimator of a file, whose content is checked.
+
+    Parameters
+    ----------
+    content : dict of str to ndarray
+        Arrays, in the order of `MEMBERS`.
+    notes : dict
+        Notes of the file.
+
+    Returns
+    -------
+    estimator : FingerprintClassifier, FingerprintDetector or Pipeline
+    """
     classes, fingerprints, *rest = (_to_native(part) for part in content.values())
     kind = _find_kind(notes)
     fingerprints = _fold(fingerprints, notes)
@@ -339,7 +418,9 @@ def _to_native(array):
 
 
 def _name_classes(classes):
-    """Return classes as a file holds them."""
+    """Return classes as text or numbers, which a file can hold."""
+    # Text in an array of objects is saved as text; other objects do not equal the text
+    # that stands for them.
     names = classes.astype(str) if classes.dtype.kind == "O" else classes
     if not (names.dtype.kind in COMMON["classes"] and np.array_equal(names, classes)):
         raise ValueError("classes must be text or numbers to be saved.")
@@ -347,10 +428,10 @@ def _name_classes(classes):
 
 
 def _check_content(classes, fingerprints, fewest):
-    """Refuse what no fit gives."""
+    """Raise ValueError for classes and fingerprints that no fit returns."""
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError("classes must be one row, sorted, each of them once.")
-    classes.tolist()  # refuses what is no text
+    classes.tolist()  # raises an error for bytes that are not Unicode
     if fingerprints.ndim not in (2, 3, 4) or not (
         classes.shape == fingerprints.shape[:1] >= (fewest,)
     ):
@@ -364,6 +445,7 @@ def _check_content(classes, fingerprints, fewest):
 
 
 def _check_weights(weights, classes):
+    """Raise ValueError for weights that no fit returns."""
     if weights.shape != classes.shape:
         raise ValueError("there must be a weight for each class.")
     if not (np.isfinite(weights).all() and weights.min() >= 0):
@@ -371,7 +453,17 @@ def _check_weights(weights, classes):
 
 
 def _check_null(scores, sources, weights, known, classes):
-    """Refuse a null that no fit of a detector gives."""
+    """Raise ValueError for null scores that no fit of a detector returns.
+
+    Parameters
+    ----------
+    scores, sources, weights : ndarray of shape (n_scores,)
+        Null scores, their sources and their weights.
+    known : list of 3 float
+        Threshold, detection rate and number of residuals.
+    classes : ndarray of shape (n_classes,)
+        The known sources.
+    """
     if not scores.shape == sources.shape == weights.shape == (scores.size,):
         raise ValueError("there must be a source and a weight for each null score.")
     if not (np.abs(scores) <= 1).all() or not 0 <= sources.min() <= sources.max() < len(
@@ -379,18 +471,19 @@ def _check_null(scores, sources, weights, known, classes):
     ):
         raise ValueError("null scores must be correlations, of the known sources.")
     _check_weights(weights, scores)
-    offset, found, n_residuals = known
+    # The detection rate is NaN if a source has a single residual.
+    offset, detection_rate, n_residuals = known
     if not (
         abs(offset) <= 1
-        and (math.isnan(found) or 0 <= found <= 1)
+        and (math.isnan(detection_rate) or 0 <= detection_rate <= 1)
         and 0 < n_residuals < math.inf
         and weights.any()
     ):
-        raise ValueError(f"threshold, found share and number of residuals: {known}.")
+        raise ValueError(f"threshold, detection rate, number of residuals: {known}.")
 
 
 def _read_provenance(notes, extractor):
-    """Return how fingerprints were made, or None if a file does not tell."""
+    """Return the provenance that a file contains, or None."""
     offset, version = notes["offset"], notes["format_version"]
     if len(offset) != 2 or {type(number) for number in offset} != {int}:
         raise ValueError(f"offset must be two ints, got {offset}.")
@@ -399,33 +492,51 @@ def _read_provenance(notes, extractor):
         if found is not None and not isinstance(found, dict):
             raise ValueError(f"provenance must be a dict, got {found}.")
         return found
+    # Older files have no provenance: it follows from their extractor and their offset.
     known = extractor is not None or any(offset)
     return _make_provenance(extractor, offset) if known else None
 
 
 def _make_provenance(extractor, offset):
-    """Say how fingerprints were made; the number of threads changes nothing."""
+    """Describe how fingerprints were made, by extractor and offset."""
     params = None if extractor is None else _plain(extractor.get_params())
+    # The number of threads changes no residual.
     if params is not None:
         del params["n_jobs"]
     return {"extractor": params, "offset": [int(number) for number in offset]}
 
 
 def _update_provenance(extractor, last, offset):
-    """Return the estimator's provenance, or what is told now, if they agree."""
+    """Complete the provenance of an estimator, and check that nothing contradicts it.
+
+    Parameters
+    ----------
+    extractor : ResidualExtractor or None
+        First step of the pipeline that is saved.
+    last : FingerprintClassifier or FingerprintDetector
+        Last step, which may have a `provenance_`.
+    offset : tuple of int or None
+        Offset that is stated now.
+
+    Returns
+    -------
+    provenance : dict or None
+        None if neither extractor nor offset are known.
+    """
     kept = getattr(last, "provenance_", None)
-    told = _make_provenance(extractor, (0, 0) if offset is None else offset)
+    stated = _make_provenance(extractor, (0, 0) if offset is None else offset)
     if kept is None:
         known = extractor is not None or offset is not None
-        return told if known else None
+        return stated if known else None
+    # Each side is completed by the other one, so that only stated values can differ.
     kept = _plain(kept)
     if extractor is None:
-        told["extractor"] = kept.get("extractor")
+        stated["extractor"] = kept.get("extractor")
     elif kept.get("extractor") is None:
-        kept["extractor"] = told["extractor"]
+        kept["extractor"] = stated["extractor"]
     if offset is None:
-        told["offset"] = kept.get("offset")
-    if differences := describe_differences(kept | told, kept):
+        stated["offset"] = kept.get("offset")
+    if differences := describe_differences(kept | stated, kept):
         raise ValueError(
             f"the fingerprints were made otherwise: {differences} in their provenance_."
         )
@@ -433,7 +544,8 @@ def _update_provenance(extractor, last, offset):
 
 
 def _replace(path, write):
-    """Write a file beside the one that it replaces at the end."""
+    """Write a file in the folder of the file that it replaces at the end."""
+    # Renaming would replace a link itself, and works within one file system only.
     path = Path(os.path.realpath(path))
     try:
         mode = path.stat().st_mode
@@ -447,6 +559,7 @@ def _replace(path, write):
             if mode is not None:
                 partial.chmod(stat.S_IMODE(mode))
             write(file)
+            # Else a crash could leave the new name with none of the new bytes.
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -454,8 +567,33 @@ def _replace(path, write):
         partial.unlink(missing_ok=True)
 
 
+def _check_order(estimator):
+    """Raise TypeError if a path was passed first, as in earlier releases."""
+    if isinstance(estimator, (str, os.PathLike)):
+        raise TypeError(
+            "save_fingerprints takes the estimator first and the path second, "
+            "save_fingerprints(estimator, path), got a "
+            f"{type(estimator).__name__} first."
+        )
+
+
 def _split(estimator):
-    """Return the kind of the last step, the residual extractor, and the last step."""
+    """Split an estimator into the parts that are saved.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator or pipeline.
+
+    Returns
+    -------
+    kind : {"classifier", "detector"}
+        Kind of the last step.
+    extractor : ResidualExtractor or None
+        Step before it.
+    last : FingerprintClassifier or FingerprintDetector
+        Last step.
+    """
     steps = list_steps(estimator)
     kinds = {FingerprintClassifier: "classifier", FingerprintDetector: "detector"}
     kind = kinds.get(type(steps[-1]))
@@ -475,7 +613,7 @@ def _split(estimator):
 
 
 def _plain(params):
-    """Return parameters as JSON holds them."""
+    """Return parameters as they come back from JSON."""
     try:
         return json.loads(json.dumps(params, default=_as_plain))
     except (TypeError, ValueError) as error:
@@ -487,12 +625,12 @@ def _plain(params):
 
 
 def _as_plain(value):
-    """Return a number of NumPy's as Python's, and a wavelet's name."""
+    """Return a NumPy number as a Python number, and a wavelet as its name."""
     return value.item() if isinstance(value, np.generic) else find_wavelet(value)
 
 
 def _fold(fingerprints, notes):
-    """Return fingerprints of rows as images, if format version 1 tells their shape."""
+    """Reshape fingerprints of rows to images, if format version 1 has their shape."""
     parts = notes.get("classifier"), notes.get("extractor")
     shapes = [part.get("image_shape") for part in parts if part]
     shape = next((shape for shape in shapes if shape), None)
@@ -502,5 +640,5 @@ def _fold(fingerprints, notes):
 
 
 def _read_params(params):
-    """Return parameters, without `image_shape`, which format version 1 had."""
+    """Return parameters without `image_shape`, which format version 1 had."""
     return {name: value for name, value in params.items() if name != "image_shape"}

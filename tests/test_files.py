@@ -53,7 +53,7 @@ def fitted(planted):
 
 def test_what_is_loaded_answers_as_what_was_saved(fitted, planted, tmp_path):
     path = tmp_path / "sources.npz"
-    save_fingerprints(path, fitted, offset=(16, 0))
+    save_fingerprints(fitted, path, offset=(16, 0))
     loaded, notes = load_fingerprints(path, return_notes=True)
     images = planted[0][60:]
     np.testing.assert_array_equal(
@@ -74,7 +74,7 @@ def test_a_bare_classifier_on_rows(planted, tmp_path):
     images, y = planted
     rows = images.reshape(len(images), -1).astype(np.float32)
     classifier = FingerprintClassifier().fit(rows, y)
-    save_fingerprints(tmp_path / "f.npz", classifier)
+    save_fingerprints(classifier, tmp_path / "f.npz")
     loaded = load_fingerprints(tmp_path / "f.npz")
     np.testing.assert_array_equal(loaded.predict(rows), classifier.predict(rows))
     assert loaded.image_shape_ == (1536,)
@@ -84,7 +84,7 @@ def test_a_bare_classifier_on_rows(planted, tmp_path):
 
 def test_files_of_version_1_are_read_without_image_shape(fitted, planted, tmp_path):
     path = tmp_path / "old.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     assert "image_shape" not in read_members(path)[1]["extractor"]
     make_older(path, 1)
     loaded, notes = load_fingerprints(path, return_notes=True)
@@ -100,7 +100,7 @@ def test_files_of_version_1_are_read_without_image_shape(fitted, planted, tmp_pa
 
 def test_rows_of_version_1_become_images(fitted, planted, tmp_path):
     path = tmp_path / "old.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     flat = fitted[-1].fingerprints_.reshape(3, -1)
     make_older(path, 1)
     tampered(path, fingerprints=flat)
@@ -116,7 +116,7 @@ def test_two_laboratories_merge(planted, tmp_path):
     whole = FingerprintClassifier().fit(X, y)
     for name, part in (("a", slice(0, 50)), ("b", slice(50, None))):
         save_fingerprints(
-            tmp_path / name, FingerprintClassifier().fit(X[part], y[part])
+            FingerprintClassifier().fit(X[part], y[part]), tmp_path / name
         )
     merged = load_fingerprints(tmp_path / "a").merge(load_fingerprints(tmp_path / "b"))
     np.testing.assert_allclose(merged.fingerprints_, whole.fingerprints_, atol=1e-5)
@@ -127,7 +127,7 @@ def test_an_interrupted_run_goes_on(planted, tmp_path):
     X = ResidualExtractor().transform(images)
     path = tmp_path / "half"
     started = FingerprintClassifier().partial_fit(X[:60], y[:60], classes=[0, 1, 2])
-    save_fingerprints(path, started)
+    save_fingerprints(started, path)
     resumed = load_fingerprints(path).partial_fit(X[60:], y[60:])
     whole = FingerprintClassifier().fit(X, y)
     np.testing.assert_allclose(resumed.fingerprints_, whole.fingerprints_, atol=1e-5)
@@ -146,7 +146,7 @@ def tampered(path, **changes):
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.9, 0.999])
 def test_truncated_files_are_refused(fitted, tmp_path, kept):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(kept * len(whole))])
     with pytest.raises(ValueError, match=r"f\.npz is damaged, or not a file"):
@@ -155,7 +155,7 @@ def test_truncated_files_are_refused(fitted, tmp_path, kept):
 
 def test_a_flipped_byte_is_noticed(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content)
@@ -183,7 +183,7 @@ def test_foreign_files_are_refused(tmp_path, write):
 
 def test_newer_files_name_the_remedy(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     tampered(path, format_version=4, package_version="9.0")
     with pytest.raises(ValueError, match=r"install skfingerprint >= 9\.0"):
         load_fingerprints(path)
@@ -191,11 +191,11 @@ def test_newer_files_name_the_remedy(fitted, tmp_path):
 
 def test_contradictory_files_are_refused(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     tampered(path, classes=np.array(["a", "b"]))
     with pytest.raises(ValueError, match="is damaged"):
         load_fingerprints(path)
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     tampered(path, classifier={"unheard_of": 1})
     with pytest.raises(ValueError, match="is damaged"):
         load_fingerprints(path)
@@ -214,18 +214,32 @@ def test_what_a_file_cant_hold_is_refused_and_nothing_written(planted, tmp_path)
     other = make_pipeline(ResidualExtractor(), LogisticRegression())
     path = tmp_path / "f.npz"
     with pytest.raises(ValueError, match="can't hold a function"):
-        save_fingerprints(path, own.fit(images, y))
+        save_fingerprints(own.fit(images, y), path)
     with pytest.raises(ValueError, match="must be a FingerprintClassifier or"):
-        save_fingerprints(path, other)
+        save_fingerprints(other, path)
     with pytest.raises((ValueError, NotFittedError), match="fit it first"):
-        save_fingerprints(path, FingerprintClassifier())
+        save_fingerprints(FingerprintClassifier(), path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_swapped_arguments_are_named_and_nothing_is_written(fitted, tmp_path):
+    path = tmp_path / "f.npz"
+    for given in (path, str(path)):
+        with pytest.raises(
+            TypeError, match=r"save_fingerprints\(estimator, path\), got a \w+ first"
+        ):
+            save_fingerprints(given, fitted)
+    with pytest.raises(TypeError, match="PathLike"):
+        save_fingerprints(fitted, fitted)
+    with pytest.raises(TypeError, match="positional"):
+        save_fingerprints(fitted, path, (16, 0))
     assert not list(tmp_path.iterdir())
 
 
 def test_names_in_object_arrays_are_saved_as_text(planted, tmp_path):
     images, y = planted
     names = np.array(["a", "bb", "ccc"], dtype=object)[y]
-    save_fingerprints(tmp_path / "f", FingerprintClassifier().fit(images, names))
+    save_fingerprints(FingerprintClassifier().fit(images, names), tmp_path / "f")
     assert load_fingerprints(tmp_path / "f").classes_.tolist() == ["a", "bb", "ccc"]
 
 
@@ -451,7 +465,7 @@ def test_pipes_and_devices_do_not_hang(fitted, tmp_path):
     with pytest.raises(ValueError, match="/dev/zero is not a regular file"):
         load_fingerprints("/dev/zero")
     with pytest.raises(OSError, match=r"f\.npz is not a regular file"):
-        save_fingerprints(path, fitted)
+        save_fingerprints(fitted, path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
@@ -459,10 +473,10 @@ def test_mode_and_links_are_kept(fitted, tmp_path):
     path, link = tmp_path / "f.npz", tmp_path / "link.npz"
     link.symlink_to(path)
     (tmp_path / "plain").touch()
-    save_fingerprints(link, fitted)  # a link that leads nowhere yet
+    save_fingerprints(fitted, link)  # a link that leads nowhere yet
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     path.chmod(0o640)
-    save_fingerprints(link, fitted)
+    save_fingerprints(fitted, link)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert link.is_symlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.npz", "link.npz", "plain"]
@@ -482,7 +496,7 @@ def test_an_error_while_saving_leaves_the_old_file(
     owner = {"savez_compressed": np, "fsync": os, "replace": os}[broken]
     monkeypatch.setattr(owner, broken, fail)
     with pytest.raises(OSError, match="no space"):
-        save_fingerprints(path, fitted)
+        save_fingerprints(fitted, path)
     assert path.read_bytes() == whole
     assert list(tmp_path.iterdir()) == [path]
 
@@ -497,7 +511,7 @@ estimator[-1].fingerprints_ = np.full_like(estimator[-1].fingerprints_, int(numb
 print("ready", flush=True)
 for times in sys.stdin:
     for _ in range(int(times)):
-        save_fingerprints(path, estimator)
+        save_fingerprints(estimator, path)
     print("done", flush=True)
 """
 
@@ -550,14 +564,14 @@ def test_savers_at_once_and_killed_ones_leave_whole_files(tmp_path):
 def test_provenance_stays_with_fingerprints(fitted, planted, tmp_path):
     path = tmp_path / "f.npz"
     assert not hasattr(fitted[-1], "provenance_")
-    save_fingerprints(path, fitted, offset=(16, 0))
+    save_fingerprints(fitted, path, offset=(16, 0))
     pipeline = load_fingerprints(path)
     provenance = pipeline[-1].provenance_
     assert provenance["offset"] == [16, 0]
     assert provenance["extractor"]["denoiser_params"] == {"size": 5}
     assert "n_jobs" not in provenance["extractor"]
     for estimator in (pipeline, pipeline[-1]):
-        save_fingerprints(path, estimator)
+        save_fingerprints(estimator, path)
         loaded, notes = load_fingerprints(path, return_notes=True)
         classifier = getattr(loaded, "steps", [("", loaded)])[-1][1]
         assert classifier.provenance_ == notes["provenance"] == provenance
@@ -571,19 +585,19 @@ def test_provenance_stays_with_fingerprints(fitted, planted, tmp_path):
 
 def test_provenance_that_contradicts_is_refused(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted, offset=(16, 0))
+    save_fingerprints(fitted, path, offset=(16, 0))
     loaded = load_fingerprints(path)
     with pytest.raises(ValueError, match=r"offset \[0, 0\] here and \[16, 0\] in"):
-        save_fingerprints(path, loaded, offset=(0, 0))
+        save_fingerprints(loaded, path, offset=(0, 0))
     loaded[0].set_params(sigma=4, n_jobs=2)
     with pytest.raises(ValueError, match=r"otherwise: sigma 4 here and 2\.0 in"):
-        save_fingerprints(path, loaded)
+        save_fingerprints(loaded, path)
     assert load_fingerprints(path)[0].sigma == 2
 
 
 def test_only_fingerprints_made_alike_merge(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted)
+    save_fingerprints(fitted, path)
     one, same = load_fingerprints(path)[-1], load_fingerprints(path)[-1]
     assert one.merge(same).provenance_ == same.provenance_
     other = load_fingerprints(path)[-1]
@@ -609,7 +623,7 @@ def test_detectors_are_kept_too(planted, tmp_path, n_sources):
     detector = FingerprintDetector(false_alarm_rate=0.05)
     pipeline = make_pipeline(ResidualExtractor(wavelet=pywt.Wavelet("db4")), detector)
     pipeline.fit(images[used], np.array(["a", "b", "c"])[y[used]])
-    save_fingerprints(path, pipeline, offset=(16, 0))
+    save_fingerprints(pipeline, path, offset=(16, 0))
     loaded, notes = load_fingerprints(path, return_notes=True)
     for method in ("predict", "score_samples", "decision_function"):
         np.testing.assert_array_equal(
@@ -624,7 +638,7 @@ def test_detectors_are_kept_too(planted, tmp_path, n_sources):
     assert loaded[0].wavelet == "db4"
     assert not hasattr(loaded[-1].fit(X, y), "provenance_")
     with pytest.raises(ValueError, match="nor a splitter"):
-        save_fingerprints(path, detector.set_params(cv=KFold(2)))
+        save_fingerprints(detector.set_params(cv=KFold(2)), path)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
@@ -674,15 +688,15 @@ def test_what_no_fit_of_a_detector_gives_is_refused(tmp_path, changes):
 
 def test_bare_classifiers_have_no_provenance_unless_it_is_told(fitted, tmp_path):
     path = tmp_path / "f.npz"
-    save_fingerprints(path, fitted[-1])
+    save_fingerprints(fitted[-1], path)
     assert not hasattr(load_fingerprints(path), "provenance_")
     load_fingerprints(path).merge(fitted[-1])
     make_older(path, 2)
     assert not hasattr(load_fingerprints(path), "provenance_")
-    save_fingerprints(path, fitted[-1], offset=(0, 8))
+    save_fingerprints(fitted[-1], path, offset=(0, 8))
     told = load_fingerprints(path)
     assert told.provenance_ == {"extractor": None, "offset": [0, 8]}
-    save_fingerprints(path, make_pipeline(fitted[0], told))
+    save_fingerprints(make_pipeline(fitted[0], told), path)
     completed = load_fingerprints(path)[-1].provenance_
     assert completed["extractor"]["sigma"] == 2
     assert completed["offset"] == [0, 8]
@@ -691,19 +705,19 @@ def test_bare_classifiers_have_no_provenance_unless_it_is_told(fitted, tmp_path)
 def test_what_could_not_be_loaded_is_not_saved(fitted, tmp_path):
     path = tmp_path / "f.npz"
     with pytest.raises(ValueError, match="max_shift must be"):
-        save_fingerprints(path, fitted.set_params(fingerprintclassifier__max_shift=-1))
+        save_fingerprints(fitted.set_params(fingerprintclassifier__max_shift=-1), path)
     fitted.set_params(fingerprintclassifier__max_shift=0)
     with pytest.raises(ValueError, match="offset must be two"):
-        save_fingerprints(path, fitted, offset=(1, 2, 3))
+        save_fingerprints(fitted, path, offset=(1, 2, 3))
     fitted.set_params(residualextractor__denoiser_params={"size": "x" * 2**20})
     with pytest.raises(ValueError, match="too long"):
-        save_fingerprints(path, fitted)
+        save_fingerprints(fitted, path)
     fitted[-1].fingerprints_ = fitted[-1].fingerprints_ * np.nan
     with pytest.raises(ValueError, match="holds NaN or infinity"):
-        save_fingerprints(path, fitted)
+        save_fingerprints(fitted, path)
     fitted[-1].classes_ = np.array([0, "b", None], dtype=object)
     with pytest.raises(ValueError, match="must be text or numbers"):
-        save_fingerprints(path, fitted)
+        save_fingerprints(fitted, path)
     assert not list(tmp_path.iterdir())
 
 
@@ -712,5 +726,5 @@ def test_saving_leaves_the_arrays_of_the_user_alone(fitted, tmp_path):
     vars(classifier).update(vars(fitted[-1]))
     mine = fitted[-1].fingerprints_.copy()
     classifier.fingerprints_ = mine
-    save_fingerprints(tmp_path / "f.npz", classifier)
+    save_fingerprints(classifier, tmp_path / "f.npz")
     assert mine.flags.writeable

@@ -203,7 +203,7 @@ def test_weights_parts_merges_and_files_agree(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
     whole = FingerprintClassifier().fit(residuals, Y).fingerprints_
     parts = FingerprintClassifier().partial_fit(lazy[:30], Y[:30], classes=[0, 1, 2])
-    save_fingerprints(tmp_path / "half.npz", parts)
+    save_fingerprints(parts, tmp_path / "half.npz")
     resumed = load_fingerprints(tmp_path / "half.npz").partial_fit(lazy[30:], Y[30:])
     other = FingerprintClassifier().fit(lazy[30:], Y[30:])
     merged = FingerprintClassifier().fit(residuals[:30], Y[:30]).merge(other)

@@ -34,7 +34,7 @@ def write_example(path, version=3, last=None):
     images, y = make_fingerprint_images(8, 2, image_shape=(16, 20), random_state=0)
     last = FingerprintClassifier() if last is None else last
     pipeline = make_pipeline(ResidualExtractor("median"), last)
-    save_fingerprints(path, pipeline.fit(images, np.array(["a", "b"])[y]))
+    save_fingerprints(pipeline.fit(images, np.array(["a", "b"])[y]), path)
     if version < 3:
         make_older(path, version)
     return path.read_bytes()

@@ -167,7 +167,7 @@ print(f"{clusters.max() + 1} cameras found in {len(clusters)} photographs, "
 keep = fitted["LinearPatternRemover"]
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "cameras.npz"
-    save_fingerprints(path, keep[-1])
+    save_fingerprints(keep[-1], path)
     again = make_pipeline(*keep[:-1], load_fingerprints(path))
     same = again.predict(taken) == keep.predict(taken)
     print(f"{path.stat().st_size / 1024:.0f} KiB, answers as before: {same.all()}")

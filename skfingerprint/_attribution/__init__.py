@@ -21,21 +21,3 @@ from skfingerprint._attribution.lda import (
     solve,
 )
 from skfingerprint._attribution.source_discriminant import SourceDiscriminant
-
-__all__ = [
-    "AugmentedPipeline",
-    "FingerprintClassifier",
-    "FingerprintTransformer",
-    "PreparedFingerprintsMixin",
-    "SourceDiscriminant",
-    "average_held_out",
-    "describe_differences",
-    "find_cells",
-    "find_scale",
-    "read_moments",
-    "restore",
-    "restore_classifier",
-    "score_discriminants",
-    "score_rows",
-    "solve",
-]

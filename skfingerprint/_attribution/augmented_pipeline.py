@@ -17,6 +17,7 @@ from skfingerprint._core import (
     all_or_nothing,
     as_images,
     block_sizes,
+    check_container,
     check_int,
     check_labels,
     check_length,
@@ -249,15 +250,15 @@ class AugmentedPipeline(Pipeline):
         result : ndarray or estimator
             Result of the method, for the unprocessed images.
         """
-        metadata = {name.rpartition("__")[2]: value for name, value in params.items()}
-        metadata = {name: v for name, v in metadata.items() if v is not None}
+        given = {name: value for name, value in params.items() if value is not None}
+        metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = [change for change in self.perturbations or () if change is not None]
         fitted = clone(Pipeline(self.steps))
         if changes:
             result = self._fit_copies(fitted, method, X, y, changes, metadata)
         else:
-            given = _share(self, fitted, metadata)
-            result = getattr(fitted, method)(X, y, **given)
+            shared = _share(self, fitted, metadata)
+            result = getattr(fitted, method)(X, y, **shared)
         self.steps = fitted.steps
         return result
 
@@ -285,6 +286,7 @@ class AugmentedPipeline(Pipeline):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         X = as_images(X)
+        check_container(X)
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))

@@ -1,6 +1,7 @@
 """Attribution of residuals to their sources by their fingerprints."""
 
 import math
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -32,49 +33,102 @@ from skfingerprint.correlation import (
 )
 
 
-class PreparedFingerprintsMixin:
-    """What correlates with `fingerprints_`: prepared when they are made, once.
+@dataclass(frozen=True)
+class Preparation:
+    """Prepared fingerprints, and the state that they were prepared from.
 
-    The prepared ones take as much memory as the fingerprints. They are not pickled, but
-    made again by what loads a pickle.
+    Attributes
+    ----------
+    prepared : record
+        Fingerprints of zero mean and unit norm, for one matrix product.
+    fingerprints : ndarray of shape (n_classes, ...)
+        The fingerprints themselves, in grey levels.
+    subtract_common : bool
+        Whether their mean was subtracted.
+    """
+
+    prepared: object
+    fingerprints: np.ndarray
+    subtract_common: bool
+
+
+@dataclass(frozen=True)
+class ShiftSearch:
+    """Fingerprints, and how scores are searched over shifts.
+
+    Attributes
+    ----------
+    fingerprints : ndarray of shape (n_classes, height, width[, n_channels])
+        Fingerprints, in grey levels.
+    subtract_common : bool
+        Whether their mean is subtracted from residuals and fingerprints.
+    max_shift : int or "full"
+        Largest shift, in pixels.
+    statistic : {"correlation", "pce"}
+        Score of a shift.
+    n_jobs : int or None
+        Number of threads of the Fourier transforms.
+    """
+
+    fingerprints: np.ndarray
+    subtract_common: bool
+    max_shift: int | str
+    statistic: str
+    n_jobs: int | None
+
+
+class PreparedFingerprintsMixin:
+    """Mixin for estimators that correlate residuals with `fingerprints_`.
+
+    The fingerprints are brought to zero mean and unit norm once, when they are made.
+    The prepared fingerprints take as much memory as `fingerprints_`. They are not
+    pickled; they are prepared again when a pickle is loaded.
     """
 
     def _restore(self, fingerprints):
-        """Take over fingerprints, and what they say of residuals."""
+        """Set fingerprints, and the attributes that follow from their shape."""
         self.fingerprints_ = fingerprints
         self.image_shape_ = fingerprints.shape[1:]
         self.n_features_in_ = math.prod(fingerprints.shape[1:])
         self._prepare()
 
     def _prepare(self):
-        # A change in place would go unnoticed.
+        """Prepare the fingerprints, unless scores are searched over shifts."""
+        # A change in place would go unnoticed, and scores would be outdated.
         self.fingerprints_.flags.writeable = False
         self._prepared = None if self._searches() else self._make_prepared()
 
     def _get_prepared(self):
-        """Return the prepared fingerprints; new ones, if they are of others."""
-        prepared, fingerprints, subtract_common = self._prepared or (None,) * 3
-        is_own = fingerprints is self.fingerprints_
-        if is_own and subtract_common == self.subtract_common:
-            return prepared
-        return self._make_prepared()[0]
+        """Return the prepared fingerprints, or new ones if they are outdated."""
+        kept = self._prepared
+        # `fingerprints_` may have been assigned, and `subtract_common` been set, since
+        # they were prepared. The array is read-only: its identity is its content.
+        if (
+            kept is not None
+            and kept.fingerprints is self.fingerprints_
+            and kept.subtract_common == self.subtract_common
+        ):
+            return kept.prepared
+        return self._make_prepared().prepared
 
     def _make_prepared(self):
         common = _find_common(self.fingerprints_, self.subtract_common)
         prepared = _prepare_fingerprints(self.fingerprints_, common)
-        return prepared, self.fingerprints_, self.subtract_common
+        return Preparation(prepared, self.fingerprints_, self.subtract_common)
 
     def _searches(self):
-        """Whether scores need more than one matrix product."""
+        """Return whether scores need more than one matrix product."""
         return False
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
+        # Without the prepared fingerprints, a pickle has half the size.
+        state = super().__getstate__()
         state.pop("_prepared", None)
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
+        # An estimator that was pickled before its fit has nothing to prepare.
         if hasattr(self, "fingerprints_"):
             self._prepare()
 
@@ -85,26 +139,27 @@ class FingerprintClassifier(PreparedFingerprintsMixin, ClassifierMixin, Estimato
     The fingerprint of a source is the mean of its images' residuals. `fit` is one
     matrix product, and so is the scoring of new residuals; neither copies them.
 
-    A classifier and nothing else. Training residuals are part of their own class's
-    fingerprint, so their own scores are too high to train another model on; use
-    :class:`sklearn.ensemble.StackingClassifier`, which cross-fits, to combine the
-    scores with other features.
+    Training residuals are part of the fingerprint of their own class, so that their
+    scores are too high to train another model on. The classifier therefore has no
+    `transform`: use :class:`FingerprintTransformer`, or
+    :class:`sklearn.ensemble.StackingClassifier`, which cross-fit, to combine the scores
+    with other features.
 
     Parameters
     ----------
     statistic : {"correlation", "pce"}, default="correlation"
         Score: the correlation itself, or the energy of its peak against the rest of the
         surface of all shifts (:func:`~skfingerprint.correlation.\
-peak_to_correlation_energy`), which tells how unlikely it is.
+peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
     max_shift : int or "full", default=0
-        Search the best score over shifts of at most this many pixels up, down, left and
-        right, as for images that were cropped. Each shift more raises the chance of a
-        false match: search only what can be.
+        Largest shift up, down, left and right, in pixels, over which the best score is
+        searched, as for images that were cropped. Each further shift raises the chance
+        of a false match: search only shifts that can occur.
     subtract_common : bool, default=False
-        Subtract the mean of all fingerprints from residuals and fingerprints before
-        they are correlated. It helps with many sources that share a pattern, and
-        takes the meaning of a plain correlation from the scores, above all with two.
-        Needs aligned images, `max_shift=0`.
+        Whether to subtract the mean of all fingerprints from residuals and fingerprints
+        before they are correlated. It helps with many sources that share a pattern.
+        The scores are no longer plain correlations with a fingerprint, above all with
+        two sources. It needs aligned images, `max_shift=0`.
     n_jobs : int, default=None
         Number of threads of the Fourier transforms of "pce" and `max_shift`; -1 for
         all processors.
@@ -114,7 +169,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
     classes_ : ndarray of shape (n_classes,)
         The sources.
     fingerprints_ : ndarray of shape (n_classes, ...)
-        The fingerprints, each of shape `image_shape_`, in grey levels.
+        The fingerprints, each of shape `image_shape_`, in grey levels; read-only.
     class_weight_sum_ : ndarray of shape (n_classes,)
         Number of images, or the sum of their weights, in each fingerprint.
     image_shape_ : tuple of int
@@ -122,22 +177,25 @@ peak_to_correlation_energy`), which tells how unlikely it is.
     n_features_in_ : int
         Number of values in a residual.
     provenance_ : dict
-        How the fingerprints were made, the parameters of the `extractor` and the
-        `offset` of the images. Only if they were loaded from a file that tells
-        (:func:`~skfingerprint.files.load_fingerprints`); a new `fit` forgets it.
+        How the fingerprints were made: the parameters of the `extractor` and the
+        `offset` of the images. It exists only if the fingerprints were loaded from a
+        file that contains it (:func:`~skfingerprint.files.load_fingerprints`). A new
+        `fit` removes it.
 
     See Also
     --------
-    ResidualExtractor : Makes residuals of images.
+    ResidualExtractor : Computes residuals of images.
+    FingerprintTransformer : Returns the correlations as features for another model.
 
     Notes
     -----
-    Aligned correlations are one matrix product. "pce" and `max_shift` take Fourier
-    transforms, a few residuals at a time.
+    Aligned correlations are one matrix product. "pce" and `max_shift` need Fourier
+    transforms, which are computed for a few residuals at a time.
 
-    Fingerprint, eq. 3 of [1]_: ``F = mean_i R_i``. Score, eq. 5: the inner product of
-    residual and fingerprint, both brought to zero mean and unit norm, all pixels and
-    channels as one vector. The largest correlation is the smallest distance.
+    The fingerprint is ``F = mean_i R_i``, eq. 3 of [1]_. The score, eq. 5, is the inner
+    product of residual and fingerprint, both brought to zero mean and unit norm, with
+    all pixels and channels as one vector. The largest correlation is the smallest
+    distance.
 
     References
     ----------
@@ -164,7 +222,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
     >>> here.merge(there).class_weight_sum_.tolist()
     [40.0, 40.0, 40.0]
 
-    Images that were cropped still match under a search, which finds the crop:
+    A search over shifts attributes cropped images, too, and finds the crop:
 
     >>> cropped = np.roll(residuals, (-3, 2), axis=(1, 2))
     >>> search = FingerprintClassifier(max_shift=4).fit(residuals, y)
@@ -197,7 +255,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         y : array-like of shape (n_samples,)
             Sources; at least two.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the mean, >= 0; not all 0 in any class.
+            Weights in the means, >= 0; not all 0 in any class.
 
         Returns
         -------
@@ -205,6 +263,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         """
         self._update(X, y, None, sample_weight, reset=True)
         check_weighed(self.class_weight_sum_, self.classes_)
+        # Nothing is known of how the new residuals were made.
         vars(self).pop("provenance_", None)
         return self
 
@@ -220,14 +279,15 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         y : array-like of shape (n_samples,)
             Sources, each of them one of `classes`.
         classes : array-like of shape (n_classes,), default=None
-            All sources that will come. Required in the first call.
+            All sources, those of later calls included. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in the mean, >= 0.
+            Weights in the means, >= 0.
 
         Returns
         -------
         self : FingerprintClassifier
         """
+        # After `fit` or `merge`, too, a call adds to the fingerprints.
         first = not hasattr(self, "classes_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -245,16 +305,17 @@ peak_to_correlation_energy`), which tells how unlikely it is.
 
     @all_or_nothing
     def merge(self, other):
-        """Add the fingerprints of another classifier, fitted elsewhere, to this one.
+        """Merge the fingerprints of another classifier into this one.
 
-        Two partial fits, merged, equal one fit on all residuals. Classes that only one
-        of the two knows are kept.
+        Two merged partial fits equal one fit on all residuals. Classes of only one of
+        the two classifiers are kept.
 
         Parameters
         ----------
         other : FingerprintClassifier
-            Fitted on residuals of the same shape, made alike: if either has
-            `provenance_`, the other must have the same. It is left as it is.
+            Fitted on residuals of the same shape, made in the same way: if one of the
+            classifiers has a `provenance_`, the other one must have the same. It is
+            left unchanged.
 
         Returns
         -------
@@ -268,15 +329,19 @@ peak_to_correlation_energy`), which tells how unlikely it is.
                 f"{self.image_shape_}: only equal shapes merge."
             )
         check_provenance(self, other)
+        # Places of the classes of each part among the sorted classes of both.
         classes = unique_labels(self.classes_, other.classes_)
         parts = [
             (part, np.searchsorted(classes, part.classes_)) for part in (self, other)
         ]
         weights = np.zeros(len(classes))
+        # A sum that overflows is infinite, which `check_totals` rejects.
         with np.errstate(over="ignore"):
             for part, at in parts:
                 weights[at] += part.class_weight_sum_
         check_totals(weights)
+        # Weighted mean of the means, (w_1 F_1 + w_2 F_2) / (w_1 + w_2), in float64. A
+        # class without images yet has a fingerprint of zeros, divided by 1.
         means = np.zeros((len(classes), self.n_features_in_))
         for part, at in parts:
             shares = part.class_weight_sum_ / np.where(weights[at] > 0, weights[at], 1)
@@ -302,8 +367,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes)
-            Correlations, in [-1, 1], or PCEs, by `statistic`: a column for each class,
-            two classes included.
+            Correlations, in [-1, 1], or PCEs, by `statistic`: one column for each
+            class, also with two classes.
         """
         X = self._check_fitted(X)
         if self._searches():
@@ -312,7 +377,7 @@ peak_to_correlation_energy`), which tells how unlikely it is.
 
     @at_once
     def decision_function(self, X):
-        """Score residuals against the fingerprints.
+        """Score residuals for the decision of `predict`.
 
         Parameters
         ----------
@@ -323,13 +388,14 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Those of `correlate`. For two classes the second's minus the first's.
+            Scores of `correlate`. For two classes, the score of the second class minus
+            that of the first.
         """
         return to_decision(self.correlate(X))
 
     @at_once
     def predict(self, X):
-        """Name the source of each residual.
+        """Predict the source of each residual.
 
         Parameters
         ----------
@@ -340,14 +406,15 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The class of the largest score.
+            Classes of the largest scores.
         """
+        # Not by the decision function, which for two classes is a single column.
         scores = self.correlate(X)
         return self.classes_[scores.argmax(axis=1)]
 
     @at_once
     def find_shifts(self, X):
-        """Return the shift at which each score is found.
+        """Find the shift at which each score is reached.
 
         Parameters
         ----------
@@ -358,28 +425,35 @@ peak_to_correlation_energy`), which tells how unlikely it is.
         Returns
         -------
         shifts : ndarray of shape (n_samples, n_classes, 2), int
-            (down, right): pixel (0, 0) of the residual lies on that pixel of the
-            fingerprint.
+            Shifts (down, right), in pixels: pixel (0, 0) of the residual lies on this
+            pixel of the fingerprint.
         """
         X = self._check_fitted(X, neighbors=True)
         return score_blocks(_find_shifts, X, self._get_search())
 
     def _searches(self):
+        # The energy of a peak is relative to the scores at all shifts, so that "pce"
+        # needs Fourier transforms with max_shift=0, too.
         return self.statistic != "correlation" or self.max_shift != 0
 
     def _get_search(self):
-        """Return what a search over shifts needs to know."""
-        return {
-            "fingerprints": as_stack(self.fingerprints_),
-            "subtract_common": self.subtract_common,
-            "max_shift": self.max_shift,
-            "statistic": self.statistic,
-            "n_jobs": self.n_jobs,
-        }
+        return ShiftSearch(
+            fingerprints=as_stack(self.fingerprints_),
+            subtract_common=self.subtract_common,
+            max_shift=self.max_shift,
+            statistic=self.statistic,
+            n_jobs=self.n_jobs,
+        )
 
     def _check_fitted(self, X, *, neighbors=False):
+        """Validate residuals, and that every class has a fingerprint.
+
+        With `neighbors`, or if scores are searched over shifts, long flat rows raise an
+        error, since neighboring values need not be neighboring pixels.
+        """
         check_is_fitted(self)
         self._check_parameters()
+        # `partial_fit` declares classes before their images come.
         if not self.class_weight_sum_.all():
             empty = self.classes_[self.class_weight_sum_ == 0].tolist()
             raise ValueError(
@@ -400,6 +474,8 @@ peak_to_correlation_energy`), which tells how unlikely it is.
                 f'max_shift must be an int >= 0 or "full", got {self.max_shift!r}.'
             )
         check_choice("subtract_common", self.subtract_common, (False, True))
+        # The common part lies in the frame of the fingerprints. Subtracted from a
+        # residual of another frame, it would leave its own negative behind.
         if self.subtract_common and self.max_shift != 0:
             raise ValueError(
                 "subtract_common needs aligned images: set max_shift=0, or "
@@ -407,7 +483,17 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             )
 
     def _update(self, X, y, classes, sample_weight, *, reset):
-        """Add residuals to the means; `classes=None` takes the classes of y."""
+        """Add residuals to the means.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `partial_fit`.
+        classes : ndarray of shape (n_classes,) or None
+            Sorted classes; None for the classes of y.
+        reset : bool
+            Whether to begin with empty means.
+        """
         self._check_parameters()
         X, y = validate_images(self, X, y, reset=reset, neighbors=self._searches())
         check_classification_targets(y)
@@ -418,12 +504,19 @@ peak_to_correlation_energy`), which tells how unlikely it is.
             self.classes_ = classes
             self.class_weight_sum_ = np.zeros(len(classes))
             self.fingerprints_ = np.zeros((len(classes), *self.image_shape_), X.dtype)
+        # Row k holds the weights of the residuals of class k, and 0 for all others, so
+        # that the sums of all classes are one matrix product.
         members = (classes[:, None] == y) * weights
+        # A sum that overflows is infinite, which `check_totals` rejects.
         with np.errstate(over="ignore"):
             added = members.sum(axis=1)
         totals = self.class_weight_sum_ + added
         check_totals(totals)
-        # Shares of the new means: no sum leaves float32.
+        # Eq. 3 of Marra et al., continued: with the sum W of the old weights, the new
+        # weights w_i and the new total T = W + sum w_i, the mean F of the old residuals
+        # becomes (W F + sum w_i R_i) / T = F + sum (w_i / T) R_i - (sum w_i / T) F.
+        # The factors are shares of at most 1, so that no sum exceeds float32. A class
+        # without images keeps a fingerprint of zeros, divided by 1.
         divisors = np.where(totals > 0, totals, 1)
         changes = sum_blocks(X, members / divisors[:, None])
         kept = (added / divisors).astype(X.dtype)[:, None]
@@ -437,13 +530,30 @@ peak_to_correlation_energy`), which tells how unlikely it is.
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # Zero mean and unit norm leave two features only the values -1 and 1.
+        # Zero mean and unit norm leave only two different rows of two features, and the
+        # data of scikit-learn's checks have two.
         tags.classifier_tags.poor_score = True
         return tags
 
 
 def restore_classifier(classes, fingerprints, weights, **params):
-    """Return a classifier that has these fingerprints."""
+    """Return a fitted classifier with given fingerprints.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The sources.
+    fingerprints : ndarray of shape (n_classes, ...)
+        Their fingerprints, in grey levels; read-only from then on.
+    weights : ndarray of shape (n_classes,)
+        Numbers of images, or sums of their weights.
+    **params : dict
+        Parameters of the classifier.
+
+    Returns
+    -------
+    classifier : FingerprintClassifier
+    """
     classifier = FingerprintClassifier(**params)
     classifier.classes_ = classes
     classifier.class_weight_sum_ = weights
@@ -452,7 +562,8 @@ def restore_classifier(classes, fingerprints, weights, **params):
 
 
 def check_provenance(one, other):
-    """Refuse fingerprints of different provenance, or of which one has none."""
+    """Raise ValueError unless two classifiers have the same provenance, or none."""
+    # Fingerprints of residuals that were fitted here have none.
     here, there = (getattr(each, "provenance_", None) for each in (one, other))
     if (here is None) != (there is None):
         has, lacks = ("this", "other") if there is None else ("other", "this")
@@ -468,8 +579,9 @@ def check_provenance(one, other):
 
 
 def describe_differences(here, there):
-    """Return in what two provenances differ, as text: "" if in nothing."""
+    """Describe the differences of two provenances; "" if there are none."""
     one, other = _flatten(here), _flatten(there)
+    # A dict, unlike a set, keeps the order of the names.
     return ", ".join(
         f"{name} {one.get(name)!r} here and {other.get(name)!r}"
         for name in dict.fromkeys([*one, *other])
@@ -478,7 +590,7 @@ def describe_differences(here, there):
 
 
 def _flatten(provenance):
-    """Return a provenance with the parameters of its parts beside each other."""
+    """Return a provenance with the parameters of its parts on one level."""
     found = {}
     for name, value in provenance.items():
         found |= value if isinstance(value, dict) else {name: value}
@@ -486,16 +598,25 @@ def _flatten(provenance):
 
 
 def _find_scores(residuals, search):
-    return _search(residuals, **search).scores
+    return _search(residuals, search).scores
 
 
 def _find_shifts(residuals, search):
-    return _search(residuals, **search).shifts
+    return _search(residuals, search).shifts
 
 
-def _search(residuals, fingerprints, subtract_common, **options):
-    residuals = as_stack(residuals)
-    if subtract_common:
+def _search(residuals, search):
+    """Find the best score of residuals with each fingerprint over shifts."""
+    residuals, fingerprints = as_stack(residuals), search.fingerprints
+    if search.subtract_common:
+        # The surface of all shifts needs the residual itself; the offset that replaces
+        # this subtraction in the matrix product holds for one alignment only.
         common = fingerprints.mean(axis=0)
         residuals, fingerprints = residuals - common, fingerprints - common
-    return search_shifts(residuals, fingerprints, **options)
+    return search_shifts(
+        residuals,
+        fingerprints,
+        max_shift=search.max_shift,
+        statistic=search.statistic,
+        n_jobs=search.n_jobs,
+    )

@@ -1,4 +1,4 @@
-"""Correlations with fingerprints as features for other models."""
+"""Correlations of residuals with fingerprints as features for other models."""
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -22,26 +22,27 @@ from skfingerprint._core import (
 
 
 class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
-    """Correlations with the fingerprints as features for another model.
+    """Correlate residuals with the fingerprints, as features for another model.
 
-    The training images are part of their own class's fingerprint, so that their
-    correlations with it are too high, and a model behind learns from the leak. That is
-    why `fit_transform`, which pipelines call in `fit`, correlates each training
-    residual with fingerprints of the other folds. It therefore differs from
+    The training images are part of the fingerprint of their own class, so that their
+    correlations with it are too high, and the next model would learn from the leak.
+    Therefore `fit_transform`, which pipelines call in `fit`, correlates each training
+    residual with fingerprints of the other folds. Its result differs from that of
     `fit(X, y).transform(X)`, as in :class:`sklearn.preprocessing.TargetEncoder`.
 
     Parameters
     ----------
     cv : int or cross-validation splitter, default=5
-        Number of stratified folds (at most the images of the smallest class), of whole
-        groups if `groups` are passed; or a splitter.
+        Number of stratified folds, of whole groups if `groups` are passed, and at most
+        the number of images of the smallest class; or a splitter.
     subtract_common : bool, default=False
-        As in :class:`FingerprintClassifier`.
+        Whether to subtract the mean of all fingerprints first, as in
+        :class:`FingerprintClassifier`.
 
     Attributes
     ----------
     classifier_ : FingerprintClassifier
-        Fitted on all residuals; `transform` uses it.
+        Classifier fitted on all residuals, whose fingerprints `transform` uses.
     classes_ : ndarray of shape (n_classes,)
         The sources.
     image_shape_ : tuple of int
@@ -51,7 +52,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
 
     See Also
     --------
-    FingerprintClassifier : Attributes by the largest correlation.
+    FingerprintClassifier : Attributes residuals by their largest correlation.
 
     Examples
     --------
@@ -86,7 +87,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         y : array-like of shape (n_samples,)
             Sources; at least two.
         groups : array-like of shape (n_samples,), default=None
-            Of no effect here, where nothing is held out.
+            Ignored: `fit` holds nothing out.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the means, >= 0; not all 0 in any class.
 
@@ -102,7 +103,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
 
     @all_or_nothing
     def fit_transform(self, X, y, *, groups=None, sample_weight=None, **params):
-        """Fit, and correlate each residual with fingerprints that it is no part of.
+        """Fit, and correlate each residual with fingerprints of the other folds.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         y : array-like of shape (n_samples,)
             Sources; at least two, with at least two residuals each.
         groups : array-like of shape (n_samples,), default=None
-            What each image shows: images of one group are held out together.
+            Scene that each image shows: images of one group are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the means, >= 0; not all 0 in any class.
         **params : dict
@@ -121,13 +122,15 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         Returns
         -------
         correlations : ndarray of shape (n_samples, n_classes)
-            In [-1, 1].
+            Correlations, in [-1, 1].
         """
         X, y = validate_images(self, X, y, reset=True)
         members, weights = check_training(self, X, y, sample_weight)
         check_classes(y, self.classes_)
+        # Residuals are read twice: for all means at once, and for the correlations.
         folds = find_folds(self, y, groups, weights, params)
         whole, held_out, totals = average_held_out(X, members, folds, weights)
+        # Equal to a fit on all residuals, from the sums that are there already.
         self.classifier_ = restore_classifier(
             self.classes_,
             whole.reshape(-1, *self.image_shape_),
@@ -151,13 +154,13 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         Returns
         -------
         correlations : ndarray of shape (n_samples, n_classes)
-            In [-1, 1].
+            Correlations, in [-1, 1].
         """
         check_is_fitted(self)
         return self.classifier_.correlate(validate_images(self, X, reset=False))
 
     def get_feature_names_out(self, input_features=None):
-        """Return `correlation_<class>` for each class.
+        """Return the name `correlation_<class>` for each class.
 
         Parameters
         ----------
@@ -166,9 +169,10 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
 
         Returns
         -------
-        feature_names_out : ndarray of str
+        feature_names_out : ndarray of shape (n_classes,), object
         """
         check_is_fitted(self)
+        # scikit-learn expects an array of Python strings.
         names = [f"correlation_{name}" for name in self.classes_]
         return np.array(names, dtype=object)
 

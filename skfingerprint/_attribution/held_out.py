@@ -1,4 +1,4 @@
-"""Correlations of residuals with fingerprints that they are no part of."""
+"""Correlations of residuals with fingerprints of the other folds."""
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from skfingerprint.correlation import (
 
 
 def average_held_out(X, members, folds, sample_weight):
-    """Average fingerprints of all residuals, and without each fold, in one pass.
+    """Average residuals to fingerprints, of all folds and without each fold.
+
+    X is read once: sums of each fold give both.
 
     Parameters
     ----------
     X : ndarray or dask array of shape (n_samples, ...)
         Residuals.
     members, folds : ndarray of shape (n_samples,), int
-        Class and fold of each.
+        Class and fold of each residual.
     sample_weight : ndarray of shape (n_samples,)
         Weights in the means.
 
@@ -27,13 +29,14 @@ def average_held_out(X, members, folds, sample_weight):
     whole : ndarray of shape (n_classes, n_features)
         Means of all residuals.
     held_out : ndarray of shape (n_folds, n_classes, n_features)
-        Means without each fold; those of all residuals if there is one fold only.
+        Means without each fold; means of all residuals if there is only one fold.
     totals : ndarray of shape (n_classes,)
         Sums of the weights in `whole`.
     """
     n_folds, n_classes = folds.max() + 1, members.max() + 1
+    # A cell is a class in a fold; its sum is one row of the matrix product.
     cells = folds * n_classes + members
-    # Weights of at most 1, so that no sum leaves float32.
+    # Weights of at most 1, so that no sum exceeds float32.
     largest = sample_weight.max()
     weights = np.equal.outer(np.arange(n_folds * n_classes), cells)
     weights = weights * (sample_weight / largest)
@@ -44,6 +47,9 @@ def average_held_out(X, members, folds, sample_weight):
     whole = (total / totals).astype(X.dtype)
     if n_folds == 1:
         return whole, whole[np.newaxis], totals[:, 0] * largest
+    # Eq. 3 of Marra et al. without a fold: the sum of all residuals minus that of the
+    # fold, divided by the same difference of the weights. If almost no weight is left,
+    # the difference is mere rounding.
     left = totals - counts
     if not (left > 1e-9 * totals).all():
         raise ValueError(
@@ -54,7 +60,7 @@ def average_held_out(X, members, folds, sample_weight):
 
 
 def correlate_held_out(X, held_out, folds, *, subtract_common=False):
-    """Correlate residuals with fingerprints of the folds that they are not in.
+    """Correlate residuals with fingerprints of the other folds.
 
     Parameters
     ----------
@@ -63,13 +69,15 @@ def correlate_held_out(X, held_out, folds, *, subtract_common=False):
     held_out : ndarray of shape (n_folds, n_fingerprints, n_features)
         Fingerprints without each fold.
     folds : ndarray of shape (n_samples,), int
-        Fold of each.
+        Fold of each residual.
     subtract_common : bool, default=False
-        As in :func:`~skfingerprint.correlation.correlation_matrix`.
+        Whether to subtract the mean of the fingerprints first, as in
+        :func:`~skfingerprint.correlation.correlation_matrix`.
 
     Returns
     -------
     correlations : ndarray of shape (n_samples, n_fingerprints)
+        Correlations, in [-1, 1].
     """
     prepared = [
         _prepare_fingerprints(means, _find_common(means, subtract_common))
@@ -79,8 +87,10 @@ def correlate_held_out(X, held_out, folds, *, subtract_common=False):
 
 
 def _correlate_by_fold(residuals, prepared, folds):
+    """Correlate the residuals of each fold with the fingerprints without it."""
     rows = as_rows(residuals)
     found = np.empty((len(rows), len(prepared[0].offsets)), dtype=rows.dtype)
+    # A block of a lazy array need not hold residuals of all folds.
     for number in np.unique(folds):
         inside = folds == number
         found[inside] = _correlate_with(rows[inside], prepared[number])

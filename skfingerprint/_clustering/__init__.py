@@ -3,5 +3,3 @@
 from skfingerprint._clustering.fingerprint_clustering import FingerprintClustering
 from skfingerprint._clustering.patch_whitener import PatchWhitener
 from skfingerprint._clustering.residual_clustering import ResidualClustering
-
-__all__ = ["FingerprintClustering", "PatchWhitener", "ResidualClustering"]

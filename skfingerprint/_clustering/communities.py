@@ -1,4 +1,4 @@
-"""Graphs of shared neighbors, their communities, and whether rows are of one kind."""
+"""Graphs of shared neighbors, and their communities."""
 
 import numpy as np
 from scipy import sparse
@@ -7,22 +7,47 @@ from sklearn.preprocessing import normalize
 from skfingerprint._clustering.single_source import are_several, judge
 from skfingerprint._core import needs_extra
 
-# Rows that silhouettes are taken of, and that the null is drawn for, at most.
+# Bounds of the rows of a silhouette, whose time grows with their square, and of the
+# rows that are tested, with 21 silhouettes for each number of clusters.
 MAX_JUDGED = 2000
 MAX_TESTED = 500
 
 
 def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
-    """Return a label for each row, and the best number of neighbors of `ks`.
+    """Cluster rows by the communities of a graph of shared neighbors.
 
-    Of these `most` is the largest. So many rows are drawn and sorted, and the others
-    join them.
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Different rows, not 0.
+    ks : iterable of int
+        Numbers of neighbors to choose from, in rising order.
+    most : int
+        The largest of them, less than `n_drawn`.
+    n_drawn : int
+        Number of rows that are drawn and clustered; the other rows join them.
+    resolution : float
+        Resolution of the modularity.
+    test_single : bool
+        Whether to test for a single source.
+    rng : numpy.random.Generator
+        Draws the rows, and the seeds of communities and of the test.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,), int
+        Number of the cluster of each row.
+    k : int
+        The chosen number of neighbors.
     """
     places = draw_places(len(rows), n_drawn, rng)
+    # The test compares with Gaussian rows, and so takes rows before they are scaled.
     tested = rows[places[draw_places(n_drawn, MAX_TESTED, rng)]]
     units = normalize(rows)
     drawn = units[places]
     found, k = _find_best(drawn, ks, most, resolution, rng)
+    # One split that is better than chance suffices: in two, or in as many parts as
+    # there are communities. Each number is tested once.
     sizes = dict.fromkeys((2, int(found.max()) + 1))
     if test_single and not any(are_several(tested, n, rng) for n in sizes if n > 1):
         return np.zeros(len(rows), dtype=np.intp), k
@@ -32,19 +57,52 @@ def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
 
 
 def _join_neighbors(units, places, found, k):
-    """Give each row that was not drawn the label of most of its drawn neighbors."""
+    """Assign rows that were not drawn to the clusters of most of their neighbors.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_rows, n_features)
+        All rows, of unit norm.
+    places : ndarray of shape (n_drawn,), int
+        Indices of the rows that were drawn.
+    found : ndarray of shape (n_drawn,), int
+        Their clusters.
+    k : int
+        Number of neighbors among them.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,), int
+    """
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(k, algorithm="brute").fit(units[places], found)
     labels = model.predict(units)
+    # A drawn row is a neighbor of itself here, and keeps its own cluster in any case.
     labels[places] = found
     return labels
 
 
 def _find_best(rows, ks, most, resolution, rng):
-    """Return the communities of largest silhouette, and their number of neighbors."""
+    """Choose the number of neighbors whose communities have the largest silhouette.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Rows of unit norm.
+    ks, most, resolution, rng
+        As in :func:`find_sources`.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,), int
+        Communities.
+    k : int
+        Their number of neighbors.
+    """
     judged = draw_places(len(rows), MAX_JUDGED, rng)
     seed = int(rng.integers(2**31))
+    # The nearest k neighbors are the first k of the nearest `most`: one search will do.
     neighbors = find_neighbors(rows, most)
     best = -2.0, None, None
     for k in ks:
@@ -58,7 +116,8 @@ def _find_best(rows, ks, most, resolution, rng):
 def find_neighbors(rows, n_neighbors):
     """Search the other rows nearest to each row, nearest first.
 
-    Among rows of unit norm they are those with the largest cosine.
+    Among rows of unit norm they are those with the largest cosine, since
+    ``|x - y|^2 = 2 - 2 cos(x, y)``.
 
     Parameters
     ----------
@@ -74,14 +133,15 @@ def find_neighbors(rows, n_neighbors):
     from sklearn.neighbors import NearestNeighbors
 
     model = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(rows)
+    # Without an argument, a row is not a neighbor of itself.
     return model.kneighbors(return_distance=False)
 
 
 def weigh_edges(neighbors):
     """Compute the edges of the neighbor graph, and the overlap of neighborhoods.
 
-    The weight of an edge is the Jaccard index of the neighborhoods of its two ends,
-    each of which contains its own row.
+    The weight of an edge is the Jaccard index of the neighborhoods A and B of its two
+    ends, each of which contains its own row: ``|A & B| / |A | B|``.
 
     Parameters
     ----------
@@ -100,17 +160,40 @@ def weigh_edges(neighbors):
     ones = np.ones(n_rows * k, dtype=np.float32)
     graph = sparse.csr_array((ones, neighbors.ravel(), ends), shape=(n_rows, n_rows))
     hoods = graph + sparse.eye_array(n_rows, dtype=np.float32)
+    # Being a neighbor is not mutual: one direction makes an edge.
     edges = sparse.triu(graph + graph.T, k=1) > 0
+    # Row i of `hoods` marks the neighborhood of i, so that products count shared rows.
     # The ends of an edge share at least one of themselves, so that no edge is lost.
     shared = edges.multiply(hoods @ hoods.T).tocsr().sorted_indices().tocoo()
+    # |A | B| = |A| + |B| - |A & B|, and each neighborhood has k + 1 rows.
     return *shared.coords, shared.data / (2 * (k + 1) - shared.data)
 
 
 def find_communities(neighbors, resolution, seed):
-    """Return the community of each row, by Louvain's method."""
+    """Search communities of the graph of shared neighbors by Louvain's method.
+
+    A community has more weight inside than edges at random between rows of the same
+    degrees would have. Their number follows from the graph.
+
+    Parameters
+    ----------
+    neighbors : ndarray of shape (n_rows, k), int
+        Neighbors of each row.
+    resolution : float
+        Factor of the weight at random in the modularity: the larger, the more
+        communities.
+    seed : int
+        Seed of the order in which rows move between communities.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,), int
+        Number of the community of each row.
+    """
     with needs_extra("cluster", "communities need networkx"):
         import networkx
     graph = networkx.Graph()
+    # In order, since the result for a seed depends on the order of the nodes.
     graph.add_nodes_from(range(len(neighbors)))
     edges = (values.tolist() for values in weigh_edges(neighbors))
     graph.add_weighted_edges_from(zip(*edges, strict=True))
@@ -124,19 +207,24 @@ def find_communities(neighbors, resolution, seed):
 
 
 def draw_places(n_rows, most, rng):
-    """Return the sorted places of at most so many rows."""
+    """Draw sorted indices of at most so many rows."""
     if n_rows <= most:
         return np.arange(n_rows)
     return np.sort(rng.choice(n_rows, most, replace=False))
 
 
 def number_by_size(labels):
-    """Return clusters numbered by size, the largest 0; of one row, and -1, as -1."""
+    """Renumber clusters by size, the largest 0.
+
+    Clusters of one size keep the order of their first rows. Clusters of one row, and
+    the label -1, become -1.
+    """
     names, firsts, inverse, counts = np.unique(
         labels, return_index=True, return_inverse=True, return_counts=True
     )
     counts = np.where(names < 0, 0, counts)
     numbers = np.full(len(names), -1)
+    # The last key of `lexsort` is the first to sort by.
     order = np.lexsort((firsts, -counts))[: np.count_nonzero(counts > 1)]
     numbers[order] = np.arange(len(order))
     return numbers[inverse]

@@ -1,70 +1,62 @@
-"""Cluster rows by source, without knowing the number of sources."""
-
-from functools import partial
+"""Clustering of rows by source, without the number of sources."""
 
 import numpy as np
 
-from skfingerprint._clustering.base import _Clustering
-from skfingerprint._clustering.communities import (
-    find_sources,
-)
-from skfingerprint._core import (
-    all_or_nothing,
-    check_int,
-    check_positive,
-    track,
-)
+from skfingerprint._clustering.base import Clustering
+from skfingerprint._clustering.communities import find_sources
+from skfingerprint._core import all_or_nothing, check_int, check_positive, track
 
-# What is tried where the number of neighbors is not given.
-NEIGHBOURS = (5, 7, 10, 15, 20, 30)
-# Of fewer rows nothing can be said.
+# Numbers of neighbors that "auto" chooses from.
+NEIGHBORS = (5, 7, 10, 15, 20, 30)
+# Fewer different rows have no clusters worth a test, and count as one source.
 FEWEST = 8
 
 
-class FingerprintClustering(_Clustering):
-    """Sort rows of :class:`PatchWhitener` by sources, without their number.
+class FingerprintClustering(Clustering):
+    """Cluster rows of :class:`PatchWhitener` by source, without the number of sources.
 
-    Rows are joined to their neighbors by cosine, the more strongly the more neighbors
-    they share, and the clusters are the communities of this graph. Whether there are
-    several sources at all is asked apart: a graph has communities even in a cloud of
-    one source. Rows must split better than random ones that have their mean
-    and covariance, and no clusters.
+    Each row is joined to its nearest neighbors by cosine. The more neighbors two rows
+    share, the larger is the weight of their edge, and the clusters are the communities
+    of this graph. A graph has communities even in a cloud of one source. A separate
+    test therefore decides whether there are several sources at all: the rows must split
+    better than random rows with their mean and covariance, which have no clusters.
 
-    What it can't tell: sources that are nearer to each other than the scenes of one
-    are, such as two trainings of one network, and sources of very few images.
-    Fewer than 8 different rows are taken for one source.
+    Two sources cannot be distinguished if they are nearer to each other than the scenes
+    of one source are, such as two trainings of one network. Sources of very few images
+    are not detected. Fewer than 8 different rows count as one source.
 
-    It needs networkx: ``pip install 'skfingerprint[cluster]'``.
+    This estimator needs networkx: ``pip install 'skfingerprint[cluster]'``.
 
     Parameters
     ----------
     n_neighbors : int or "auto", default="auto"
-        Neighbors of a row: fewer make more and smaller clusters. By default the one
-        of 5, 7, 10, 15, 20 and 30 whose clusters have the largest silhouette.
+        Number of neighbors of each row, reduced to the number of other rows if there
+        are fewer. Fewer neighbors make more and smaller clusters. "auto" selects the
+        one of 5, 7, 10, 15, 20 and 30 whose clusters have the largest silhouette.
     resolution : float, default=1.0
-        Of the modularity, > 0: larger values make more clusters.
+        Resolution of the modularity, > 0. Larger values make more clusters.
     test_single : bool, default=True
-        Whether to ask if the rows are of one source; otherwise they are sorted in any
-        case.
+        Whether to test if all rows come from one source. Without the test the rows are
+        always divided into communities.
     max_samples : int, default=10000
-        Rows that are sorted, at most, drawn at random, >= 8. The others join the
-        cluster of most of their neighbors among these. Sources that have few images
-        in the draw are lost.
+        Largest number of rows that are clustered, >= 8. They are drawn at random, and
+        each other row joins the cluster of most of its nearest neighbors among them.
+        Sources with few images in the draw are lost.
     random_state : int, RandomState instance or None, default=None
         Draws the rows, and orders the moves between communities.
     verbose : bool or int, default=False
-        Whether to tell how many numbers of neighbors are done: in a bar if tqdm is
+        Whether to report how many numbers of neighbors are done: in a bar if tqdm is
         installed (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,), int
-        Cluster of each row, the largest cluster 0. Rows alone in theirs, and zero
-        rows, have -1.
+        Cluster of each row, the largest cluster 0. Zero rows, and rows that are alone
+        in a cluster, have -1.
     n_clusters_ : int
         Number of clusters.
     n_neighbors_ : int or None
-        The number of neighbors; None where nothing was sorted.
+        Number of neighbors; None with fewer than 8 different rows.
     image_shape_ : tuple of int
         Shape of one row: (n_features,).
     n_features_in_ : int
@@ -72,18 +64,21 @@ class FingerprintClustering(_Clustering):
 
     See Also
     --------
-    ResidualClustering : For aligned residuals of cameras.
-    SourceDetector : Once some sources are known.
+    ResidualClustering : Clusters aligned residuals of cameras.
+    SourceDetector : Detects sources that are known.
 
     Notes
     -----
-    The weight of an edge is the Jaccard index of two neighborhoods [1]_; communities
-    are those of Louvain's method [2]_. Equal rows count once, and the order of rows is
-    of no effect. Rows are of several sources if the cosine silhouette of their
-    split in two by k-means exceeds the mean of 20 Gaussian draws' by more than .03,
-    or that of a split into as many as there are communities by more than .15, and by
-    more than the draws' standard deviation: a gap statistic [3]_. It is taken
-    of at most 500 rows.
+    Neighbors are searched among all drawn rows, scaled to unit norm, by scikit-learn's
+    :class:`~sklearn.neighbors.NearestNeighbors`. The weight of an edge is the Jaccard
+    index of two neighborhoods [1]_. Communities are those of Louvain's method [2]_.
+    Equal rows count once, and the order of rows has no effect.
+
+    The test is a gap statistic [3]_ of at most 500 rows: the excess of the cosine
+    silhouette of a split by k-means over the mean of 20 Gaussian draws. Rows are of
+    several sources if the excess is more than 0.03 for a split in two, or more than
+    0.15 for a split into as many parts as there are communities. The excess must also
+    be larger than the standard deviation of the draws.
 
     References
     ----------
@@ -113,7 +108,7 @@ class FingerprintClustering(_Clustering):
     >>> round(adjusted_rand_score(y, labels), 2)
     0.9
 
-    One source alone is one cluster:
+    The images of a single source make one cluster:
 
     >>> int(clustering.fit_predict(images[y == 0]).max()) + 1
     1
@@ -138,12 +133,12 @@ class FingerprintClustering(_Clustering):
 
     @all_or_nothing
     def fit(self, X, y=None):
-        """Sort the rows.
+        """Cluster the rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows, those of :class:`PatchWhitener` above all. They are held in memory.
+            Rows, usually from :class:`PatchWhitener`. They are held in memory.
         y : None
             Ignored.
 
@@ -155,20 +150,21 @@ class FingerprintClustering(_Clustering):
         check_int("max_samples", self.max_samples, FEWEST)
         check_positive("resolution", self.resolution)
         rows, rng = self._read(X)
-        # Sorted, so that the order of rows is of no effect; equal ones are one.
+        # Equal rows would be each other's only neighbors. As rows are sorted as well,
+        # their order in X has no effect.
         rows, places = np.unique(rows, axis=0, return_inverse=True)
         labels, present = np.full(len(rows), -1), rows.any(axis=1)
-        labels[present], self.n_neighbors_ = self._sort(rows[present], rng)
+        labels[present], self.n_neighbors_ = self._cluster(rows[present], rng)
         self._keep(labels[places.ravel()])
         return self
 
-    def _sort(self, rows, rng):
-        """Return a label for each row, and the number of neighbors."""
+    def _cluster(self, rows, rng):
+        """Return the label of each row, and the number of neighbors."""
         if len(rows) < FEWEST:
             return np.zeros(len(rows), dtype=np.intp), None
         n_rows = min(len(rows), self.max_samples)
-        ks = NEIGHBOURS if self.n_neighbors == "auto" else (self.n_neighbors,)
+        ks = NEIGHBORS if self.n_neighbors == "auto" else (self.n_neighbors,)
         ks = [k for k in ks if k < n_rows] or [n_rows - 1]
-        tried = partial(track, title="numbers of neighbors", verbose=self.verbose)
+        tried = track(ks, "numbers of neighbors", self.verbose)
         params = n_rows, self.resolution, self.test_single, rng
-        return find_sources(rows, tried(ks), max(ks), *params)
+        return find_sources(rows, tried, max(ks), *params)

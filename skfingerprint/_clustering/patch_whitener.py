@@ -1,14 +1,12 @@
-"""Features whitened by the patches of images, without labels."""
+"""Features that are whitened by the patches of images, without labels."""
 
 from functools import partial
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._clustering.base import _find_generator
-from skfingerprint._clustering.communities import (
-    draw_places,
-)
+from skfingerprint._clustering.base import find_generator
+from skfingerprint._clustering.communities import draw_places
 from skfingerprint._clustering.whitening import (
     find_patch_side,
     project,
@@ -28,64 +26,67 @@ from skfingerprint._features import AttributionFeatures
 
 
 class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
-    """Features in which images of one source point in one direction, without labels.
+    """Whiten features so that images of one source point in one direction.
 
-    The features of :class:`AttributionFeatures` differ between two images because
-    their sources do, and because they show different things. The patches of one image
-    share its source, so that what they differ by is content. The same goes for copies
-    of all images that went through one filter, their last source. Both scatters are
-    learned here, and features are whitened by them: the cosine of two rows says
-    whether they are of one source.
+    The features of :class:`AttributionFeatures` differ between two images because the
+    sources differ, and because the images show different scenes. Patches of one image
+    share its source, so that differences between them are content. Images that all
+    went through one filter share this filter as their last source, so that differences
+    between filtered images are content as well. `fit` learns both scatters, without
+    labels, and features are whitened by their sum. A large cosine between two rows then
+    indicates a common source.
 
-    Images may be of any size, and need not be aligned. Nothing is known of sources
-    that all leave the same, and what changed all images alike is part of their source.
+    Images may have any size, and need not be aligned. Sources that leave the same
+    traces cannot be distinguished, and a common treatment of some images, such as
+    compression, counts as a part of their source.
 
     Parameters
     ----------
     n_components : int, default=60
-        Number of columns, at most that of the images less one.
+        Largest number of columns, of which there are fewer than images in `fit`.
     n_pca : int, default=300
-        Number of principal components that are whitened.
+        Largest number of principal components that are whitened.
     shrinkage : float, default=0.01
-        What is added to the scatter of content, > 0, as a share of its mean.
+        Multiple of the identity that is added to the scatter of content, > 0, as a
+        share of its mean variance.
     max_samples : int, default=2000
-        Number of images that are learned from, at most, drawn at random.
+        Largest number of images that `fit` learns from, drawn at random.
     block_size : int, default=32
-        Side of the blocks of the spectra in pixels, at most that of a patch.
+        Side of the blocks of the spectra in pixels, reduced to the side of a patch.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
     random_state : int, RandomState instance or None, default=None
         Draws the images and starts the principal components.
     verbose : bool or int, default=False
-        Whether to tell how much of the fit is done: in a bar if tqdm is installed
+        Whether to report how much of the fit is done: in a bar if tqdm is installed
         (extra `progress`), in lines otherwise.
 
     Attributes
     ----------
     features_ : AttributionFeatures
-        What the features are made by.
+        Transformer that computes the features.
     mean_ : ndarray of shape (n_values,)
         Mean of the features.
     directions_ : ndarray of shape (n_values, n_components)
-        What features less their mean are multiplied by.
+        Columns by which features less their mean are multiplied.
     eigenvalues_ : ndarray of shape (n_components,)
-        Scatter of images along each column, that of content being 1. The columns are
-        in its order.
+        Variance of images along each column, in falling order; that of content is 1.
     n_channels_ : int
-        Number of channels seen in `fit`: 1 for grey images.
+        Number of channels seen in `fit`; 1 for grey images.
 
     See Also
     --------
-    FingerprintClustering : Sorts the rows by sources.
-    AttributionFeatures : The features, for sources that are known.
+    FingerprintClustering : Clusters the rows by source.
+    AttributionFeatures : Computes the features, for sources that are known.
 
     Notes
     -----
-    Of the standardized features' principal components, with the covariance B of
-    images, the mean covariance W of the four quarters of an image about their mean,
-    and that of 3x3 medians of all images, brought to the trace of W and added to it,
-    the columns are the eigenvectors v of ``B v = l W v`` of largest l: within-class
-    covariance normalization [1]_, with patches in the place of classes.
+    Features are standardized and projected on principal components, in which images
+    have the covariance B. W is the mean covariance of the four quarters of an image
+    about their mean, plus the covariance of 3x3 medians of all images, scaled to the
+    same trace. The columns are the eigenvectors v of ``B v = l W v`` with the largest
+    l. This is within-class covariance normalization [1]_, with the patches of an image
+    in the place of the members of a class.
 
     References
     ----------
@@ -133,12 +134,12 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
 
     @all_or_nothing
     def fit(self, X, y=None):
-        """Learn by what patches and filtered copies differ.
+        """Learn the scatters of patches and filtered images.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]), or list
-            Images, in grey levels, of any number of sources.
+            Images in grey levels, of any number of sources.
         y : None
             Ignored.
 
@@ -147,18 +148,20 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         self : PatchWhitener
         """
         self._check_parameters()
-        X, rng = self._validate(X, reset=True), _find_generator(self.random_state)
+        X, rng = self._validate(X, reset=True), find_generator(self.random_state)
         images = take_images(as_stack(X), draw_places(len(X), self.max_samples, rng))
         if len(images) < 2:
             raise ValueError("what images differ by needs 2 of them, got 1 sample.")
+        # One size of blocks for images and patches, whose spectra are compared.
         side = min(self.block_size, find_patch_side(images))
         features = AttributionFeatures(block_size=side, n_jobs=self.n_jobs)
+        # Arrays, even if scikit-learn is configured to return data frames.
         self.features_ = features.set_output(transform="default")
         function, params = self.features_.fit(X)._get_function()
         describe = partial(map_blocks, function, n_jobs=self.n_jobs, **params)
         sizes, seed = (self.n_components, self.n_pca), int(rng.integers(2**31))
-        given = images, describe, sizes, self.shrinkage, seed
-        found = whiten_by_patches(*given, verbose=self.verbose)
+        given = images, describe, sizes, self.shrinkage, seed, self.verbose
+        found = whiten_by_patches(*given)
         self.mean_, self.directions_, self.eigenvalues_ = found
         return self
 
@@ -168,12 +171,12 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]), or list
-            Images, in grey levels. Sizes need not be those of `fit`.
+            Images in grey levels. They may differ in size from the images of `fit`.
 
         Returns
         -------
         rows : ndarray of shape (n_samples, n_components), or dask array if X is one
-            Float32, the content of an image having the scatter 1.
+            Float32. The scatter of content has the variance 1 in each column.
         """
         check_is_fitted(self)
         self._validate(X, reset=False)

@@ -1,4 +1,4 @@
-"""Cluster residuals by camera, without knowing the number of cameras."""
+"""Clustering of residuals by camera, without the number of cameras."""
 
 import numpy as np
 from sklearn.preprocessing import normalize
@@ -9,46 +9,49 @@ from skfingerprint._clustering.agglomeration import (
     merge_by_evidence,
     reassign,
 )
-from skfingerprint._clustering.base import _Clustering
+from skfingerprint._clustering.base import Clustering
 from skfingerprint._core import all_or_nothing
 
 
-class ResidualClustering(_Clustering):
-    """Sort aligned residuals by the cameras that made them, without their number.
+class ResidualClustering(Clustering):
+    """Cluster aligned residuals by camera, without the number of cameras.
 
     Each residual starts as a cluster. The two clusters whose union gains most evidence
-    of a common fingerprint are merged, while the gain is more than chance
-    yields among all pairs; the fingerprint grows with the cluster, and with it what a
-    further residual adds. Then each residual is asked once more which fingerprint it
-    correlates with most, its own part in it left out.
+    of a common fingerprint are merged, while the gain is larger than chance yields
+    among all pairs. The fingerprint of a cluster becomes more precise with its size, so
+    that fainter residuals can join. In a last step, each residual is assigned to the
+    cluster whose fingerprint it correlates with most; the residual itself is left out
+    of that fingerprint.
 
-    For residuals of one size of a sensor's same area: photo-response noise is
-    locked to the pixels. Networks leave periodic patterns, which match at wrong
-    alignments too, by which chance is judged here: take :class:`FingerprintClustering`.
+    The residuals must have one size and show the same area of the sensor, because
+    photo-response noise is locked to the pixels. Networks leave periodic patterns,
+    which match at wrong alignments as well, and wrong alignments measure chance here:
+    use :class:`FingerprintClustering` for networks.
 
     Parameters
     ----------
     reassign : bool, default=True
-        Whether to take the last step.
+        Whether to do the last step.
     random_state : int, RandomState instance or None, default=None
         Draws the wrong alignments.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,), int
-        Cluster of each residual, the largest cluster 0. Those alone in theirs, and
-        zero ones, have -1.
+        Cluster of each residual, the largest cluster 0. Zero residuals, and residuals
+        that are alone in a cluster, have -1.
     n_clusters_ : int
         Number of clusters.
     fingerprints_ : ndarray of shape (n_clusters, ...)
         Mean residual of each cluster, of shape `image_shape_`, in grey levels.
     cluster_sizes_ : ndarray of shape (n_clusters,), int
-        Number of residuals in each.
+        Number of residuals in each cluster.
     classifier_ : FingerprintClassifier
-        Has these fingerprints, and the numbers of clusters as classes: it attributes
-        further residuals, takes them in (`partial_fit`) and is merged with others.
+        Classifier with these fingerprints, whose classes are the numbers of the
+        clusters. It attributes further residuals, learns from them by `partial_fit`,
+        and can be merged with other classifiers.
     degrees_of_freedom_ : float
-        Of correlations of residuals that share no fingerprint.
+        Effective degrees of freedom of correlations without a common fingerprint.
     image_shape_ : tuple of int
         Shape of one residual.
     n_features_in_ : int
@@ -57,17 +60,17 @@ class ResidualClustering(_Clustering):
     See Also
     --------
     ResidualExtractor, LinearPatternRemover : Make and clean residuals of cameras.
-    FingerprintClassifier : Once the sources have names.
+    FingerprintClassifier : Attributes residuals to sources with names.
 
     Notes
     -----
-    Of n unit residuals with the sum s, ``a = max(|s|^2 / n, 1)`` is 1 on average if
-    they share nothing. Their evidence is ``D / 2 (a - 1 - log a)``, the log-likelihood
-    ratio of the variance of D normal values. D is one over the mean square of the
-    correlations of residuals with others at wrong alignments: fewer than the values
-    of a residual, since neighbors are alike. A merger must gain more than the
-    logarithm of the number of pairs. Memory holds the residuals and the correlations
-    of all pairs.
+    For n unit residuals with the sum s, ``a = max(|s|^2 / n, 1)`` is about 1 without a
+    common fingerprint. The evidence is ``D / 2 (a - 1 - log a)``: the log-likelihood
+    ratio of two variances of D normal values, a and 1. D is one over the mean square of
+    the correlations of residuals with other residuals at wrong alignments. It is
+    smaller than the number of values in a residual, since neighboring values are alike.
+    A merger must gain more than the logarithm of the number of pairs. Memory holds the
+    residuals and the correlations of all pairs.
 
     Examples
     --------
@@ -92,7 +95,7 @@ class ResidualClustering(_Clustering):
 
     @all_or_nothing
     def fit(self, X, y=None):
-        """Sort the residuals, and average those of each cluster.
+        """Cluster the residuals, and average the residuals of each cluster.
 
         Parameters
         ----------
@@ -107,8 +110,9 @@ class ResidualClustering(_Clustering):
         self : ResidualClustering
         """
         rows, rng = self._read(X)
+        # A zero residual has no direction, and belongs to no cluster.
         labels, present = np.full(len(rows), -1), rows.any(axis=1)
-        units = normalize(rows[present])
+        units = normalize(rows)[present]
         self.degrees_of_freedom_ = find_freedom(units, self.image_shape_, rng)
         found = merge_by_evidence(units @ units.T, self.degrees_of_freedom_)
         labels[present] = reassign(units, found) if self.reassign else found
@@ -117,8 +121,10 @@ class ResidualClustering(_Clustering):
         return self
 
     def _average(self, rows):
+        """Set the fingerprints, and a classifier that has them."""
         numbers = np.arange(self.n_clusters_)
         members = (numbers[:, None] == self.labels_).astype(np.float32)
+        # The first count is that of the label -1.
         self.cluster_sizes_ = np.bincount(self.labels_ + 1, minlength=1)[1:]
         means = members @ rows / self.cluster_sizes_[:, None].astype(np.float32)
         self.fingerprints_ = means.reshape(-1, *self.image_shape_)

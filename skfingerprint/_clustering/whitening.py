@@ -1,15 +1,21 @@
-"""What patches of images differ by, and features whitened by it."""
+"""Whitening of features by the differences between patches of one image.
+
+Within-class covariance normalization whitens features by the scatter W within classes.
+Here an image is a class and its patches are the members, so that labels are not needed.
+With the covariance B of images, the ratio ``v' B v / v' W v`` is largest along the
+directions in which sources differ more than content does.
+"""
 
 import numpy as np
 from scipy import linalg
-from sklearn.decomposition import PCA
 
 from skfingerprint._core import split_by_shape, track
 from skfingerprint.denoising import median
 
-# Added to standard deviations of features, which have the size of logarithms.
+# Added to the standard deviations of features, which are logarithms of powers and roots
+# of shares. It bounds the scale of columns that are constant or nearly so.
 SMALLEST_SCALE = 1e-3
-# Of the sides of a patch that wavelets can decompose.
+# Shortest side of a patch: wavelets with 8 taps need 2 * 7 pixels for one level.
 SMALLEST_PATCH = 14
 
 
@@ -20,60 +26,95 @@ def find_patch_side(images):
 
 
 def cut_patches(images):
-    """Yield a list of one patch of each image, four times: its quarters.
+    """Yield four lists with one patch of each image: its quarters.
 
-    Those of small images overlap. Of images one pixel high they are halves.
+    Patches of small images overlap. Images one pixel high are cut in two halves.
     """
     for bottom in _find_rows(images):
         for right in (False, True):
             yield [_cut(image, bottom, right) for image in images]
 
 
-def whiten_by_patches(images, function, n_components, shrinkage, seed, verbose=False):
-    """Return the mean of features, the directions that whiten, and their eigenvalues.
+def whiten_by_patches(images, function, n_components, shrinkage, seed, verbose):
+    """Compute directions that whiten features by the scatter of content.
 
-    `function` makes features of a stack. `n_components` are the numbers of directions
-    and of principal components.
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels]), or list
+        Images in grey levels.
+    function : callable
+        Computes the features of a stack, (n, n_features).
+    n_components : tuple of int
+        Largest numbers of directions and of principal components.
+    shrinkage : float
+        Multiple of the identity in W, as a share of its mean variance.
+    seed : int
+        Seed of the principal components.
+    verbose : bool or int
+        Whether to report how many views of the images are done.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+        Mean of the features.
+    directions : ndarray of shape (n_features, n_directions), float32
+        Directions, in falling order of the eigenvalues.
+    eigenvalues : ndarray of shape (n_directions,)
+        Variances of images along the directions, the variance of content being 1.
     """
     total = 2 + 2 * len(_find_rows(images))
     views = track(_make_views(images), "views of all images", verbose, total)
     rows = _describe(next(views), function)
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + SMALLEST_SCALE
     n_kept = min(n_components[1], len(rows) - 1, rows.shape[1])
-    pca = PCA(
-        n_kept,
-        svd_solver="randomized",
-        power_iteration_normalizer="QR",
-        random_state=seed,
-    )
-    with np.errstate(invalid="ignore"):  # of images that are all alike
-        pca.fit((rows - mean) / scale)
-    axes = pca.components_.T / scale[:, None]
+    axes = _find_axes((rows - mean) / scale, n_kept, seed) / scale[:, None]
     scores = ((rows - mean) @ axes).astype(float)
+    # No mean is subtracted before the projection: patches are centered by image below,
+    # and filtered images about their own mean.
     *parts, filtered = (_describe(view, function) @ axes for view in views)
     patches = np.stack(parts, axis=1)
     patches -= patches.mean(axis=1, keepdims=True)
-    within = _find_content(patches.reshape(-1, n_kept), filtered)
+    within = _sum_content(patches.reshape(-1, n_kept), filtered)
+    # W is positive definite with this multiple of the identity, also if it is 0.
     within += shrinkage * (np.trace(within) / n_kept or 1) * np.eye(n_kept)
+    # B v = l W v, the stationary points of v' B v / v' W v; the solver's v' W v is 1.
     eigenvalues, vectors = linalg.eigh(scores.T @ scores / len(scores), within)
     order = np.argsort(-eigenvalues, kind="stable")[: n_components[0]]
     return mean, (axes @ vectors[:, order]).astype(np.float32), eigenvalues[order]
 
 
 def project(rows, mean, directions):
-    """Return whitened features."""
+    """Whiten rows of features."""
     return (rows - mean) @ directions
 
 
+def _find_axes(rows, n_kept, seed):
+    """Return the principal axes of rows, (n_features, n_kept)."""
+    from sklearn.decomposition import PCA
+
+    pca = PCA(
+        n_kept,
+        svd_solver="randomized",
+        power_iteration_normalizer="QR",
+        random_state=seed,
+    )
+    # Images that are all alike have the total variance 0, by which PCA divides.
+    with np.errstate(invalid="ignore"):
+        return pca.fit(rows).components_.T
+
+
 def _make_views(images):
-    """Yield the images, their patches, and copies that have one last source."""
+    """Yield the images, their patches, and the images filtered alike."""
     yield images
     yield from cut_patches(images)
     yield _map_each(median, images)
 
 
 def _find_rows(images):
-    """Return whether patches are cut at the bottom: not of rows."""
+    """Return the vertical positions of patches: False at the top, True at the bottom.
+
+    Images one pixel high have one position.
+    """
     return (False, True) if min(len(image) for image in images) > 1 else (False,)
 
 
@@ -84,21 +125,35 @@ def _find_sides(image):
 
 
 def _cut(image, bottom, right):
+    """Cut one patch out of an image."""
     height, width = _find_sides(image)
     rows = slice(-height, None) if bottom else slice(height)
     return image[rows, slice(-width, None) if right else slice(width)]
 
 
-def _find_content(patches, filtered):
-    """Return the covariance of patches, plus that of filtered images of equal trace."""
+def _sum_content(patches, filtered):
+    """Add the covariance of filtered images to that of patches, at equal traces.
+
+    Parameters
+    ----------
+    patches : ndarray of shape (n_patches, n_kept)
+        Scores of patches, less the mean of their image.
+    filtered : ndarray of shape (n_samples, n_kept)
+        Scores of filtered images.
+
+    Returns
+    -------
+    within : ndarray of shape (n_kept, n_kept)
+    """
     filtered = filtered - filtered.mean(axis=0)
     first, second = (rows.T @ rows / len(rows) for rows in (patches, filtered))
+    # At equal traces both kinds of content count alike, whatever their sizes.
     traces = float(np.trace(first)), float(np.trace(second))
     return first + second * (traces[0] / traces[1] if min(traces) > 0 else 1)
 
 
 def _map_each(function, images):
-    """Return a list of what a function of stacks makes of images of any sizes."""
+    """Return the results of a function of stacks for images of any sizes, as a list."""
     found = [None] * len(images)
     for places, stack in split_by_shape(list(images)):
         for place, image in zip(places, function(stack), strict=True):
@@ -107,4 +162,5 @@ def _map_each(function, images):
 
 
 def _describe(images, function):
+    """Compute the features of images of any sizes."""
     return np.stack(_map_each(function, images))

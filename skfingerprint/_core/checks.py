@@ -55,6 +55,8 @@ def check_rate(name: str, value: Any) -> None:
 
 def check_length(name: str, values: Any, n: int) -> None:
     """Raise ValueError unless `values` has an entry for each of n images."""
+    if hasattr(values, "__array__") and not hasattr(values, "__len__"):
+        values = np.atleast_1d(np.asarray(values))
     is_plain = isinstance(values, str) or not hasattr(values, "__len__")
     if is_plain or len(values) != n:
         given = repr(values) if is_plain else len(values)

@@ -2,11 +2,16 @@
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import InconsistentVersionWarning
+
+# Entry of pickled states that holds the version of the package.
+VERSION_KEY = "_skfingerprint_version"
 
 
 def all_or_nothing(method: Callable) -> Callable:
@@ -55,10 +60,12 @@ def _share_state(estimator: BaseEstimator, state: dict) -> BaseEstimator:
 
 
 class Estimator(BaseEstimator):
-    """Base of all estimators, which links their HTML representation to the pages.
+    """Base of all estimators: versions in pickles, links to the documentation.
 
-    The address is `Documentation` among the URLs of the package's metadata. Without
-    one there is not a link.
+    Pickles carry the version of the package, and loading a pickle of another version
+    warns. The HTML representation links to the documentation at the address in the
+    metadata of the package, `Documentation` among its URLs; without an address there is
+    no link.
     """
 
     _doc_link_module = "skfingerprint"
@@ -67,6 +74,27 @@ class Estimator(BaseEstimator):
     def _doc_link_template(self) -> str:
         address = _find_documentation()
         return address and address.rstrip("/") + "/api/generated/{name}.html"
+
+    def __getstate__(self):
+        """Return a copy of the state, with the version of the package."""
+        # scikit-learn adds its own version, but only to its own classes. The package
+        # imports this module, so that its version is read when it is needed.
+        version = sys.modules["skfingerprint"].__version__
+        return {**super().__getstate__(), VERSION_KEY: version}
+
+    def __setstate__(self, state):
+        """Restore a state, and warn if another version of the package pickled it."""
+        state = dict(state)
+        pickled = state.pop(VERSION_KEY, "unknown")
+        current = sys.modules["skfingerprint"].__version__
+        if pickled != current:
+            warning = InconsistentVersionWarning(
+                estimator_name=f"{type(self).__name__} of skfingerprint",
+                current_sklearn_version=current,
+                original_sklearn_version=pickled,
+            )
+            warnings.warn(warning, stacklevel=2)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

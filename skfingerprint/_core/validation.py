@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import (
     assert_all_finite,
+    check_array,
     check_consistent_length,
     column_or_1d,
 )
@@ -24,17 +25,6 @@ from skfingerprint._core.blocks import (
 )
 from skfingerprint._core.checks import check_labels
 from skfingerprint._core.containers import RAGGED, as_images, refuse_text
-
-
-def copy_shape(estimator: Any, *parts: Any) -> None:
-    """Copy the fitted input attributes from the first part that has them."""
-    for name in REMEMBERED:
-        vars(estimator).pop(name, None)
-        for part in parts:
-            if hasattr(part, name):
-                setattr(estimator, name, getattr(part, name))
-                break
-
 
 FLOATS = [np.float32, np.float64]
 # Rows from this length on hold a picture, whose neighboring pixels are not neighbors in
@@ -123,6 +113,23 @@ def validate_images(
     elif reset:
         estimator.n_channels_ = _count_channels(shape)
     return checked
+
+
+def check_container(X: Any) -> None:
+    """Raise ValueError for sparse and for empty X, in scikit-learn's words."""
+    if not is_lazy(X) and not isinstance(X, list):
+        params = {"dtype": None, "ensure_2d": False, "allow_nd": True}
+        check_array(X, ensure_all_finite=False, **params)
+
+
+def copy_shape(estimator: Any, *parts: Any) -> None:
+    """Copy the fitted input attributes from the first part that has them."""
+    for name in REMEMBERED:
+        vars(estimator).pop(name, None)
+        for part in parts:
+            if hasattr(part, name):
+                setattr(estimator, name, getattr(part, name))
+                break
 
 
 def _validate_eager(estimator: Any, X: Any, y: Any, *, dtype: Any, reset: bool) -> Any:

@@ -3,5 +3,3 @@
 from skfingerprint._features.attribution_features import AttributionFeatures
 from skfingerprint._features.cooccurrence_transformer import CooccurrenceTransformer
 from skfingerprint._features.spectrum_transformer import SpectrumTransformer
-
-__all__ = ["AttributionFeatures", "CooccurrenceTransformer", "SpectrumTransformer"]

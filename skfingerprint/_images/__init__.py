@@ -19,21 +19,3 @@ from skfingerprint._images.decoding import (
 from skfingerprint._images.image_reader import ImageReader
 from skfingerprint._images.residual_extractor import ResidualExtractor
 from skfingerprint._images.unflatten import Unflatten
-
-__all__ = [
-    "NO_HEADER",
-    "ChannelDecorrelator",
-    "ImageReader",
-    "LinearPatternRemover",
-    "ResidualExtractor",
-    "SpectrumFlattener",
-    "Unflatten",
-    "check_fits",
-    "describe",
-    "naming",
-    "open_image",
-    "read_header",
-    "read_image",
-    "suffix_problem",
-    "without_bomb_warnings",
-]

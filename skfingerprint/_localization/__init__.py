@@ -2,5 +2,3 @@
 
 from skfingerprint._localization.fingerprint_localizer import FingerprintLocalizer
 from skfingerprint._localization.windowed_classifier import WindowedClassifier
-
-__all__ = ["FingerprintLocalizer", "WindowedClassifier"]

@@ -6,10 +6,3 @@ from skfingerprint._open_set.fingerprint_detector import (
 )
 from skfingerprint._open_set.rejecting_classifier import RejectingClassifier
 from skfingerprint._open_set.source_detector import SourceDetector
-
-__all__ = [
-    "FingerprintDetector",
-    "RejectingClassifier",
-    "SourceDetector",
-    "restore_detector",
-]

@@ -1,6 +1,7 @@
-"""Known source or not: decisions at a stated rate of false alarms."""
+"""Detection of known sources by fingerprints, at a stated false-alarm rate."""
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
@@ -14,7 +15,6 @@ from skfingerprint._core import (
     all_or_nothing,
     as_rows,
     as_stack,
-    at_once,
     check_choice,
     check_rate,
     check_training,
@@ -31,62 +31,85 @@ from skfingerprint.correlation import (
 )
 from skfingerprint.thresholds import tail_probability, tail_threshold
 
-# Wrong alignments of the fingerprint that each residual of a single source meets.
+# Wrong alignments of the fingerprint with which each residual of a single source is
+# correlated: each is one more row of a matrix product, and one more null score.
 N_ALIGNMENTS = 16
-# Share of the known that is found below which `groups` are asked for, and residuals of
-# each source from which on it says something.
+# Detection rate below which `fit` warns, and residuals of each source that it needs: a
+# rate of fewer residuals is too uncertain.
 LOW_DETECTION_RATE = 0.1
 MANY_RESIDUALS = 10
+
+
+@dataclass(frozen=True)
+class TrainingFingerprints:
+    """Fingerprints that training residuals are scored by.
+
+    Attributes
+    ----------
+    held_out : ndarray of shape (n_folds, n_classes, n_features)
+        Fingerprints without each fold, for the scores of residuals of known sources.
+    for_null : ndarray of shape (n_folds, n_classes, n_features)
+        Fingerprints for the null scores of each fold.
+    subtract_common : bool
+        Whether to subtract the mean of the fingerprints.
+    """
+
+    held_out: np.ndarray
+    for_null: np.ndarray
+    subtract_common: bool
 
 
 class FingerprintDetector(
     ThresholdMixin, PreparedFingerprintsMixin, CrossFittedMixin, OutlierMixin, Estimator
 ):
-    """Tell residuals of known sources from all others, at a stated false-alarm rate.
+    """Detect residuals of known sources, at a stated false-alarm rate.
 
-    The score of a residual is its largest correlation with a fingerprint. What scores
-    others reach is learned in `fit`: with several sources, each residual is correlated
-    with the fingerprints of the sources that it is not from, and the largest absolute
-    value taken, since fingerprints may be each other's opposites; with one, with wrong
-    alignments of its fingerprint. The threshold is the quantile of these scores that
-    leaves `false_alarm_rate` above it.
+    The score of a residual is its largest correlation with a fingerprint. `fit` learns
+    the scores of unknown sources from null scores. With several sources, each residual
+    is correlated with the fingerprints of all sources but its own, and the largest
+    absolute value is a null score, since two fingerprints may be opposites. With one
+    source, each residual is correlated with wrong alignments of the fingerprint. The
+    threshold is the score that a share `false_alarm_rate` of the null scores exceeds.
 
     The rate holds for sources as different from the known ones as these are from each
     other, on average over sources. It is exceeded by close relatives of a known source
-    (another training of one network), of which fewer than four sources say nothing,
-    and by scenes that were fitted on.
+    (another training of one network), about which fewer than four sources contain no
+    information, and by unknown images of scenes that were fitted on.
 
     Parameters
     ----------
     false_alarm_rate : float, default=0.01
-        In (0, 0.5]: share of residuals of other sources that may be taken for known.
+        In (0, 0.5]: share of residuals of unknown sources that may be accepted (FPR).
     cv : int or cross-validation splitter, default=5
-        Folds of the cross-fitting. Where images of several sources show the same
-        scenes, pass `groups` to `fit`, or the scenes leak into the threshold: a number
-        of folds then keeps groups together. Without groups folds are shuffled, and
-        residuals are scored by the fingerprints of the other sources, which they are
-        no part of, as a whole.
+        Folds of the cross-fitting. A number means stratified folds: of whole groups,
+        and shuffled ones without groups. If images of several sources show the same
+        scenes, pass `groups` to `fit`; otherwise the scenes leak into the threshold.
+        With a number and without groups, the null scores are correlations with
+        fingerprints of all folds, since a residual is not part of the fingerprints of
+        other sources.
     subtract_common : bool, default=False
-        As in :class:`FingerprintClassifier`. Needs three sources: what is common to two
-        leaves exact opposites of them.
+        Whether to subtract the mean of all fingerprints first, as in
+        :class:`FingerprintClassifier`. It needs three sources: two fingerprints minus
+        their mean are exact opposites.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The known sources; `[0]` without y.
     fingerprints_ : ndarray of shape (n_classes, ...)
-        In grey levels.
+        The fingerprints, each of shape `image_shape_`, in grey levels; read-only.
     null_scores_ : ndarray of shape (n_scores,)
-        Scores of residuals against sources that did not make them.
+        Scores of residuals for sources other than their own, or for wrong alignments.
     null_sources_ : ndarray of shape (n_scores,), int
-        Which of `classes_` made them.
+        Index in `classes_` of the source of each of these residuals.
     null_weights_ : ndarray of shape (n_scores,)
-        Their weights.
+        Weights of these residuals.
     offset_ : float
         The threshold.
     detection_rate_ : float
-        Share of the residuals that reach it, scored by fingerprints of the other
-        folds. NaN if a source has a single residual.
+        Share of the residuals of known sources that are accepted (TPR) when they are
+        scored by fingerprints of the other folds. NaN if a source has a single
+        residual.
     smallest_rate_ : float
         One over the number of null scores: lower rates are extrapolated.
     image_shape_ : tuple of int
@@ -94,19 +117,22 @@ class FingerprintDetector(
     n_features_in_ : int
         Number of values in a residual.
     provenance_ : dict
-        As in :class:`FingerprintClassifier`.
+        How the fingerprints were made, as in :class:`FingerprintClassifier`.
 
     See Also
     --------
     RejectingClassifier : Names the source, or answers "unknown".
-    skfingerprint.thresholds.tail_probability : How many others reach a score.
+    SourceDetector : Detects by rows of features, of images of any size.
+    skfingerprint.thresholds.tail_probability : Estimates the share of scores of unknown
+        sources above a score.
 
     Notes
     -----
-    The threshold is :func:`~skfingerprint.thresholds.tail_threshold` of the null
-    scores with the sources as groups, so that rates below one over their number can be
-    asked for. With `subtract_common`, what is common to the others alone is
-    subtracted from them and from the residual.
+    The threshold is :func:`~skfingerprint.thresholds.tail_threshold` of the null scores
+    with the sources as groups, which extrapolates to rates below one over the number of
+    scores. With `subtract_common`, the null score of a residual is computed with the
+    mean of the fingerprints of the other sources alone, subtracted from them and from
+    the residual.
 
     Examples
     --------
@@ -118,10 +144,10 @@ class FingerprintDetector(
     >>> detector = make_pipeline(
     ...     ResidualExtractor(), FingerprintDetector(false_alarm_rate=0.01))
     >>> detector = detector.fit(images[:100][known[:100]], y[:100][known[:100]])
-    >>> answers = detector.predict(images[100:]) == 1
-    >>> print(f"known {answers[known[100:]].mean():.2f}, "
-    ...       f"of the fifth source {answers[~known[100:]].mean():.2f}")
-    known 0.98, of the fifth source 0.06
+    >>> accepted = detector.predict(images[100:]) == 1
+    >>> print(f"known {accepted[known[100:]].mean():.2f}, "
+    ...       f"unknown {accepted[~known[100:]].mean():.2f}")
+    known 0.98, unknown 0.06
     """
 
     def __init__(
@@ -137,20 +163,20 @@ class FingerprintDetector(
 
     @all_or_nothing
     def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
-        """Average the fingerprints and learn the threshold.
+        """Average residuals to fingerprints, and learn the threshold.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
-            Residuals, in grey levels; at least two of a single source, and two groups
-            of each if there are groups.
+            Residuals, in grey levels; at least two if there is a single source, and of
+            at least two groups for each source if there are groups.
         y : array-like of shape (n_samples,), default=None
-            Sources. Without it, all residuals are of one.
+            Sources. Without it, all residuals come from one source.
         groups : array-like of shape (n_samples,), default=None
-            What each image shows: images of one group are held out together.
+            Scene that each image shows: images of one group are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0 in fingerprints and null scores; not all 0 in any class.
+            Weights in fingerprints and null scores, >= 0; not all 0 in any class.
         **params : dict
             Metadata that a splitter `cv` requests.
 
@@ -159,19 +185,23 @@ class FingerprintDetector(
         self : FingerprintDetector
         """
         self._check_parameters()
-        # The null scores of one source are those of shifts, which rows don't show.
+        # The null scores of a single source need shifts, which flat rows do not have.
         X, y = validate_known(self, X, y, neighbors=True)
         members, weights = check_training(self, X, y, sample_weight)
         self._check_common()
-        folds, is_scored = self._find_folds(y, groups, weights, params)
+        folds, is_held_out = self._find_folds(y, groups, weights, params)
         whole, held_out, _ = average_held_out(X, members, folds, weights)
         self.fingerprints_ = whole.reshape(-1, *self.image_shape_)
         self._prepare()
+        # A residual is not part of the fingerprints of other sources. Unless they share
+        # a scene, these can score it without folds, and average as many residuals as
+        # the fingerprints that `predict` uses.
         for_null = held_out
         if groups is None and isinstance(self.cv, Integral) and len(self.classes_) > 1:
             for_null = np.repeat(whole[np.newaxis], len(held_out), axis=0)
-        state = held_out, for_null, self.subtract_common
+        state = TrainingFingerprints(held_out, for_null, self.subtract_common)
         scores = score_blocks(_score_training, X, state, folds, members)
+        # Residuals without weight count nowhere, not in `smallest_rate_` either.
         own, null, used = scores[:, 0], scores[:, 1:], weights > 0
         self.null_scores_ = null[used].ravel()
         self.null_sources_, self.null_weights_ = (
@@ -184,18 +214,18 @@ class FingerprintDetector(
         )
         self.offset_ = min(float(offset), 1.0)  # no correlation exceeds 1
         self.detection_rate_ = np.nan
-        if is_scored:
+        if is_held_out:
             self.detection_rate_ = float(
                 np.average(own >= self.offset_, weights=weights)
             )
         if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
-            self._warn_if_few_are_found()
+            self._warn_if_few_are_accepted()
+        # Nothing is known of how the new residuals were made.
         vars(self).pop("provenance_", None)
         return self
 
-    @at_once
     def score_samples(self, X):
-        """Return the largest correlation with a known fingerprint.
+        """Score residuals by their largest correlation with a fingerprint.
 
         Parameters
         ----------
@@ -206,15 +236,14 @@ class FingerprintDetector(
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            In [-1, 1].
+            Correlations, in [-1, 1].
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
         return score_blocks(_find_largest, X, self._get_prepared())
 
-    @at_once
     def false_alarm_probability(self, X):
-        """Return the share of residuals of other sources that score as high.
+        """Estimate the share of residuals of unknown sources that score as high.
 
         Parameters
         ----------
@@ -225,7 +254,8 @@ class FingerprintDetector(
         Returns
         -------
         probabilities : ndarray of shape (n_samples,)
-            See :func:`~skfingerprint.thresholds.tail_probability`.
+            Tail probabilities of the null scores, see
+            :func:`~skfingerprint.thresholds.tail_probability`.
         """
         scores = self.score_samples(X)
         return tail_probability(self.null_scores_, scores, **self._describe_null())
@@ -235,10 +265,12 @@ class FingerprintDetector(
         check_choice("subtract_common", self.subtract_common, (False, True))
 
     def _describe_null(self):
+        """Return the options for the tail of the null scores."""
         return {
             "sample_weight": self.null_weights_,
             "groups": self.null_sources_,
-            # The scores of a single source are of several alignments of a residual.
+            # A residual of a single source has a score for each alignment. These depend
+            # on each other, so that they count as one.
             "n_scores": self._n_residuals,
         }
 
@@ -250,7 +282,8 @@ class FingerprintDetector(
                 "what is common to two leaves exact opposites of them."
             )
 
-    def _warn_if_few_are_found(self):
+    def _warn_if_few_are_accepted(self):
+        # A single source shares no scenes with other known sources.
         if self.detection_rate_ < LOW_DETECTION_RATE and len(self.classes_) > 1:
             warnings.warn(
                 f"detection_rate_ is {self.detection_rate_:.2f}: few residuals of "
@@ -261,20 +294,54 @@ class FingerprintDetector(
             )
 
     def _find_folds(self, y, groups, weights, params):
-        """Return folds, and whether residuals are held out by them."""
+        """Assign residuals to folds.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,)
+            Sources.
+        groups : array-like of shape (n_samples,) or None
+            Scenes.
+        weights : ndarray of shape (n_samples,)
+            Weights.
+        params : dict
+            Further metadata for a splitter.
+
+        Returns
+        -------
+        folds : ndarray of shape (n_samples,), int
+            Fold of each residual.
+        is_held_out : bool
+            Whether the folds hold residuals out.
+        """
         if isinstance(self.cv, Integral) and groups is None and len(self.classes_) > 1:
             smallest = np.unique(y[weights > 0], return_counts=True)[1].min()
-            if smallest < 2:  # the threshold needs no folds
+            # The threshold needs no folds then, and the detection rate stays NaN.
+            if smallest < 2:
                 return np.zeros(len(y), dtype=int), False
         shuffle = groups is None
         return find_folds(self, y, groups, weights, params, shuffle=shuffle), True
 
 
 def restore_detector(classes, fingerprints, null, known, **params):
-    """Return a detector that has these fingerprints.
+    """Return a fitted detector with given fingerprints and null scores.
 
-    `null` are the scores, sources and weights of its null, and `known` its `offset_`,
-    `detection_rate_` and number of residuals.
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The known sources.
+    fingerprints : ndarray of shape (n_classes, ...)
+        Their fingerprints, in grey levels; read-only from then on.
+    null : sequence of 3 ndarray of shape (n_scores,)
+        Null scores, their sources and their weights.
+    known : sequence of 3 float
+        Threshold, detection rate and number of residuals.
+    **params : dict
+        Parameters of the detector.
+
+    Returns
+    -------
+    detector : FingerprintDetector
     """
     detector = FingerprintDetector(**params)
     detector.classes_ = classes
@@ -290,22 +357,42 @@ def _find_largest(residuals, prepared):
 
 
 def _score_training(residuals, state, folds, members):
-    """Return the score of each residual, and scores of the null, by held-out means."""
-    held_out, for_null, subtract_common = state
+    """Score training residuals for known sources, and as if of unknown ones.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, ...)
+        Residuals, in grey levels.
+    state : TrainingFingerprints
+        Fingerprints to correlate them with.
+    folds, members : ndarray of shape (n_samples,), int
+        Fold and source of each residual.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, 1 + n_null)
+        Score by the fingerprints without the fold of the residual, and its null scores:
+        one, or one for each wrong alignment if there is a single source.
+    """
+    held_out, subtract_common = state.held_out, state.subtract_common
     rows, shape = as_rows(residuals), as_stack(residuals).shape[1:]
     found = np.empty((len(rows), 1 + (N_ALIGNMENTS if held_out.shape[1] == 1 else 1)))
+    # Rows of one fold and source are scored by the same fingerprints.
     for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
         inside = (folds == fold) & (members == source)
         own = rows[inside]
         means = held_out[fold]
         prepared = _prepare_fingerprints(means, _find_common(means, subtract_common))
         found[inside, 0] = _find_largest(own, prepared)
+        # Fingerprints of few sources, and fingerprints minus a common part, are
+        # anticorrelated, so that signed null scores would be too low: a residual of an
+        # unknown source correlates with either sign.
         if held_out.shape[1] == 1:
             wrong = _misalign(held_out[fold].reshape(1, *shape))
             prepared = _prepare_fingerprints(wrong)
             found[inside, 1:] = np.abs(_correlate_with(own, prepared))
         else:
-            others = np.delete(for_null[fold], source, axis=0)
+            others = np.delete(state.for_null[fold], source, axis=0)
             common = _find_common(others, subtract_common)
             prepared = _prepare_fingerprints(others, common)
             largest = np.abs(_correlate_with(own, prepared)).max(axis=1)
@@ -314,11 +401,21 @@ def _score_training(residuals, state, folds, members):
 
 
 def _misalign(fingerprint):
-    """Return rows: the fingerprint at other alignments, far from each other.
+    """Shift a fingerprint cyclically to wrong alignments.
 
-    Odd shifts take patterns with periods of 2, 4, 8, ... pixels out of phase.
+    Parameters
+    ----------
+    fingerprint : ndarray of shape (1, height, width[, n_channels])
+        The fingerprint.
+
+    Returns
+    -------
+    rows : ndarray of shape (N_ALIGNMENTS, n_features)
+        Shifted fingerprints.
     """
     _, height, width = fingerprint.shape[:3]
+    # An odd shift is a multiple of no even period: it takes patterns of 2, 4, 8, ...
+    # pixels, which upsampling leaves, out of phase.
     rng = np.random.default_rng(0)
     downs = 2 * rng.integers(height // 2 + 1, size=N_ALIGNMENTS) + 1
     rights = 2 * rng.integers(width // 2 + 1, size=N_ALIGNMENTS) + 1
