@@ -21,7 +21,7 @@ def fit_temperature(scores, y, *, sample_weight=None):
     """Fit the inverse temperature of scores, which stays finite without errors.
 
     The likelihood of the images is multiplied by that of one further error: if the
-    scores separate the sources, the likelihood of the images alone has not a maximum.
+    scores separate the sources, that of the images alone does not have a maximum.
 
     Parameters
     ----------
