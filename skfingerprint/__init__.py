@@ -33,7 +33,7 @@ from skfingerprint._open_set import (
 )
 from skfingerprint._pipeline import make_attribution_pipeline
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "AttributionFeatures",
     "AugmentedPipeline",
