@@ -310,6 +310,7 @@ def _check_correlates(classifier):
 
 
 def _as_precise_rows(block, _):
+    """Convert rows to float64, since their scores are compared to 1e-6."""
     return as_rows(block).astype(np.float64)
 
 
@@ -400,6 +401,7 @@ def _choose_pair(scores, classes, source, other):
         for name, labels in (("source", source), ("other", other))
         if labels is not None
     }
+    # A named source is not among the candidates for the other one.
     left = scores.copy()
     for places in given.values():
         left[every, places] = -np.inf
@@ -554,6 +556,7 @@ def _average_softmax(before, after):
         weights = np.exp(line - line.max())
         return weights / weights.sum()
 
+    # The weights add up to 1, so that the error is bounded in absolute terms.
     return quad_vec(
         share,
         0,

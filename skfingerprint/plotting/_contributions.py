@@ -278,6 +278,7 @@ def _name_families(families):
 def _find_largest(planes):
     """Compute the bound of the colors of all planes."""
     values = [np.abs(plane).ravel() for plane in planes.values()]
+    # The maximum would leave the colors to a few large contributions.
     largest = np.percentile(np.concatenate(values), 99.5) if values else 0
     return max(largest, np.finfo(float).tiny)
 
@@ -298,6 +299,7 @@ def _spell_each(families, kinds):
     """Return readable names of families of features or of spectra."""
     bare = {name.rpartition("__")[2] for name in kinds}
     names = {family: _spell(family, bare) for family in families}
+    # Families that share a readable name keep their own names.
     return names if len(set(names.values())) == len(names) else {f: f for f in families}
 
 
@@ -327,6 +329,7 @@ def _sum_squares(places, side):
 def _draw_plane(axes, plane, largest):
     """Plot the contributions of frequencies, with frequency 0 in the left middle."""
     height, width = plane.shape
+    # Half a cell at each side, so that cells are centered at their frequencies.
     down, right = 0.5 / height, 0.25 / max(width - 1, 1)
     middle = (height // 2) / height
     extent = (-right, 0.5 + right, 1 - middle - down, -middle - down)
