@@ -1,7 +1,7 @@
-"""Probabilities from scores: one temperature, and no certainty.
+"""Probabilities from scores: temperature scaling that never reaches certainty.
 
-The scores are those of images that the classifier was not fitted on, so that they are
-as wrong as those of new images.
+The scores are those of images that the classifier was not fitted on, so that they err
+as often as those of new images.
 """
 
 import numpy as np
@@ -11,31 +11,31 @@ from sklearn.utils import check_consistent_length
 
 from skfingerprint.thresholds import _weighted_quantile
 
-# Of the held-out margins: where the pseudo-error lies.
+# The pseudo-error has the margin that this share of the held-out margins do not exceed.
 MARGIN_SHARE = 0.05
-# Bounds of the logarithm of the inverse temperature, around scores of unit spread.
+# Bounds of the logarithm of the inverse temperature, for scores of unit spread.
 LOG_BOUNDS = (-12.0, 12.0)
 
 
 def fit_temperature(scores, y, *, sample_weight=None):
-    """Fit the inverse temperature of scores, which stays finite if none is wrong.
+    """Fit the inverse temperature of scores, which stays finite without errors.
 
-    The log likelihood of the images, and of one error more: with scores that separate
-    the sources, the likelihood of the images alone would grow for ever.
+    The likelihood of the images is multiplied by that of one further error: if the
+    scores separate the sources, that of the images alone does not have a maximum.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples, n_classes)
-        Of held-out images; at least two classes.
+        Scores of held-out images for at least two classes.
     y : array-like of shape (n_samples,), int
-        Column of the true class of each.
+        Column of the true class of each image.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0.
 
     Returns
     -------
     inverse_temperature : float
-        > 0. ``softmax(inverse_temperature * scores)`` are the probabilities.
+        Factor > 0: the probabilities are ``softmax(inverse_temperature * scores)``.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def fit_temperature(scores, y, *, sample_weight=None):
 
     Notes
     -----
-    Minimizes ``sum_i w_i -log softmax(b s_i)[y_i] + log(1 + exp(b m))`` over b. The
-    last term is an image of which the runner-up is right, at a margin m between the two
-    largest scores that 5 % of the held-out margins do not exceed. Temperature scaling
-    itself is that of [1]_.
+    The function minimizes ``sum_i -w_i log softmax(b s_i)[y_i] + log(1 + exp(b m))``
+    over b. The last term is an image whose second-best class is true, at a margin m
+    between the two largest scores that 5 % of the held-out margins do not exceed.
+    Temperature scaling was proposed in [1]_.
 
     References
     ----------
@@ -76,6 +76,7 @@ def fit_temperature(scores, y, *, sample_weight=None):
     best = np.partition(scores, -2, axis=1)[:, -2:]
     margins = best[:, 1] - best[:, 0]
     error = _weighted_quantile(margins, MARGIN_SHARE, weights)
+    # In units of the mean spread the bounds of the search suit scores of any scale.
     unit = np.average(scores.max(axis=1) - scores.min(axis=1), weights=weights) or 1.0
     truth = np.arange(len(y)), y
 
@@ -89,23 +90,25 @@ def fit_temperature(scores, y, *, sample_weight=None):
 
 
 def temper(scores, *, n_images):
-    """Return probabilities of which none is 0 or 1.
+    """Compute probabilities that are never 0 or 1.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples, n_classes)
-        Multiplied by the inverse temperature.
+        Scores multiplied by the inverse temperature.
     n_images : float
-        Number of training images, copies not counted.
+        Number of training images, perturbed copies not counted.
 
     Returns
     -------
     probabilities : ndarray of shape (n_samples, n_classes)
+        Probabilities, which add up to 1 in each row.
 
     Notes
     -----
-    ``(1 - e) softmax(s) + e / K`` with ``e = 1 / (n_images + 1)`` and K classes: of n
-    images that were all right, the next one is wrong with a chance of about 1 / n.
+    The probabilities are ``(1 - e) softmax(s) + e / K`` with ``e = 1 / (n_images + 1)``
+    and K classes: after n images without an error, the next image is an error with a
+    probability of about 1 / n.
     """
     share = 1 / (n_images + 1)
     probabilities = softmax(np.asarray(scores, dtype=np.float64), axis=1)

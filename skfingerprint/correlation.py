@@ -1,10 +1,11 @@
 """Correlation of residuals with fingerprints (eq. 5), aligned or over shifts.
 
 Without shifts, all pairs are one matrix product. Over shifts they are Fourier
-transforms, and a peak is judged by its energy (PCE).
+transforms, and a peak is scored by its energy (PCE).
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft, special
@@ -12,16 +13,37 @@ from sklearn.utils import Bunch
 
 from skfingerprint._core import check_int
 
-# Below this share of its energy, the variance of a float32 vector is rounding.
+# A vector with less variance than this share of its energy counts as constant. Float32
+# rounds a value by up to 6e-8 of itself: a variance of up to 4e-15 of the energy.
 RESOLUTION = 1e-12
-# Values that are converted to float64 at a time: they stay in the cache.
+# Values that are converted to float64 at a time: 1 MiB, which stays in the cache.
 BLOCK_VALUES = 2**17
-# Of fingerprints that are prepared at a time: many in one matrix product, and yet a
-# bounded workspace.
+# Fingerprints that are prepared at a time: at least so many, for a large matrix
+# product, and otherwise so many values, for a bounded workspace (64 MiB in float32).
 FEWEST_FINGERPRINTS = 64
 FINGERPRINT_VALUES = 2**24
-# Values of surfaces that are held at a time.
+# Values of surfaces that are held at a time: 16 MiB in float32.
 SURFACE_VALUES = 2**22
+
+
+@dataclass(frozen=True)
+class _PreparedFingerprints:
+    """Fingerprints at zero mean and unit norm, ready for many residuals.
+
+    Attributes
+    ----------
+    directions : ndarray of shape (n_classes, d) or (n_classes + 1, d)
+        Fingerprints at zero mean and unit norm; 0 for constant ones. With a common
+        pattern, its values at zero mean follow as the last row.
+    offsets : ndarray of shape (n_classes,)
+        Inner products of the directions with the common pattern; 0 without one.
+    common_energy : float
+        Energy of the common pattern at zero mean; 0 without one.
+    """
+
+    directions: np.ndarray
+    offsets: np.ndarray
+    common_energy: float
 
 
 def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
@@ -29,7 +51,7 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
 
     Rows are vectors of all pixels and channels of an image. Only the fingerprints are
     brought to zero mean and unit norm, so the residuals are read once and not copied.
-    A constant residual or fingerprint correlates 0 with everything.
+    A constant residual or fingerprint has a correlation of 0 with every other vector.
 
     Parameters
     ----------
@@ -43,13 +65,13 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
     Returns
     -------
     correlations : ndarray of shape (n_samples, n_classes)
-        In [-1, 1], of the dtype of the residuals.
+        Correlations in [-1, 1], in the dtype of the residuals.
 
     Notes
     -----
     Eq. 5 of [1]_ is ``corr(X, Y) = <X - mean(X), Y - mean(Y)> / (norm * norm)``. With
-    a zero-mean fingerprint the inner product needs no centring of the residual, and
-    the residual's norm follows from ``|R - mean|^2 = |R|^2 - d mean^2``.
+    a zero-mean fingerprint the residual need not be centered for the inner product, and
+    the norm of the residual follows from ``|R - mean|^2 = |R|^2 - d mean^2``.
 
     References
     ----------
@@ -75,7 +97,7 @@ def correlation_matrix(residuals, fingerprints, *, subtract_common=False):
 
 
 def _find_common(fingerprints, subtract_common=True):
-    """Return the mean of fingerprints, or None where it is not to be subtracted."""
+    """Compute the mean of fingerprints, or return None if it is not subtracted."""
     if not subtract_common:
         return None
     return fingerprints.mean(axis=0, dtype=np.float64)
@@ -87,16 +109,15 @@ def _prepare_fingerprints(fingerprints, common=None, dtype=None):
     Parameters
     ----------
     fingerprints : ndarray of shape (n_classes, ...), float32 or float64
-        In grey levels.
+        Fingerprints in grey levels.
     common : ndarray of shape (...), default=None
-        What is subtracted from fingerprints and residuals first.
+        Pattern to subtract from fingerprints and residuals first.
     dtype : dtype, default=None
-        Of the result; by default that of the fingerprints.
+        Type of the directions; by default that of the fingerprints.
 
     Returns
     -------
-    prepared : Bunch
-        For :func:`_correlate_with`.
+    prepared : _PreparedFingerprints
     """
     rows = fingerprints.reshape(len(fingerprints), math.prod(fingerprints.shape[1:]))
     if common is not None:
@@ -119,7 +140,7 @@ def _prepare_fingerprints(fingerprints, common=None, dtype=None):
     if common is not None:
         common = common - common.mean()
         energy, directions[-1] = common @ common, common
-    return Bunch(directions=directions, offsets=offsets, common_energy=energy)
+    return _PreparedFingerprints(directions, offsets, energy)
 
 
 def _correlate_with(residuals, prepared):
@@ -127,6 +148,7 @@ def _correlate_with(residuals, prepared):
     residuals = residuals.reshape(len(residuals), -1)
     found = np.empty((len(residuals), len(prepared.offsets)), residuals.dtype)
     step = len(residuals)
+    # Residuals of another dtype are converted, a bounded number of values at a time.
     if residuals.dtype != prepared.directions.dtype:
         step = max(1, FINGERPRINT_VALUES // residuals.shape[1])
     for start in range(0, len(residuals), max(1, step)):
@@ -136,12 +158,18 @@ def _correlate_with(residuals, prepared):
 
 
 def _correlate_rows(residuals, prepared):
-    """Correlate rows, of the dtype of the fingerprints or few enough to convert."""
+    """Correlate rows with prepared fingerprints (eq. 5 of Marra et al.).
+
+    Rows of another dtype than the fingerprints are copied.
+    """
     directions, energy = prepared.directions, prepared.common_energy
     products = residuals.astype(directions.dtype, copy=False) @ directions.T
     products = products.astype(np.float64)
     sums, energies = _moments(residuals)
     squares = energies - sums**2 / residuals.shape[1]
+    # With the common pattern C, at zero mean C', and a direction u of zero mean:
+    # <R - C, u> = <R, u> - <C, u>, and for the energy about the mean
+    # |R' - C'|^2 = |R'|^2 - 2 <R, C'> + |C'|^2.
     if products.shape[1] > len(prepared.offsets):
         squares += energy - 2 * products[:, -1]
     correlations = products[:, : len(prepared.offsets)] - prepared.offsets
@@ -161,15 +189,15 @@ def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
     fingerprints : ndarray of shape (n_classes, height, width[, n_channels])
         Fingerprints of the same size, in grey levels.
     n_jobs : int, default=None
-        Threads of the Fourier transforms; -1 for all processors.
+        Number of threads for the Fourier transforms; -1 for all processors.
 
     Returns
     -------
     surfaces : ndarray of shape (n_samples, n_classes, height, width), float32
-        Eq. 5 at each shift: `surfaces[i, k, down, right]` is the correlation of
-        residual i with fingerprint k if pixel (0, 0) of the residual lies on pixel
-        (down, right) of the fingerprint. Negative shifts count from the end, and what
-        leaves on one side comes in on the other.
+        Correlation (eq. 5 of Marra et al., 2019) at each shift: `surfaces[i, k, down,
+        right]` is that of residual i and fingerprint k if pixel (0, 0) of the residual
+        lies on pixel (down, right) of the fingerprint. Negative shifts count from the
+        end. Pixels that leave on one side enter on the other.
 
     Examples
     --------
@@ -186,28 +214,30 @@ def correlation_surfaces(residuals, fingerprints, *, n_jobs=None):
 
 
 def peak_to_correlation_energy(surfaces, *, max_shift=0, neighborhood=11):
-    """Judge the peak of correlation surfaces by its energy.
+    """Compute the peak-to-correlation energy (PCE) of correlation surfaces.
 
     Parameters
     ----------
     surfaces : ndarray of shape (..., height, width)
-        As of :func:`correlation_surfaces`.
+        Surfaces, as returned by :func:`correlation_surfaces`.
     max_shift : int or "full", default=0
-        Search the peak among shifts of at most this many pixels up, down, left and
-        right. Search only what can be: each shift more raises false alarms.
+        Largest shift, in pixels up, down, left and right, at which the peak is
+        searched. Search only shifts that can occur: each further shift raises the
+        number of false alarms.
     neighborhood : int, default=11
-        Side of the square around the peak that is no part of the mean energy; it wraps
-        around the borders. At most half of a side of the surface is left out.
+        Side in pixels of the square around the peak that is left out of the mean
+        energy; it wraps around the borders. At most half of a side of the surface is
+        left out.
 
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
         pce : ndarray of shape (...)
-            With the sign of the peak.
+            Peak-to-correlation energy, with the sign of the peak.
         peak : ndarray of shape (...)
             Correlation at the peak, the largest one.
         shift : ndarray of shape (..., 2), int
-            (down, right), each in -max_shift..max_shift.
+            Shift (down, right) of the peak, each in -max_shift..max_shift.
 
     Notes
     -----
@@ -240,6 +270,8 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighborhood=11):
     height, width = surfaces.shape[-2:]
     flat = surfaces.reshape(-1, height, width)
     sides = [min(neighborhood, n // 2 // 2 * 2 + 1) for n in (height, width)]
+    # The energy outside the square is that of the surface minus that of the square,
+    # so that a mask of the whole surface is not needed.
     total = np.einsum("kij,kij->k", flat, flat, dtype=np.float64)
     down, right = (np.arange(-(side // 2), side // 2 + 1) for side in sides)
     places = shift.reshape(-1, 2, 1)
@@ -256,16 +288,17 @@ def peak_to_correlation_energy(surfaces, *, max_shift=0, neighborhood=11):
 
 
 def false_alarm_probability(pce, n_shifts=1, *, log10=True):
-    """Probability that an image of another source reaches a PCE.
+    """Compute the probability that an image of another source reaches a PCE.
 
-    The surface is taken as white Gaussian noise. Real residuals are not white: the
+    The surface is modeled as white Gaussian noise. Real residuals are not white: the
     probability is a lower bound, and :class:`skfingerprint.FingerprintDetector` learns
     from data instead.
 
     Parameters
     ----------
     pce : array-like
-        As of :func:`peak_to_correlation_energy`, with sign.
+        Peak-to-correlation energies with their signs, as returned by
+        :func:`peak_to_correlation_energy`.
     n_shifts : int, default=1
         Number of shifts among which the peak was searched: `(2 * max_shift + 1) ** 2`,
         or `height * width` for "full".
@@ -275,11 +308,12 @@ def false_alarm_probability(pce, n_shifts=1, *, log10=True):
     Returns
     -------
     probability : ndarray of the shape of `pce`
+        Probabilities, or their decimal logarithms.
 
     Notes
     -----
-    ``Q(sqrt(pce))`` for a known alignment, ``1 - (1 - Q(sqrt(pce)))^m`` for the best of
-    m shifts, Q being the tail of the normal distribution.
+    With the tail Q of the normal distribution, the probability is ``Q(sqrt(pce))`` for
+    a known alignment, and ``1 - (1 - Q(sqrt(pce)))^m`` for the best of m shifts.
 
     Examples
     --------
@@ -292,7 +326,7 @@ def false_alarm_probability(pce, n_shifts=1, *, log10=True):
     check_int("n_shifts", n_shifts, 1)
     pce = np.asarray(pce, dtype=np.float64)
     single = special.log_ndtr(-np.sign(pce) * np.sqrt(np.abs(pce)))
-    # log(1 - (1 - p)^m); for a tiny p, which exp would lose, it is log(m p).
+    # log(1 - (1 - p)^m); for a tiny p, which exp would round to 0, it is log(m p).
     with np.errstate(divide="ignore"):
         several = np.log(-np.expm1(n_shifts * np.log1p(-np.exp(single))))
     natural = np.where(single < -30, single + np.log(n_shifts), several)
@@ -302,10 +336,10 @@ def false_alarm_probability(pce, n_shifts=1, *, log10=True):
 def search_shifts(
     residuals, fingerprints, *, max_shift, statistic="correlation", n_jobs=None
 ):
-    """Best score of each residual with each fingerprint over shifts.
+    """Search the best score of each residual with each fingerprint over shifts.
 
-    Batched: memory holds the spectra of the fingerprints and the surfaces of a few
-    residuals at a time.
+    Residuals are read in batches: the memory holds the spectra of the fingerprints and
+    the surfaces of a few residuals at a time.
 
     Parameters
     ----------
@@ -314,11 +348,11 @@ def search_shifts(
     fingerprints : ndarray of shape (n_classes, height, width[, n_channels])
         Fingerprints of the same size, in grey levels.
     max_shift : int or "full"
-        As in :func:`peak_to_correlation_energy`.
+        Largest shift in pixels, as in :func:`peak_to_correlation_energy`.
     statistic : {"correlation", "pce"}, default="correlation"
-        The largest correlation, or its peak-to-correlation energy.
+        Score: the largest correlation, or its peak-to-correlation energy.
     n_jobs : int, default=None
-        Threads of the Fourier transforms; -1 for all processors.
+        Number of threads for the Fourier transforms; -1 for all processors.
 
     Returns
     -------
@@ -326,7 +360,7 @@ def search_shifts(
         scores : ndarray of shape (n_samples, n_classes)
             Correlations or PCEs.
         shifts : ndarray of shape (n_samples, n_classes, 2), int
-            (down, right) at which each was found.
+            Shift (down, right) of each score.
 
     Examples
     --------
@@ -334,8 +368,8 @@ def search_shifts(
     >>> from skfingerprint.correlation import search_shifts
     >>> fingerprints = np.random.default_rng(0).normal(size=(2, 16, 16))
     >>> cropped = np.roll(fingerprints[:1], (-3, 2), axis=(1, 2))
-    >>> found = search_shifts(cropped, fingerprints, max_shift=4)
-    >>> found.scores[0, 0].round(3), found.shifts[0, 0].tolist()
+    >>> result = search_shifts(cropped, fingerprints, max_shift=4)
+    >>> result.scores[0, 0].round(3), result.shifts[0, 0].tolist()
     (np.float32(1.0), [3, -2])
     """
     size = fingerprints.shape[1:3]
@@ -357,7 +391,7 @@ def search_shifts(
 
 
 def _unit_spectra(stack, n_jobs):
-    """Half spectra of images at zero mean and unit norm, channels last."""
+    """Compute half spectra of images at zero mean and unit norm, channels last."""
     images = stack.reshape(*stack.shape[:3], -1).astype(np.float32)
     axes = (1, 2, 3)
     energies = np.square(images).sum(axis=axes, keepdims=True, dtype=np.float64)
@@ -370,7 +404,25 @@ def _unit_spectra(stack, n_jobs):
 
 
 def _multiply_spectra(residuals, fingerprints, size, n_jobs):
-    """Surfaces of all pairs from their spectra; channels are added up."""
+    """Compute the surfaces of all pairs from their spectra; channels are added up.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, height, n_frequencies, n_channels), complex
+        Half spectra of residuals, with ``n_frequencies = width // 2 + 1``.
+    fingerprints : ndarray of shape (n_classes, height, n_frequencies, n_channels), \
+            complex
+        Half spectra of fingerprints.
+    size : tuple of int
+        Height and width in pixels.
+    n_jobs : int or None
+        Number of threads.
+
+    Returns
+    -------
+    surfaces : ndarray of shape (n_samples, n_classes, height, width)
+    """
+    # By the correlation theorem sum_p R(p) F(p + s) has the spectrum conj(R^) F^.
     products = np.zeros((len(residuals), *fingerprints.shape[:3]), dtype=np.complex64)
     for channel in range(fingerprints.shape[3]):
         products += residuals[:, None, ..., channel].conj() * fingerprints[..., channel]
@@ -378,7 +430,22 @@ def _multiply_spectra(residuals, fingerprints, size, n_jobs):
 
 
 def _find_peaks(surfaces, max_shift):
-    """Return the largest value within the allowed shifts, and its shift."""
+    """Find the largest value within the allowed shifts, and its shift.
+
+    Parameters
+    ----------
+    surfaces : ndarray of shape (..., height, width)
+        Correlation surfaces.
+    max_shift : int or "full"
+        Largest shift in pixels.
+
+    Returns
+    -------
+    peak : ndarray of shape (...)
+        Largest value of each surface.
+    shift : ndarray of shape (..., 2), int
+        Its shift (down, right).
+    """
     height, width = surfaces.shape[-2:]
     rows, columns = (_allowed_shifts(n, max_shift) for n in (height, width))
     allowed = surfaces[..., rows % height, :][..., columns % width]
@@ -390,15 +457,27 @@ def _find_peaks(surfaces, max_shift):
 
 
 def _allowed_shifts(length, max_shift):
-    """Return the shifts along an axis, smallest first, each cyclic one once."""
+    """Return the shifts along an axis, the smallest first, each cyclic one once."""
     check_int("max_shift", max_shift, 0, also=("full",))
     max_shift = length if max_shift == "full" else max_shift
     low, high = max(-max_shift, -((length - 1) // 2)), min(max_shift, length // 2)
+    # Small shifts come first, since argmax takes the first of equal values.
     return np.array(sorted(range(low, high + 1), key=abs))
 
 
 def _moments(rows):
-    """Return the sum and the sum of squares of each row, in float64."""
+    """Compute the sum and the sum of squares of each row, in float64.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_columns)
+        Rows of any float dtype.
+
+    Returns
+    -------
+    sums, energies : ndarray of shape (n_rows,)
+        Sums, and sums of squares.
+    """
     n_rows, n_columns = rows.shape
     sums, energies = np.zeros((2, n_rows))
     step = max(1, BLOCK_VALUES // n_columns)

@@ -1,9 +1,11 @@
-"""Why this source rather than that one: what features, or places, add to a score.
+"""Explanations of attributions: contributions of features or of pixels to a score.
 
-Functions of a fitted classifier and images. What they return adds up to the score.
+The functions take a fitted classifier and images. The contributions add up to the
+score.
 """
 
 import re
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -26,64 +28,90 @@ from skfingerprint._core import (
 )
 from skfingerprint.correlation import RESOLUTION
 
-# Of the mean shares of copies along the line, and of what the contributions add up to:
-# the latter relative to the scores, where these are above 1.
+# Largest error of the mean softmax weights along the line.
 SHARE_ERROR = 1e-10
+# Largest error of the sum of contributions, relative to scores above 1.
 SUM_ERROR = 1e-6
-# How far a score may lie below another without a share, and how fast two scores may
-# part along the line without special attention.
-NEGLIGIBLE, STEEP = 30, 300
-# Parts of the line that the integration may look at, for one image.
+# A score so far below another one has a negligible softmax weight: exp(-30) is 1e-13.
+NEGLIGIBLE = 30
+# Two scores whose difference changes faster than this along the line swap their weights
+# within 30 / 300, a tenth of the line, which the integration may overlook.
+STEEP = 300
+# Largest number of intervals into which the line of one image is divided.
 MOST_PARTS = 10_000
-# Attributes in which fitted meta-estimators hold the classifier that scores.
+# Attributes in which fitted meta-estimators keep the classifier that scores.
 HELD_BY = ("best_estimator_", "estimator_", "classifier_")
 SPECTRUM = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
 FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
 
 
+@dataclass(frozen=True)
+class _LinearModel:
+    """Linear discriminants by which rows of features are scored.
+
+    Attributes
+    ----------
+    center : ndarray of shape (n_features,) or 0
+        Subtracted from rows before they are scored.
+    discriminants : list of tuple
+        Coefficients (n_cells, n_features), intercepts (n_cells,), and source and
+        condition of each cell (n_cells,), of each discriminant.
+    scales : ndarray of shape (n_conditions,)
+        Factor of the scores of rows of each condition.
+    mean : ndarray of shape (n_features,) or None
+        Mean of the mean features of the sources, if the classifier keeps it.
+    """
+
+    center: np.ndarray | int
+    discriminants: list
+    scales: np.ndarray
+    mean: np.ndarray | None
+
+
 def explain_attribution(estimator, X, *, source=None, other=None, baseline=None):
-    """Say what each feature adds to one source's score rather than to another's.
+    """Compute the contribution of each feature to one source's score against another's.
 
     The scores are followed along the straight line from a baseline, by default the mean
     features of the sources, to the features of the image (integrated gradients [1]_).
-    A positive contribution speaks for `source`, a negative one for `other`; swapping
-    them changes the signs and nothing else.
+    A positive contribution speaks for `source`, and a negative one for `other`. If both
+    are swapped, only the signs change.
 
     Parameters
     ----------
     estimator : classifier
-        Fitted: :func:`~skfingerprint.make_attribution_pipeline`, with or without copies
-        or a rate, a :class:`~skfingerprint.SourceDiscriminant`, or a linear classifier
-        (with `coef_`) of feature rows; alone or at the end of a pipeline or a search.
+        Fitted classifier, alone or at the end of a pipeline or a search:
+        :func:`~skfingerprint.make_attribution_pipeline`, with or without perturbations
+        or a false-alarm rate, a :class:`~skfingerprint.SourceDiscriminant`, or a linear
+        classifier (with `coef_`) of feature rows.
     X : array-like
-        What `estimator` takes: images in grey levels 0..255, or rows of features.
+        Input of `estimator`: images in grey levels 0..255, or rows of features.
     source : label or array-like of shape (n_samples,), default=None
-        The source to argue for; by default the likeliest one of each image.
+        Source to argue for; by default the likeliest source of each image.
     other : label or array-like of shape (n_samples,), default=None
-        The source to argue against; by default the likeliest one but `source`.
+        Source to argue against; by default the likeliest source except `source`.
     baseline : array-like of shape (n_features,) or (n_samples, n_features), \
             default=None
-        Features to start from, as the classifier takes them. By default the mean of the
-        sources' means: `mean_` of a SourceDiscriminant, that of `means_` of a linear
-        discriminant; other linear classifiers do not know one.
+        Features at the start of the line, as the classifier takes them. By default the
+        mean of the means of the sources: `mean_` of a SourceDiscriminant, or the mean
+        of `means_` of a linear discriminant. Other linear classifiers need a baseline.
 
     Returns
     -------
     explanation : :class:`~sklearn.utils.Bunch`
         contributions : ndarray of shape (n_samples, n_features), float64
-            In units of the scores, which are logarithms of probabilities if the
-            classifier has them.
+            Contributions in units of the scores, which are logarithms of probabilities
+            if the classifier has probabilities.
         difference : ndarray of shape (n_samples,)
-            Score of `source` less that of `other`, of the image.
+            Score of `source` minus that of `other`, for the image.
         baseline_difference : ndarray of shape (n_samples,)
-            The same of the baseline.
+            The same difference for the baseline.
         source, other : ndarray of shape (n_samples,)
-            Whose scores these are.
+            Sources that are compared.
         feature_names : ndarray of str of shape (n_features,)
-            As of `get_feature_names_out`; x0, x1, ... of bare rows.
+            Names from `get_feature_names_out`; x0, x1, ... for rows without names.
         families : dict of str to ndarray of shape (n_samples,)
             Sums of the contributions of features whose names begin alike, such as
-            `residual_spectrum_0` or `cooccurrence_0_1`. They add up to the same.
+            `residual_spectrum_0` or `cooccurrence_0_1`. Their total is the same.
         spectra : dict of str to ndarray of shape (n_samples, n_channels, \
                 n_vertical, n_horizontal)
             Contributions of frequencies, as planes with vertical frequency 0 in row
@@ -93,33 +121,33 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     Raises
     ------
     ValueError
-        If the classifier is of another kind, a source is not known, both are the same,
-        or there is no baseline.
+        If the classifier is of another kind, a source is not among the fitted ones,
+        `source` and `other` are the same, or a baseline is missing.
     RuntimeError
-        If the contributions do not add up.
+        If the contributions do not add up to the difference of the scores.
 
     See Also
     --------
-    explain_correlation : The same of a correlation with a fingerprint, by place.
-    skfingerprint.plotting.ContributionDisplay : Draws it.
+    explain_correlation : Contributions of pixels to a correlation with a fingerprint.
+    skfingerprint.plotting.ContributionDisplay : Plot of the contributions.
 
     Notes
     -----
     The contribution of feature i to the score s is
     ``(x_i - b_i) * integral over a in 0..1 of ds/dx_i (b + a (x - b))`` for features x
-    and a baseline b, and ``contributions.sum(axis=1)`` is
-    ``difference - baseline_difference``. `difference` is that of `decision_function`
+    and a baseline b (eq. 1 of [1]_), and ``contributions.sum(axis=1)`` is
+    ``difference - baseline_difference``. `difference` agrees with `decision_function`
     for float64 features.
 
-    Within a :class:`~skfingerprint.SourceDiscriminant` the score of a source is the log
-    mean exponential of linear scores, one for each kind of copy, so its gradient is the
+    In a :class:`~skfingerprint.SourceDiscriminant` the score of a source is the log
+    mean exponential of linear scores, one for each condition. So its gradient is the
     mean of their coefficients, weighted by their softmax. Only these weights, a few
-    numbers for each image, are integrated: adaptively, until the rest is below 1e-10.
-    The temperature is that of the image's kind of copy all along the line.
+    numbers for each image, are integrated: adaptively, until the error is below 1e-10.
+    The temperature is that of the condition of the image, all along the line.
 
-    Contributions say what moved this classifier. They do not say what the network does,
-    and of features that correlate, such as neighboring frequencies, how they share a
-    contribution depends on the training images.
+    Contributions describe this classifier, and not the network that made the image. The
+    division of a contribution among correlated features, such as neighboring
+    frequencies, depends on the training images.
 
     References
     ----------
@@ -150,10 +178,10 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     rows = validate_images(classifier, transform_by(steps, X), reset=False)
     rows = score_blocks(_as_precise_rows, rows, None)
     model = _read_model(classifier, rows)
-    scores, kinds = score_discriminants(rows - model.center, model.discriminants)
+    scores, conditions = score_discriminants(rows - model.center, model.discriminants)
     pair = _choose_pair(scores, classifier.classes_, source, other)
     start = _check_baseline(model, rows, baseline)
-    explanation = _integrate(model, rows, start, pair, model.scales[kinds])
+    explanation = _integrate(model, rows, start, pair, model.scales[conditions])
     names = _find_names(steps, classifier, rows.shape[1])
     source, other = classifier.classes_[np.stack(pair)]
     groups = _group(explanation.contributions, names)
@@ -162,48 +190,49 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
 
 
 def explain_correlation(classifier, X, *, source=None):
-    """Say what each place of a residual adds to its correlation with a fingerprint.
+    """Compute the contribution of each pixel to a correlation with a fingerprint.
 
     Parameters
     ----------
     classifier : FingerprintClassifier
-        Fitted, with aligned correlation as its statistic; alone, or at the end of a
-        pipeline or a search.
+        Fitted classifier with the aligned correlation as its statistic; alone, or at
+        the end of a pipeline or a search.
     X : array-like
-        What `classifier` takes: residuals in grey levels, or images for a pipeline.
+        Input of `classifier`: residuals in grey levels, or images for a pipeline.
     source : label or array-like of shape (n_samples,), default=None
-        Whose fingerprint; by default the source that each is attributed to.
+        Source of the fingerprint; by default the predicted source of each image.
 
     Returns
     -------
     explanation : :class:`~sklearn.utils.Bunch`
         contributions : ndarray of shape (n_samples, height, width[, n_channels]), \
                 float64
-            One for each value of a residual.
+            Contribution of each value of a residual.
         correlation : ndarray of shape (n_samples,)
-            Their sums, which are the correlations.
+            Correlations, which are the sums of the contributions.
         source : ndarray of shape (n_samples,)
-            Whose fingerprint it is.
+            Source of the fingerprint.
 
     Raises
     ------
     ValueError
-        If the classifier is of another kind, searches shifts, or does not know the
+        If the classifier is of another kind, searches shifts, or was not fitted on the
         source.
 
     See Also
     --------
-    explain_attribution : The same of the recommended pipeline, by frequency.
-    skfingerprint.plotting.ContributionDisplay : Draws it.
+    explain_attribution : Contributions of features in the recommended pipeline.
+    skfingerprint.plotting.ContributionDisplay : Plot of the contributions.
 
     Notes
     -----
-    The terms of the sum in eq. 5 of [1]_, ``(R_p - mean(R)) (F_p - mean(F)) / (norm *
-    norm)`` for each pixel and channel p. With `subtract_common` R and F are what is
-    left without the mean of the fingerprints. A constant residual contributes 0.
+    The contributions are the terms of the sum in eq. 5 of [1]_,
+    ``(R_p - mean(R)) (F_p - mean(F)) / (norm * norm)`` for each pixel and channel p.
+    With `subtract_common` the mean of the fingerprints is first subtracted from R and
+    F. All contributions of a constant residual are 0.
 
-    A single pixel says next to nothing: sum over blocks of some 8 pixels, or over
-    images.
+    A single contribution carries little information: add them up over blocks of about
+    8 x 8 pixels, or over images.
 
     References
     ----------
@@ -247,6 +276,7 @@ def explain_correlation(classifier, X, *, source=None):
 
 
 def _check_explainable(classifier):
+    """Raise ValueError unless the scores of a classifier are linear in its features."""
     if isinstance(classifier, FingerprintClassifier):
         raise ValueError(
             "estimator ends with a FingerprintClassifier, whose scores come from "
@@ -264,6 +294,7 @@ def _check_explainable(classifier):
 
 
 def _check_correlates(classifier):
+    """Raise ValueError unless the scores are aligned correlations."""
     if not isinstance(classifier, FingerprintClassifier):
         raise ValueError(
             "classifier must be a FingerprintClassifier, or a pipeline or search that "
@@ -283,9 +314,21 @@ def _as_precise_rows(block, _):
 
 
 def _read_model(classifier, rows):
-    """Return what scores rows: center, discriminants, scale of each kind of copy."""
+    """Read the linear discriminants of a classifier, which are checked on the rows.
+
+    Parameters
+    ----------
+    classifier : SourceDiscriminant or linear classifier
+        Fitted classifier.
+    rows : ndarray of shape (n_samples, n_features)
+        Rows of features, float64.
+
+    Returns
+    -------
+    model : _LinearModel
+    """
     if isinstance(classifier, SourceDiscriminant):
-        return Bunch(
+        return _LinearModel(
             center=classifier.center_,
             discriminants=classifier.discriminants_,
             scales=classifier.inverse_temperatures_,
@@ -295,10 +338,11 @@ def _read_model(classifier, rows):
     coef = coef.reshape(-1, rows.shape[1])
     intercept = np.ravel(getattr(classifier, "intercept_", 0.0)) * np.ones(len(coef))
     n_classes = len(classifier.classes_)
+    # The single row of two classes scores the second one against 0 for the first.
     if n_classes == 2 and len(coef) == 1:
         coef, intercept = (np.concatenate([0 * a, a]) for a in (coef, intercept))
     sources = np.arange(n_classes)
-    model = Bunch(
+    model = _LinearModel(
         center=0,
         discriminants=[(coef, intercept, sources, np.zeros_like(sources))],
         scales=np.ones(1),
@@ -309,13 +353,16 @@ def _read_model(classifier, rows):
 
 
 def _find_linear_mean(classifier):
-    """Return the mean of the classes' means if a linear classifier keeps them."""
+    """Compute the mean of the class means if a linear classifier keeps them."""
     means = getattr(classifier, "means_", None)
     return None if means is None else np.mean(means, axis=0)
 
 
 def _check_linear(classifier, model, rows):
-    """Refuse coefficients that do not give the scores, as of one class against one."""
+    """Raise ValueError unless the coefficients give the scores of the classifier.
+
+    They do not in a one-vs-one classifier, which has a row for each pair of classes.
+    """
     coef, intercept, sources, _ = model.discriminants[0]
     if len(coef) == len(sources):
         scores = rows @ coef.T + intercept
@@ -331,7 +378,22 @@ def _check_linear(classifier, model, rows):
 
 
 def _choose_pair(scores, classes, source, other):
-    """Return the columns of the sources of each image, argued for and against."""
+    """Choose the columns of the two sources that are compared for each image.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_classes)
+        Scores of the images.
+    classes : ndarray of shape (n_classes,)
+        Source of each column.
+    source, other : label, array-like of shape (n_samples,) or None
+        Sources as passed by the user; None for the likeliest one.
+
+    Returns
+    -------
+    source, other : ndarray of shape (n_samples,), int
+        Columns of the sources argued for and against.
+    """
     every = np.arange(len(scores))
     given = {
         name: _find_places(name, labels, classes, len(scores))
@@ -355,7 +417,23 @@ def _choose_pair(scores, classes, source, other):
 
 
 def _find_places(name, labels, classes, n_images):
-    """Return the column of the label of each image."""
+    """Validate labels, and return the column of the label of each image.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for errors.
+    labels : label or array-like of shape (n_images,)
+        One source for all images, or one for each.
+    classes : ndarray of shape (n_classes,)
+        Source of each column.
+    n_images : int
+        Number of images.
+
+    Returns
+    -------
+    places : ndarray of shape (n_images,), int
+    """
     labels = np.asarray(labels)
     if labels.ndim == 0:
         labels = np.repeat(labels, n_images)
@@ -374,7 +452,7 @@ def _find_places(name, labels, classes, n_images):
 
 
 def _check_baseline(model, rows, baseline):
-    """Return the rows to start from, (n_samples, n_features)."""
+    """Validate the baseline, and return its rows (n_samples, n_features)."""
     if baseline is None:
         baseline = model.mean
     if baseline is None:
@@ -394,7 +472,28 @@ def _check_baseline(model, rows, baseline):
 
 
 def _integrate(model, rows, start, pair, scale):
-    """Return contributions along the line from start to rows, and the differences."""
+    """Integrate the gradients of score differences along the line from start to rows.
+
+    Parameters
+    ----------
+    model : _LinearModel
+        Discriminants.
+    rows, start : ndarray of shape (n_samples, n_features)
+        Features of the images, and of the baseline.
+    pair : tuple of ndarray of shape (n_samples,), int
+        Columns of the sources argued for and against.
+    scale : ndarray of shape (n_samples,)
+        Factor of the scores of each image.
+
+    Returns
+    -------
+    explanation : Bunch
+        `contributions`, `difference` and `baseline_difference` of
+        :func:`explain_attribution`.
+    """
+    # A source scores s = log mean_k exp(c_k x + d_k) over its cells k. Its gradient is
+    # the softmax-weighted mean of the c_k, so the integral of the gradient is the sum
+    # of the c_k with the weights averaged along the line.
     slopes, every = 0, np.arange(len(rows))
     ends = [end - model.center for end in (start, rows)]
     scores = [score_discriminants(end, model.discriminants)[0] for end in ends]
@@ -417,7 +516,23 @@ def _integrate(model, rows, start, pair, scale):
 
 
 def _mean_shares(before, after, owners, pair):
-    """Return the weights of cells along the line, less those of the other source."""
+    """Compute the mean softmax weights of cells along the line.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (n_samples, n_cells)
+        Scores of the cells at both ends of the line.
+    owners : ndarray of shape (n_cells,), int
+        Source of each cell.
+    pair : tuple of ndarray of shape (n_samples,), int
+        Columns of the sources argued for and against.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_samples, n_cells)
+        Weights; negative for cells of the source argued against, and 0 for cells of
+        sources that are not compared.
+    """
     shares = np.zeros(after.shape)
     for places, sign in zip(pair, (1, -1), strict=True):
         for image, place in enumerate(places):
@@ -428,13 +543,13 @@ def _mean_shares(before, after, owners, pair):
 
 
 def _average_softmax(before, after):
-    """Return the mean of the softmax of scores on the line between two vectors."""
+    """Compute the mean of the softmax of scores on the line between two vectors."""
     if len(before) == 1:
         return np.ones(1)
     rise = after - before
 
     def share(at):
-        # SciPy's softmax takes several times as long for so few numbers.
+        # The softmax function of SciPy takes several times as long for so few numbers.
         line = before + at * rise
         weights = np.exp(line - line.max())
         return weights / weights.sum()
@@ -452,10 +567,22 @@ def _average_softmax(before, after):
 
 
 def _find_turns(before, rise):
-    """Return places around which the softmax turns so fast that it may be overlooked.
+    """Find positions around which the softmax changes so fast that it may be missed.
 
-    They are where the lines of two scores cross that are near to the largest there.
+    Two scores cross there, and both are near the largest score.
+
+    Parameters
+    ----------
+    before, rise : ndarray of shape (n_cells,)
+        Scores at the start of the line, and their increase along the line.
+
+    Returns
+    -------
+    places : ndarray of shape (n_places,)
+        Positions of crossings in (0, 1), and of both ends of the changes around them.
     """
+    # The scores b_i + a r_i and b_j + a r_j cross at a = (b_i - b_j) / (r_j - r_i), and
+    # differ by |r_j - r_i| times the distance from there.
     first, second = np.triu_indices(len(before), 1)
     falls = rise[second] - rise[first]
     steep = np.abs(falls) > STEEP
@@ -469,7 +596,7 @@ def _find_turns(before, rise):
 
 
 def _find_names(steps, classifier, n_features):
-    """Return the names of the rows' features, x0, x1, ... if they have none."""
+    """Return the names of the features of rows; x0, x1, ... for rows without names."""
     if steps and hasattr(steps[-1], "get_feature_names_out"):
         names = steps[-1].get_feature_names_out()
         if names is not None and len(names) == n_features:
@@ -508,7 +635,22 @@ def _lay_out(columns):
 
 
 def _multiply(block, state, places):
-    """Return the terms of the correlations of residuals with fingerprints."""
+    """Compute the terms of correlations of residuals with fingerprints (eq. 5).
+
+    Parameters
+    ----------
+    block : ndarray of shape (n_samples, height, width[, n_channels])
+        Residuals.
+    state : tuple
+        Fingerprints (n_classes, height, width[, n_channels]), and whether their mean is
+        subtracted.
+    places : ndarray of shape (n_samples,), int
+        Number of the fingerprint for each residual.
+
+    Returns
+    -------
+    terms : ndarray of the shape of `block`, float64
+    """
     fingerprints, subtract_common = state
     rows = as_rows(block).astype(np.float64)
     patterns = as_rows(fingerprints).astype(np.float64)
@@ -516,13 +658,14 @@ def _multiply(block, state, places):
     if subtract_common:
         common = patterns.mean(axis=0)
         rows, patterns = rows - common, patterns - common
+        # As in correlation_matrix, the variance is compared with both energies.
         energies += np.square(common - common.mean()).sum()
     terms = _normalize(rows, energies) * _normalize(patterns)[places]
     return terms.reshape(block.shape)
 
 
 def _normalize(rows, energies=0):
-    """Bring rows to zero mean and unit norm; constant ones become 0."""
+    """Bring rows to zero mean and unit norm; constant rows become 0."""
     centered = rows - rows.mean(axis=1, keepdims=True)
     squares = np.square(centered).sum(axis=1)
     varied = squares > RESOLUTION * energies

@@ -1,22 +1,47 @@
-"""What scikit-learn's metrics lack: correlations by source, energies, error rates."""
+"""Correlations by source, fingerprint energies, and error rates of an open set.
+
+The functions complement the metrics of scikit-learn.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import check_scoring, roc_auc_score, roc_curve
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
 from skfingerprint._core import check_choice
 
 
+@dataclass(frozen=True)
+class _AcceptedShares:
+    """Shares of images that are accepted at each rate, over sources.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_rates,)
+        Mean share of the sources; NaN without a source.
+    least, most : ndarray of shape (n_rates,)
+        Smallest and largest share of a source; NaN without a source.
+    least_source, most_source : ndarray of shape (n_rates,)
+        Sources with these shares; None without a source.
+    """
+
+    mean: np.ndarray
+    least: np.ndarray
+    least_source: np.ndarray
+    most: np.ndarray
+    most_source: np.ndarray
+
+
 def average_correlation_matrix(y_true, scores, classes):
-    """Mean correlation of each source's residuals with each fingerprint.
+    """Average the correlations of each source's residuals with each fingerprint.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Source of each residual, each of `classes` at least once.
+        Source of each residual; each of `classes` at least once.
     scores : array-like of shape (n_samples, n_classes)
-        Correlations of test residuals with the fingerprints, as of
+        Correlations of test residuals with the fingerprints, as returned by
         :func:`skfingerprint.correlation.correlation_matrix`, or PCEs.
     classes : array-like of shape (n_classes,)
         Source of each fingerprint.
@@ -24,11 +49,12 @@ def average_correlation_matrix(y_true, scores, classes):
     Returns
     -------
     means : ndarray of shape (n_classes, n_classes)
-        Row A, column B: residuals of A, fingerprint of B.
+        Mean correlation of the residuals of source A with the fingerprint of source B
+        in row A and column B.
 
     Notes
     -----
-    Eq. 8 of Marra et al. (2019): ``mean_i corr(R_i^A, F_B)``.
+    The means are ``mean_i corr(R_i^A, F_B)``, eq. 8 of Marra et al. (2019).
 
     Examples
     --------
@@ -46,7 +72,7 @@ def average_correlation_matrix(y_true, scores, classes):
 
 
 def same_and_cross_correlations(y_true, scores, classes, *, source=None):
-    """Correlations with the own fingerprint, and with those of the other sources.
+    """Split correlations into same-source and cross-source ones.
 
     Parameters
     ----------
@@ -57,15 +83,16 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     classes : array-like of shape (n_classes,)
         Source of each fingerprint.
     source : label, default=None
-        Take the residuals of this source only.
+        Source whose residuals are used; by default all sources.
 
     Returns
     -------
     samples : :class:`~sklearn.utils.Bunch`
         same : ndarray of shape (n,)
-            Eq. 6 of Marra et al. (2019).
+            Correlations of residuals with the fingerprint of their own source (eq. 6 of
+            Marra et al., 2019).
         cross : ndarray of shape (n * (n_classes - 1),)
-            Eq. 7.
+            Correlations with the fingerprints of other sources (eq. 7).
         auc : float
             Probability that a same-source correlation exceeds a cross-source one.
 
@@ -78,6 +105,8 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     >>> samples.same.tolist(), samples.cross.tolist(), samples.auc
     ([0.4, 0.2, 0.5], [0.0, 0.1, 0.1], 1.0)
     """
+    from sklearn.metrics import roc_auc_score
+
     y_true, scores, classes = _check_scores(y_true, scores, classes)
     _check_known(y_true, classes)
     if source is not None:
@@ -93,7 +122,7 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
 
 
 def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
-    """Energy of fingerprints averaged over more and more residuals of one source.
+    """Compute the energy of fingerprints averaged over increasing numbers of residuals.
 
     Parameters
     ----------
@@ -102,7 +131,7 @@ def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
     n_images : array-like of int, default=None
         Numbers of images, each in 2..n_samples. By default 2, 4, 8, ...
     n_draws : int, default=10
-        Random choices of images over which each point is averaged.
+        Number of random choices of images over which each point is averaged.
     random_state : int, RandomState instance or None, default=None
         Seed of the choices.
 
@@ -114,8 +143,8 @@ def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
         energy : ndarray of shape (n_points,)
             Mean square of the mean residual, in grey levels squared per pixel.
         unbiased : ndarray of shape (n_points,)
-            The same without the noise's share: the mean product of the means of two
-            halves of the images.
+            Energy without the noise, in the same unit: the mean product of the mean
+            residuals of two halves of the images, whose noise is independent.
 
     Examples
     --------
@@ -145,6 +174,7 @@ def energy_curve(residuals, *, n_images=None, n_draws=10, random_state=None):
         for point, n in enumerate(n_images):
             first, second = order[: n // 2], order[n // 2 : n]
             means = [rows[part].mean(axis=0, dtype=float) for part in (first, second)]
+            # Each image is read once: the mean of all follows from those of the halves.
             whole = (means[0] * len(first) + means[1] * len(second)) / n
             energy[point] += np.mean(np.square(whole)) / n_draws
             unbiased[point] += np.mean(means[0] * means[1]) / n_draws
@@ -161,20 +191,21 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     energy : array-like of shape (n_points,)
         Energies, in grey levels squared per pixel.
     law : {"inverse", "exponential"}, default="inverse"
-        ``E_inf + E_0 / n``, which is what averaging independent noise leaves, or
-        ``E_inf + E_0 2^-n``, as eq. 4 of Marra et al. (2019) is printed.
+        Law of the curve: ``E_inf + E_0 / n``, which holds for the mean of a fingerprint
+        with independent noise, or ``E_inf + E_0 2^-n``, as eq. 4 of Marra et al. (2019)
+        is printed.
 
     Returns
     -------
     fit : :class:`~sklearn.utils.Bunch`
         limit : float
-            ``E_inf``, the energy of the fingerprint of infinitely many images.
+            Energy ``E_inf`` of the fingerprint of infinitely many images.
         noise : float
-            ``E_0``; for "inverse" the energy of the noise in one residual.
+            Energy ``E_0``; for "inverse" that of the noise in one residual.
         fitted : ndarray of shape (n_points,)
-            The law at `n_images`.
+            Energies of the fitted law at `n_images`.
         residual_sum_of_squares : float
-            What it leaves of the energies.
+            Sum of squared differences of the energies from the fitted law.
 
     Examples
     --------
@@ -189,6 +220,7 @@ def fit_energy_curve(n_images, energy, *, law="inverse"):
     check_choice("law", law, laws)
     if len(np.unique(n_images)) < 2:
         raise ValueError("n_images must hold at least two different numbers.")
+    # Both laws are linear in E_inf and E_0.
     design = np.column_stack([np.ones_like(n_images), laws[law](n_images)])
     (limit, noise), *_ = np.linalg.lstsq(design, energy, rcond=None)
     fitted = design @ (limit, noise)
@@ -206,24 +238,25 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
     Parameters
     ----------
     estimator : estimator
-        Fitted on other images; takes images.
+        Estimator of images, fitted on other images.
     X : array-like of shape (n_samples, height, width[, n_channels])
         Test images in grey levels 0..255.
     y : array-like of shape (n_samples,)
-        Source of each.
+        Source of each image.
     perturbations : dict of str to transformer
-        By name; see `skfingerprint.perturbation`. None leaves the images as they are.
+        Perturbations by name; see `skfingerprint.perturbation`. None leaves the images
+        unchanged.
     scoring : str or callable, default=None
-        As in :func:`sklearn.model_selection.cross_val_score`; the estimator's own by
-        default.
+        Scorer, as in :func:`sklearn.model_selection.cross_val_score`; by default that
+        of the estimator.
 
     Returns
     -------
     curve : :class:`~sklearn.utils.Bunch`
         names : list of str
-            Of the perturbations, in their order.
+            Names of the perturbations, in the given order.
         scores : ndarray of shape (n_perturbations,)
-            One for each.
+            Score under each perturbation.
 
     Examples
     --------
@@ -239,6 +272,8 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
     >>> robustness_curve(pipeline, X[60:], y[60:], perturbations).scores.round(2)
     array([1.  , 0.47, 0.  ])
     """
+    from sklearn.metrics import check_scoring
+
     scorer = check_scoring(estimator, scoring)
     scores = [
         scorer(estimator, X if change is None else clone(change).fit_transform(X), y)
@@ -248,19 +283,19 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
 
 
 def equal_error_rate(y_true, scores):
-    """Rate at which false alarms and misses are equally frequent.
+    """Compute the rate at which false alarms and misses are equally frequent.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True (or 1) for the source in question.
+        True (or 1) for images of the source in question.
     scores : array-like of shape (n_samples,)
-        Higher for the source in question.
+        Scores, higher for the source in question.
 
     Returns
     -------
     rate : float
-        In 0..1, interpolated between the points of the ROC curve.
+        Rate in 0..1, interpolated between the points of the ROC curve.
 
     Examples
     --------
@@ -268,27 +303,31 @@ def equal_error_rate(y_true, scores):
     >>> equal_error_rate([0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 6, 4, 5, 7, 8])
     0.25
     """
+    from sklearn.metrics import roc_curve
+
     false_alarms, hits, _ = roc_curve(y_true, scores, drop_intermediate=False)
-    # The difference falls from 1 to -1 along the curve; the rate is where it is 0.
+    # Misses minus false alarms fall from 1 to -1 along the curve, and cross 0 once.
     difference = 1 - hits - false_alarms
     return float(np.interp(0, -difference, false_alarms))
 
 
 def true_positive_rate_at(y_true, scores, *, false_positive_rate):
-    """Largest hit rate whose false-alarm rate does not exceed a given one.
+    """Compute the largest detection rate within a given false-alarm rate.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        True (or 1) for the source in question.
+        True (or 1) for images of the source in question.
     scores : array-like of shape (n_samples,)
-        Higher for the source in question.
+        Scores, higher for the source in question.
     false_positive_rate : float
-        In 0..1. Below one over the number of negatives it means no false alarm at all.
+        Largest false-alarm rate, in 0..1. Below one over the number of negatives, a
+        single false alarm is one too many.
 
     Returns
     -------
     rate : float
+        True positive rate in 0..1.
 
     Examples
     --------
@@ -314,6 +353,8 @@ def true_positive_rate_at(y_true, scores, *, false_positive_rate):
     ...     FingerprintClassifier(), residuals, y == 0, scoring=scorer, cv=3).round(2)
     array([0.77, 0.54, 0.79])
     """
+    from sklearn.metrics import roc_curve
+
     if not 0 <= false_positive_rate <= 1:
         raise ValueError(
             f"false_positive_rate must lie in 0..1, got {false_positive_rate!r}."
@@ -330,38 +371,47 @@ def open_set_report(
     y_pred=None,
     rates=(0.1, 0.01, 0.001),
 ):
-    """Report what stated rates of false alarms find, and what they let in.
+    """Report detection and false-alarm rates at stated false-alarm rates.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Source of each image, known or not.
+        Source of each image, known or unknown.
     false_alarm_probabilities : array-like of shape (n_samples,)
-        Share of images of other sources that score as high as each, in [0, 1]: as of
-        :meth:`skfingerprint.RejectingClassifier.assess`. An image is accepted at the
-        rates that it does not exceed.
+        Share of images of unknown sources that score as high as each image, in [0, 1],
+        as returned by :meth:`skfingerprint.RejectingClassifier.assess`. An image is
+        accepted at a stated rate if its probability does not exceed the rate.
     known_sources : array-like of shape (n_known,)
-        The sources that were fitted; all other labels are strangers.
+        Sources that the model was fitted on; all other labels are unknown sources.
     y_pred : array-like of shape (n_samples,), default=None
-        The name of each image, if it is accepted.
+        Source that each image is attributed to if it is accepted.
     rates : sequence of float, default=(0.1, 0.01, 0.001)
-        Stated rates.
+        Stated false-alarm rates.
 
     Returns
     -------
-    report : Bunch
-        Of arrays of shape (n_rates,), which a data frame takes: `rate`; `found`, the
-        share of images of known sources that are accepted, the mean of the sources;
-        `least_found` of a source, and which: `least_found_source`; `right` and `wrong`,
-        the share of all images of known sources that are accepted and named so (NaN
-        without `y_pred`); `accepted`, the share of images of strangers, the mean of
-        these; `most_accepted` of one, and which: `most_accepted_source`. NaN and None
-        where there is no image to judge by.
+    report : :class:`~sklearn.utils.Bunch`
+        Arrays of shape (n_rates,), the columns of a data frame. They are NaN, and
+        sources None, without an image to compute them from.
+
+        rate
+            Stated false-alarm rates.
+        detection_rate
+            Share of images of known sources that are accepted, averaged over sources.
+        lowest_detection_rate, lowest_detection_rate_source
+            Smallest share of a known source, and this source.
+        right, wrong
+            Shares of images of known sources that are accepted and attributed rightly
+            and wrongly, averaged over sources; NaN without `y_pred`.
+        false_alarm_rate
+            Share of images of unknown sources that are accepted, averaged over sources.
+        highest_false_alarm_rate, highest_false_alarm_rate_source
+            Largest share of an unknown source, and this source.
 
     Notes
     -----
-    The worst source beside the mean: a rate that holds on average can be far off for a
-    close relative of a known source.
+    The worst source is reported beside the mean, since a false-alarm rate that holds on
+    average can be exceeded by far for an unknown source that resembles a known one.
 
     Examples
     --------
@@ -372,9 +422,9 @@ def open_set_report(
     ...     ["a", "b"],
     ...     rates=[0.01],
     ... )
-    >>> report.found.tolist(), report.least_found_source.tolist()
+    >>> report.detection_rate.tolist(), report.lowest_detection_rate_source.tolist()
     ([0.75], ['a'])
-    >>> report.accepted.tolist()
+    >>> report.false_alarm_rate.tolist()
     [0.5]
     """
     y_true, shares = np.asarray(y_true), np.asarray(false_alarm_probabilities)
@@ -390,7 +440,7 @@ def open_set_report(
     right = np.full(len(y_true), np.nan)
     if y_pred is not None:
         right = (np.asarray(y_pred) == y_true).astype(float)
-    found, strangers = (
+    known, unknown = (
         _share_by_source(y_true[part], accepted[part]) for part in (is_known, ~is_known)
     )
     rights, wrongs = (
@@ -399,32 +449,38 @@ def open_set_report(
     )
     return Bunch(
         rate=rates,
-        found=found.mean,
-        least_found=found.least,
-        least_found_source=found.least_source,
+        detection_rate=known.mean,
+        lowest_detection_rate=known.least,
+        lowest_detection_rate_source=known.least_source,
         right=rights.mean,
         wrong=wrongs.mean,
-        accepted=strangers.mean,
-        most_accepted=strangers.most,
-        most_accepted_source=strangers.most_source,
+        false_alarm_rate=unknown.mean,
+        highest_false_alarm_rate=unknown.most,
+        highest_false_alarm_rate_source=unknown.most_source,
     )
 
 
 def _share_by_source(y, accepted):
-    """Return the mean, least and largest share of the sources, at each rate."""
+    """Compute the mean, smallest and largest accepted share of the sources.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Source of each image.
+    accepted : ndarray of shape (n_samples, n_rates)
+        Whether each image is accepted at each rate.
+
+    Returns
+    -------
+    shares : _AcceptedShares
+    """
     names, members = np.unique(y, return_inverse=True)
     n_rates = accepted.shape[1]
     if not len(names):
         nothing, nobody = np.full(n_rates, np.nan), np.full(n_rates, None)
-        return Bunch(
-            mean=nothing,
-            least=nothing,
-            least_source=nobody,
-            most=nothing,
-            most_source=nobody,
-        )
+        return _AcceptedShares(nothing, nothing, nobody, nothing, nobody)
     shares = np.stack([accepted[members == k].mean(axis=0) for k in range(len(names))])
-    return Bunch(
+    return _AcceptedShares(
         mean=shares.mean(axis=0),
         least=shares.min(axis=0),
         least_source=names[shares.argmin(axis=0)],
@@ -434,7 +490,21 @@ def _share_by_source(y, accepted):
 
 
 def _check_scores(y_true, scores, classes):
-    """Return arrays whose shapes fit each other."""
+    """Validate labels, scores and classes, and return them as arrays.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        Source of each image.
+    scores : array-like of shape (n_samples, n_classes)
+        Score of each image for each source.
+    classes : array-like of shape (n_classes,)
+        Source of each column.
+
+    Returns
+    -------
+    y_true, scores, classes : ndarray
+    """
     y_true, scores, classes = map(np.asarray, (y_true, scores, classes))
     if y_true.ndim != 1:
         raise ValueError(
@@ -450,5 +520,6 @@ def _check_scores(y_true, scores, classes):
 
 
 def _check_known(y_true, classes):
+    """Raise ValueError if a label is not among the classes."""
     if unknown := np.setdiff1d(y_true, classes).tolist():
         raise ValueError(f"y_true holds {unknown}, which are not in classes.")

@@ -1,49 +1,74 @@
-"""Thresholds and tail probabilities from null scores: what others reach.
+"""Thresholds and tail probabilities from null scores.
 
-Null scores are those of what is known *not* to be looked for, such as residuals against
-the fingerprints of sources that did not make them. Up to their upper tenth the scores
-speak for themselves; beyond it their tail is taken as exponential.
+Null scores are scores of images that are known *not* to come from the source in
+question, such as correlations of residuals with the fingerprints of other sources. Up
+to the upper tenth of the scores their empirical distribution is used; beyond it their
+tail is modeled as exponential.
 """
 
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 from scipy.optimize import brentq
-from sklearn.utils import Bunch, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
-# Null scores of a group from which on it has a tail of its own.
+# Groups share one tail if one of them has fewer null scores, with less than two of them
+# in the tail.
 FEWEST = 20
+
+
+@dataclass(frozen=True)
+class _Tails:
+    """Null scores of each group, and the exponential tail that the groups share.
+
+    Attributes
+    ----------
+    parts : list of tuple
+        Sorted scores (n_scores,) of each group, cumulative sums of their weights
+        (n_scores,), and the score at which the tail starts.
+    excess : float
+        Mean excess of the scores in a tail over the start of the tail, in the unit of
+        the scores; 0 if no score exceeds it.
+    count : float
+        Number of scores from which the tail is known, or infinity.
+    """
+
+    parts: list
+    excess: float
+    count: float
 
 
 def tail_threshold(
     null_scores, rate, *, sample_weight=None, groups=None, n_scores=None
 ):
-    """Return the score that a share `rate` of others exceeds.
+    """Compute the threshold that a share `rate` of the null scores exceeds.
 
     Parameters
     ----------
     null_scores : array-like of shape (n_scores,)
-        Scores of others, finite, in any order and unit.
+        Null scores, finite, in any order and unit.
     rate : float
-        In (0, 1): the stated false-alarm rate. Below one over the number of null
-        scores it is extrapolated.
+        Stated false-alarm rate, in (0, 1). A rate below one over the number of null
+        scores is extrapolated.
     sample_weight : array-like of shape (n_scores,), default=None
-        Weights >= 0. A weight of 2 counts as the same score twice, 0 as none.
+        Weights >= 0. A score of weight 2 counts twice, and a score of weight 0 not at
+        all.
     groups : array-like of shape (n_scores,), default=None
-        Which of the others each score is of, such as its source: the rate is then the
-        mean of the groups' rates. One tail for all would be that of the worst group
-        alone, and run on where none of them has scores.
+        Group of each null score, such as its source: the rate is then the mean of the
+        rates of the groups. A common tail of all groups would be that of the worst
+        group alone, and would extend to values that none of the groups reaches.
     n_scores : float, default=None
-        From how many scores the tail is known. Of few it is known badly, and the
-        threshold that the next score exceeds at the rate is higher. By default the tail
-        is taken as it is.
+        Number of scores from which the tail is estimated. An estimate from few scores
+        is uncertain, so the threshold that the next score exceeds at the stated rate is
+        higher. By default the tail counts as known.
 
     Returns
     -------
     threshold : float
-        In the unit of the scores.
+        Threshold in the unit of the scores.
 
     Raises
     ------
@@ -53,20 +78,22 @@ def tail_threshold(
 
     See Also
     --------
-    tail_probability : The inverse: how many of the others reach a score.
+    tail_probability : The inverse: the share of null scores that reach a score.
 
     Notes
     -----
-    With the 0.9 quantile q of the null scores and the mean excess e of those above q,
-    the threshold is ``q + e log(0.1 / rate)`` for rates below 0.1, which is the
-    exponential tail by the method of moments [1]_, and their quantile otherwise.
+    With the 0.9 quantile q of the null scores and the mean excess e of the scores above
+    q, the threshold is ``q + e log(0.1 / rate)`` for rates below 0.1, which is the
+    exponential tail by the method of moments [1]_. For higher rates it is the quantile
+    of the null scores.
 
     With m = ``0.1 n_scores`` the logarithm is replaced by
-    ``m ((0.1 / rate)^(1/m) - 1)``: whatever e may be, the next score of an exponential
-    tail has that of a Pareto distribution [2]_.
+    ``m ((0.1 / rate)^(1/m) - 1)``: for an exponential tail whose mean excess is
+    estimated from m scores, the next score has a Pareto distribution [2]_.
 
-    With groups of at least 20 scores each has its own q, and e is the mean excess of
-    all groups' scores above it. Smaller groups are taken as one.
+    If all groups have at least 20 scores, each group has its own q, and e is the mean
+    excess of the scores of all groups above the q of their group. Otherwise all scores
+    form one group.
 
     References
     ----------
@@ -93,7 +120,7 @@ def tail_threshold(
         start = max(start for *_, start in tails.parts)
         return float(start + _invert_tail(tails, max(TAIL / rate, 1)))
     low = min(scores[0] for scores, *_ in tails.parts)
-    # Further up no group reaches a score as often.
+    # Here each tail has fallen below the rate: from TAIL < 1, by a ratio of 1 / rate.
     high = max(start for *_, start in tails.parts) + _invert_tail(tails, 1 / rate)
     return brentq(lambda score: _mean_share(tails, score) - rate, low, high)
 
@@ -101,27 +128,29 @@ def tail_threshold(
 def tail_probability(
     null_scores, scores, *, sample_weight=None, groups=None, n_scores=None
 ):
-    """Return the share of others that reach each score.
+    """Estimate the share of null scores that reach each score.
 
     Parameters
     ----------
     null_scores : array-like of shape (n_scores,)
-        Scores of others, finite, in any order and unit.
+        Null scores, finite, in any order and unit.
     scores : array-like of any shape
-        The scores in question, in the same unit.
+        Scores to test, in the same unit.
     sample_weight : array-like of shape (n_scores,), default=None
         Weights of the null scores, as in :func:`tail_threshold`.
     groups : array-like of shape (n_scores,), default=None
-        Which of the others each null score is of, as in :func:`tail_threshold`.
+        Group of each null score, as in :func:`tail_threshold`.
     n_scores : float, default=None
-        From how many scores the tail is known, as in :func:`tail_threshold`.
+        Number of scores from which the tail is estimated, as in
+        :func:`tail_threshold`.
 
     Returns
     -------
     probabilities : ndarray of the shape of `scores`
-        In [0, 1], the smaller the higher the score; below one over the number of null
-        scores they are extrapolated. This is no posterior: how probable it is that the
-        score is one of the others' depends on how many others there are.
+        Probabilities in [0, 1], which fall with the score. Probabilities below one over
+        the number of null scores are extrapolated. They are not posteriors: the
+        probability that a scored image comes from another source depends also on the
+        number of such images.
 
     Raises
     ------
@@ -130,11 +159,11 @@ def tail_probability(
 
     Notes
     -----
-    Beyond the 0.9 quantile q, ``0.1 exp(-(score - q) / e)`` with the mean excess e, see
-    :func:`tail_threshold`; up to it the share of null scores that are as high. With
-    groups it is the mean over them. Where the upper tenth is a single value nothing is
-    known of a tail, and higher scores have the probability 1 / (n + 1) of n null
-    scores.
+    The probability is the share of null scores that are as high up to their 0.9
+    quantile q, and ``0.1 exp(-(score - q) / e)`` beyond it, with the mean excess e of
+    :func:`tail_threshold`. With groups it is the mean over the groups. If the upper
+    tenth of n null scores is a single value, a tail cannot be estimated, and higher
+    scores have the probability 1 / (n + 1).
 
     Examples
     --------
@@ -149,9 +178,20 @@ def tail_probability(
 
 
 def _fit_tails(null_scores, sample_weight, groups, n_scores):
-    """Sort the scores of each group; return them, where tails start, and their scale.
+    """Sort the scores of each group, and estimate the tail that the groups share.
 
-    The scale is the mean excess of all scores that lie in the tail of their group.
+    Parameters
+    ----------
+    null_scores : array-like of shape (n_scores,)
+        Null scores.
+    sample_weight, groups : array-like of shape (n_scores,) or None
+        Weight and group of each null score.
+    n_scores : float or None
+        Number of scores from which the tail is estimated; None for a known tail.
+
+    Returns
+    -------
+    tails : _Tails
     """
     scores, weights = _check_null(null_scores, sample_weight)
     members = np.zeros(len(scores), dtype=int)
@@ -166,38 +206,41 @@ def _fit_tails(null_scores, sample_weight, groups, n_scores):
         own = members == group
         part, sums = _sort(scores[own], weights[own])
         start = _quantile(part, sums, 1 - TAIL)
-        # What differs by rounding is one score.
+        # Scores that differ by rounding alone count as equal.
         inside = part - start > 1e-9 * (part[-1] - part[0])
         beyond = np.diff(sums, prepend=0) * inside
         total, weight = total + beyond @ (part - start), weight + beyond.sum()
         parts.append((part, sums, start))
     count = np.inf if n_scores is None else TAIL * n_scores
-    return Bunch(parts=parts, excess=total / weight if weight else 0.0, count=count)
+    return _Tails(parts, total / weight if weight else 0.0, count)
 
 
 def _invert_tail(tails, ratio):
-    """Return how far above its start the tail has fallen by a ratio."""
+    """Compute the height above its start at which the tail has fallen by a ratio."""
     if np.isinf(tails.count):
         return tails.excess * np.log(ratio)
-    # Of next to no score: far, but finite.
+    # The inverse of `_fall`: m ((ratio)^(1/m) - 1) excesses. The bound keeps the height
+    # finite if m is close to 0.
     steps = min(np.log(ratio) / tails.count, 100)
     return tails.excess * tails.count * np.expm1(steps)
 
 
 def _fall(tails, beyond):
-    """Return the ratio by which the tail has fallen so far above its start."""
+    """Compute the ratio by which the tail has fallen at a height above its start."""
     beyond = beyond / tails.excess
     if np.isinf(tails.count):
         return np.exp(-beyond)
+    # Pareto: (1 + x / m)^-m, which tends to exp(-x) for many scores m.
     return np.exp(-tails.count * np.log1p(beyond / tails.count))
 
 
 def _mean_share(tails, scores):
-    """Return the share of the null scores that reach each score, mean of the groups."""
+    """Estimate the share of null scores that reach each score, averaged over groups."""
     shares = 0.0
     for part, sums, start in tails.parts:
         below = np.append(0, sums)[np.searchsorted(part, scores)] / sums[-1]
         beyond = np.maximum(scores - start, 0)
+        # Without a tail: the next of n + 1 scores is the highest with this probability.
         tail = 1 / (len(part) + 1)
         if tails.excess:
             tail = TAIL * _fall(tails, beyond)
@@ -206,7 +249,7 @@ def _mean_share(tails, scores):
 
 
 def _check_null(null_scores, sample_weight):
-    """Return scores and their weights as arrays."""
+    """Validate null scores and their weights, and return them as arrays."""
     scores = np.asarray(null_scores, dtype=float)
     weights = np.ones(scores.shape) if sample_weight is None else sample_weight
     weights = np.asarray(weights, dtype=float)
@@ -220,7 +263,20 @@ def _check_null(null_scores, sample_weight):
 
 
 def _sort(scores, weights):
-    """Return the sorted scores that have a weight, and the weights' sums so far."""
+    """Sort the scores with a weight > 0, and sum up their weights.
+
+    Parameters
+    ----------
+    scores, weights : ndarray of shape (n_scores,)
+        Scores and their weights.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_weighted,)
+        Sorted scores.
+    sums : ndarray of shape (n_weighted,)
+        Cumulative sums of their weights.
+    """
     order = np.argsort(scores, kind="stable")
     order = order[weights[order] > 0]
     return scores[order], np.cumsum(weights[order])
@@ -233,6 +289,6 @@ def _weighted_quantile(values, share, sample_weight):
 
 def _quantile(scores, sums, share):
     """Return the smallest score that a share of the weight does not exceed."""
-    # Rounding must not push a share of exactly k weights to the next score.
+    # The factor keeps a share of exactly k weights, once rounded, at the k-th score.
     at = np.searchsorted(sums, share * sums[-1] * (1 - 1e-12))
     return scores[min(at, len(scores) - 1)]

@@ -46,6 +46,29 @@ def augment(estimator, perturbations, **params):
     return AugmentedPipeline(steps, perturbations=perturbations, **params)
 
 
+# Shares of the largest value: what float32, in which nearly all products of matrices
+# are computed, may round away, and what float64 may.
+SINGLE, DOUBLE = 1e-4, 1e-9
+
+
+def assert_same(found, expected, tolerance=SINGLE):
+    """Assert that two runs of one computation gave the same.
+
+    Labels, counts and pixels must be equal. Floats may differ by the rounding of BLAS
+    and LAPACK, which depends on the processor, and on the size, the order and the place
+    of arrays in memory.
+    """
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    if expected.dtype.kind != "f":
+        np.testing.assert_array_equal(found, expected)
+    else:
+        largest = np.abs(expected).max(where=np.isfinite(expected), initial=0)
+        np.testing.assert_allclose(
+            found, expected, rtol=tolerance, atol=tolerance * largest
+        )
+
+
 # Copies of a row must not change how it is weighed; folds of the default estimator do.
 WINDOWS = make_pipeline(
     AttributionFeatures(block_size=8, order=2),

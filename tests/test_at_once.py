@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from skfingerprint import FingerprintClassifier
 from skfingerprint.datasets import make_fingerprint_images
-from tests.estimators import ESTIMATORS
+from tests.estimators import ESTIMATORS, assert_same
 from tests.test_interrupts import Interrupter, freeze
 
 ONE = make_fingerprint_images(12, 3, image_shape=(16, 20, 3), random_state=0)
@@ -110,11 +110,11 @@ def test_fingerprints_are_prepared_when_they_are_made():
     assert model._get_prepared() is not prepared
     expected = model.correlate(X)
     model.set_params(subtract_common=True)
-    np.testing.assert_array_equal(
+    assert_same(
         model.correlate(X),
         FingerprintClassifier(subtract_common=True).fit(X, y).correlate(X),
     )
     model.set_params(subtract_common=False)
-    np.testing.assert_array_equal(model.correlate(X), expected)
+    assert_same(model.correlate(X), expected)
     model.fingerprints_ = model.fingerprints_[::-1]
-    np.testing.assert_array_equal(model.correlate(X), expected[:, ::-1])
+    assert_same(model.correlate(X), expected[:, ::-1])

@@ -26,7 +26,7 @@ from skfingerprint.perturbation import (
     Resize,
     Shift,
 )
-from tests.estimators import augment
+from tests.estimators import assert_same, augment
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -230,7 +230,7 @@ def test_crops_and_sizes_among_the_copies(planted):
     for nothing in (None, [], [None]):
         bare = augment(FingerprintClassifier(), nothing).fit(X, y)
         expected = FingerprintClassifier().fit(X, y).decision_function(X)
-        np.testing.assert_array_equal(bare.decision_function(X), expected)
+        assert_same(bare.decision_function(X), expected)
 
 
 def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
@@ -243,7 +243,7 @@ def test_the_pipeline_is_the_classifier_under_its_own_names(planted):
     expected = augment(inner, changes).fit(X, y, groups=scenes)
     for metadata in ({"groups": scenes}, {"classifier__groups": scenes}):
         found = clone(pipeline).fit(X, y, **metadata)
-        np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+        assert_same(found.predict_proba(X), expected.predict_proba(X))
     assert len(found[:-1].get_feature_names_out()) == found[:-1].transform(X).shape[1]
     grid = {"classifier__shrinkage": [0.1, 0.5], "max_perturbations": [1, 2]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)

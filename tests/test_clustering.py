@@ -4,6 +4,7 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import normalize
 
 from skfingerprint import (
     FingerprintClassifier,
@@ -21,10 +22,9 @@ from skfingerprint._clustering.agglomeration import (
     reassign,
 )
 from skfingerprint._clustering.communities import (
+    _join_neighbors,
     find_neighbors,
-    join_neighbors,
     number_by_size,
-    to_unit_norm,
     weigh_edges,
 )
 from skfingerprint._clustering.single_source import are_several
@@ -159,7 +159,7 @@ def test_patches_of_small_images_overlap_and_those_of_rows_are_halves():
         ({"n_pca": 1.5}, "n_pca must be an int >= 1, got 1.5"),
         ({"max_samples": 1}, "max_samples must be an int >= 2, got 1"),
         ({"block_size": 0}, "block_size must be an int >= 1, got 0"),
-        ({"ridge": 0}, "ridge must be > 0, got 0"),
+        ({"shrinkage": 0}, "shrinkage must be > 0, got 0"),
     ],
 )
 def test_parameters_of_the_whitener(params, message):
@@ -236,12 +236,8 @@ def test_rows_that_were_not_drawn_join_their_neighbors(networkx):
     assert adjusted_rand_score(y, clustering.labels_) == 1
 
 
-def test_neighbors_and_edges_against_all_pairs(monkeypatch):
-    monkeypatch.setattr(
-        "skfingerprint._clustering.communities.SIMILARITY_VALUES", 7 * 40
-    )
-    monkeypatch.setattr("skfingerprint._clustering.communities.EDGES", 11)
-    rows = to_unit_norm(draw_rows(4, 10)[0])
+def test_neighbors_and_edges_against_all_pairs():
+    rows = normalize(draw_rows(4, 10)[0])
     cosines = cosine_similarity(rows)
     np.fill_diagonal(cosines, -2)
     near = find_neighbors(rows, 5)
@@ -259,7 +255,9 @@ def test_neighbors_and_edges_against_all_pairs(monkeypatch):
     }
     assert len(set(zip(first.tolist(), second.tolist(), strict=True))) == len(first)
     labels = np.repeat(np.arange(4), 10)
-    np.testing.assert_array_equal(join_neighbors(rows, rows, labels, 5), labels)
+    drawn = np.arange(0, 40, 2)
+    joined = _join_neighbors(rows, drawn, labels[drawn], 5)
+    np.testing.assert_array_equal(joined, labels)
 
 
 def test_several_or_one():
@@ -390,11 +388,11 @@ def test_freedom_is_that_of_unlike_neighbors():
     """Residuals of which each value stands twice have half of the freedom."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60, 40, 20)).repeat(2, axis=2)
-    units = to_unit_norm(noise.reshape(60, -1).astype(np.float32))
+    units = normalize(noise.reshape(60, -1).astype(np.float32))
     found = find_freedom(units, (40, 40), rng)
     assert found == pytest.approx(800, rel=0.15)
     shared = units + 2 * units[:1]
-    shared = find_freedom(to_unit_norm(shared), (40, 40), rng)
+    shared = find_freedom(normalize(shared), (40, 40), rng)
     assert shared == pytest.approx(800, rel=0.4)
 
 
@@ -410,7 +408,7 @@ def test_merging_by_known_evidence():
 
 def test_reassignment_mends_a_wrong_label(cameras):
     residuals, y = cameras
-    units = to_unit_norm(residuals.reshape(len(y), -1))
+    units = normalize(residuals.reshape(len(y), -1))
     wrong = y.copy()
     wrong[:3] = (y[:3] + 1) % 5
     np.testing.assert_array_equal(reassign(units, wrong), y)

@@ -32,6 +32,7 @@ from tests.estimators import (
     ESTIMATORS,
     STATELESS,
     TRANSFORMERS,
+    assert_same,
 )
 
 # By design: `fit_transform` scores each row against folds without it, and `transform`
@@ -127,7 +128,7 @@ def test_a_stack_equals_unflattened_rows(estimator, data):
     if isinstance(inner, Unflatten):
         inner = Unflatten(shape)
     flat = make_pipeline(Unflatten(shape), clone(inner)).fit(rows, y)
-    np.testing.assert_array_equal(answer(flat, rows), stacked)
+    assert_same(answer(flat, rows), stacked)
     assert flat.n_features_in_ == rows.shape[1]
 
 
@@ -145,7 +146,7 @@ def test_long_rows_are_folded_or_refused(estimator):
     else:
         found = answer(fit(estimator, rows, y), rows)
         expected = answer(fit(estimator, X, y), X)
-        np.testing.assert_array_equal(found.reshape(expected.shape), expected)
+        assert_same(found.reshape(expected.shape), expected)
 
 
 @ALL
@@ -169,7 +170,7 @@ def test_pickle_and_clone(estimator):
     X, y = COLOR
     fitted = fit(estimator, X, y)
     copied = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(answer(copied, X), answer(fitted, X))
+    assert_same(answer(copied, X), answer(fitted, X))
     if not isinstance(estimator, Unflatten):
         assert repr(clone(fitted)) == repr(estimator)
 
@@ -190,7 +191,7 @@ def test_refit_forgets(estimator):
         assert list(refitted.feature_names_in_) == list(frame.columns)
     refitted.fit(X, y)
     assert vars(refitted).keys() == vars(fresh).keys()
-    np.testing.assert_array_equal(answer(refitted, X), answer(fresh, X))
+    assert_same(answer(refitted, X), answer(fresh, X))
 
 
 @ALL
@@ -224,7 +225,7 @@ def test_transformers_take_other_sizes_but_not_other_channels(estimator):
             fitted.transform(other)
     else:
         found = fitted.transform(other)
-        np.testing.assert_array_equal(found, clone(fitted).fit_transform(other))
+        assert_same(found, clone(fitted).fit_transform(other))
     with pytest.raises(ValueError, match=r"1 channel\(s\).*fitted with 3"):
         fitted.transform(GREY[0])
     with pytest.raises(ValueError, match=r"one image.*pass `X\[np.newaxis\]`"):
@@ -310,9 +311,7 @@ def test_paths_are_refused_with_the_remedy(estimator):
 def test_a_list_of_images_is_a_stack(estimator):
     X, y = COLOR
     fitted = fit(estimator, list(X), y)
-    np.testing.assert_array_equal(
-        answer(fitted, list(X)), answer(fit(estimator, X, y), X)
-    )
+    assert_same(answer(fitted, list(X)), answer(fit(estimator, X, y), X))
 
 
 @ALL
@@ -330,7 +329,7 @@ def test_global_output_does_not_break_stacks(estimator, output):
     expected = answer(fit(estimator, X, y), X)
     with sklearn.config_context(transform_output=output):
         found = answer(fit(estimator, X, y), X)
-    np.testing.assert_array_equal(found, expected)
+    assert_same(found, expected)
 
 
 @pytest.mark.parametrize("estimator", TRANSFORMERS, ids=repr)
@@ -388,7 +387,7 @@ def test_frames_of_rows_give_no_warning(estimator, kind):
         found = answer(fitted, frame)
     assert list(fitted.feature_names_in_) == names
     expected = answer(clone(estimator).fit(rows, y), rows)
-    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-5, atol=1e-5)
+    assert_same(found, expected)
 
 
 @ALL

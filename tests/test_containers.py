@@ -16,6 +16,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import COMMON_PERTURBATIONS, JPEGCompression, Resize
+from tests.estimators import assert_same
 
 DATA = load_generators()
 IMAGES = DATA.images[:6]
@@ -93,7 +94,7 @@ CONTAINERS = {
 def test_every_container_is_a_stack(transformer, name):
     expected = transformer.fit(IMAGES).transform(IMAGES)
     found = transformer.fit_transform(CONTAINERS[name](IMAGES))
-    np.testing.assert_array_equal(found, expected)
+    assert_same(found, expected)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -104,7 +105,7 @@ def test_classifiers_take_them_too(name):
     if name in ("Series", "Series of pictures"):
         X = [np.asarray(image) for image in X]
     found = model.fit(CONTAINERS[name](X) if "Series" not in name else X, y)
-    np.testing.assert_array_equal(found.decision_function(X), expected)
+    assert_same(found.decision_function(X), expected)
 
 
 def crops(images, seed=0):
@@ -125,7 +126,7 @@ def test_different_sizes_are_what_each_is_alone(transformer):
         assert isinstance(found, np.ndarray)
     again = transformer.fit(IMAGES).transform(as_objects(mixed))
     for one, other in zip(again, found, strict=True):
-        np.testing.assert_array_equal(one, other)
+        assert_same(one, other)
 
 
 @pytest.mark.parametrize("perturbations", [(), COMMON_PERTURBATIONS[:1]])
@@ -147,7 +148,7 @@ def test_model_selection_works_on_lists():
     pipeline = make_attribution_pipeline(perturbations=())
     answers = cross_val_predict(pipeline, X, y, cv=2)
     assert np.mean(answers == y) > 0.6
-    grid = {"classifier__shrinkages": [[0.1], [0.9]]}
+    grid = {"classifier__shrinkage": [0.1, 0.9]}
     assert GridSearchCV(pipeline, grid, cv=2).fit(X, y).best_score_ > 0.6
 
 
@@ -200,7 +201,7 @@ def test_a_frame_with_more_than_images_says_so():
     frame = pandas.DataFrame({"image": list(IMAGES), "size": range(6)})
     with pytest.raises(ValueError, match="pass that column alone"):
         ResidualExtractor().fit(frame)
-    np.testing.assert_array_equal(
+    assert_same(
         ResidualExtractor().fit_transform(frame["image"]),
         ResidualExtractor().fit_transform(IMAGES),
     )

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from skfingerprint import datasets
+from skfingerprint._images import decoding
 from skfingerprint.datasets import (
-    _files,
     describe_image_folder,
     load_generators,
     load_image_files,
@@ -400,7 +400,7 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(folder):
 
 
 def _has_heif():
-    return "HEIF" in _files.readable_formats()
+    return "HEIF" in decoding.readable_formats()
 
 
 def test_an_empty_class_says_what_was_passed_over(folder):
@@ -419,11 +419,11 @@ def test_heic_is_read_with_its_plugin(folder, monkeypatch):
     plugin = types.SimpleNamespace(register_heif_opener=register)
     monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
     monkeypatch.setattr(Image, "EXTENSION", dict(Image.registered_extensions()))
-    _files.readable_formats.cache_clear()
+    decoding.readable_formats.cache_clear()
     try:
-        assert _files.suffix_problem(".heic") is None
+        assert decoding.suffix_problem(".heic") is None
     finally:
-        _files.readable_formats.cache_clear()
+        decoding.readable_formats.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -590,13 +590,13 @@ def test_fifos_and_folders_in_a_list_are_named(tmp_path):
 
 def test_one_file(folder):
     file = str(folder / "a" / "0.PNG")
-    assert _files.read_size(file) == (60, 70)
+    assert decoding.read_size(file) == (60, 70)
     data = load_image_folder(folder)
-    np.testing.assert_array_equal(_files.read_image(file), data.images[0])
-    part = _files.read_image(file, (28, 20))
+    np.testing.assert_array_equal(decoding.read_image(file), data.images[0])
+    part = decoding.read_image(file, (28, 20))
     np.testing.assert_array_equal(part, data.images[0, 16:44, 16:36])
     with pytest.raises(ValueError, match=r"0\.PNG: 60x70 pixels, smaller than 61x8"):
-        _files.read_image(file, (61, 8))
+        decoding.read_image(file, (61, 8))
 
 
 def test_verify_finds_damaged_pixels_before_the_run(folder):
@@ -766,11 +766,11 @@ def test_every_quality_of_libjpeg_is_recognized(tmp_path, mode):
     for quality in range(1, 101, 3):
         file = tmp_path / "0.jpg"
         picture(np.zeros((8, 8, 3), np.uint8)).convert(mode).save(file, quality=quality)
-        assert _files.read_header(file)["quality"] == quality
+        assert decoding.read_header(file)["quality"] == quality
     with Image.open(file) as image:
         luma = image.quantization[0]
     picture(np.zeros((8, 8), np.uint8)).save(file, qtables=[[n + 1 for n in luma]])
-    assert np.isnan(_files.read_header(file)["quality"])
+    assert np.isnan(decoding.read_header(file)["quality"])
 
 
 def test_the_same_file_in_several_classes_is_found(folder):

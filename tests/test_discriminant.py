@@ -10,7 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import SourceDiscriminant
 from skfingerprint._attribution.lda import FEWEST
+from skfingerprint._attribution.source_discriminant import SHRINKAGES
 from skfingerprint._core.blocks import BlockSource
+from tests.estimators import assert_same
 
 
 def draw(n_images, n_classes=3, n_conditions=1, d=12, spread=1.0, seed=0):
@@ -53,7 +55,7 @@ def literal(rows, y, copies, shrinkage):
 @pytest.mark.parametrize(("n_images", "d"), [(60, 12), (40, 200), (30, 90)])
 def test_scores_are_those_of_both_discriminants(n_images, d):
     rows, y, copies = draw(n_images, n_conditions=3, d=d)
-    model = SourceDiscriminant(shrinkages=[0.3]).fit(rows, y, conditions=copies)
+    model = SourceDiscriminant(shrinkage=[0.3]).fit(rows, y, conditions=copies)
     found = np.searchsorted(model.conditions_, model.predict_conditions(rows))
     assert np.mean(found == copies) > 0.5
     inverse = model.inverse_temperatures_[found][:, np.newaxis]
@@ -64,7 +66,7 @@ def test_scores_are_those_of_both_discriminants(n_images, d):
 
 def test_one_kind_of_copy_is_shrinkage_lda():
     rows, y, _ = draw(90)
-    found = SourceDiscriminant(shrinkages=[0.1]).fit(rows, y)
+    found = SourceDiscriminant(shrinkage=0.1).fit(rows, y)
     assert len(found.discriminants_) == 1
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
     expected = make_pipeline(StandardScaler(), lda).fit(rows, y)
@@ -96,7 +98,7 @@ def test_the_best_shrinkage_is_taken_whatever_the_order():
     rows, y, _ = draw(3000, d=60, seed=1)
     candidates = (0.02, 0.1, 0.3, 0.6, 1.0)
     chosen = {
-        SourceDiscriminant(shrinkages=order).fit(rows, y).shrinkage_
+        SourceDiscriminant(shrinkage=order).fit(rows, y).shrinkage_
         for order in (candidates, candidates[::-1])
     }
     assert len(chosen) == 1
@@ -132,7 +134,7 @@ def test_folds_keep_groups_together_and_are_shuffled_without():
     assert with_groups.inverse_temperatures_ < without.inverse_temperatures_ / 2
     splitter = StratifiedGroupKFold(5, shuffle=True, random_state=0)
     same = SourceDiscriminant(cv=splitter).fit(rows, y, groups=scenes)
-    assert same.inverse_temperatures_ == with_groups.inverse_temperatures_
+    assert_same(same.inverse_temperatures_, with_groups.inverse_temperatures_)
 
 
 def test_probabilities_are_calibrated_and_never_certain():
@@ -190,10 +192,26 @@ def test_too_few_are_refused_by_name(y, message):
         SourceDiscriminant().fit(rows, y)
 
 
-@pytest.mark.parametrize("shrinkages", [(), [0], [1.5], ["a"], [0.1, -1]])
-def test_shrinkages_are_checked(shrinkages):
-    with pytest.raises(ValueError, match=r"shrinkages must hold numbers in \(0, 1\]"):
-        SourceDiscriminant(shrinkages=shrinkages).fit(*draw(30)[:2])
+@pytest.mark.parametrize(
+    "shrinkage", [(), [0], [1.5], ["a"], [0.1, -1], 0, 1.5, "none", None]
+)
+def test_shrinkage_is_checked(shrinkage):
+    message = r'shrinkage must be "auto", a number in \(0, 1\] or a sequence'
+    with pytest.raises(ValueError, match=message):
+        SourceDiscriminant(shrinkage=shrinkage).fit(*draw(30)[:2])
+
+
+def test_one_shrinkage_is_a_number_or_a_sequence_of_one():
+    rows, y, _ = draw(60)
+    alone = SourceDiscriminant(shrinkage=0.3).fit(rows, y)
+    for shrinkage in ([0.3], (0.3,), np.array([0.3]), np.float64(0.3)):
+        found = SourceDiscriminant(shrinkage=shrinkage).fit(rows, y)
+        assert found.shrinkage_ == alone.shrinkage_ == 0.3
+        np.testing.assert_allclose(
+            found.predict_proba(rows), alone.predict_proba(rows), atol=1e-9
+        )
+    chosen = SourceDiscriminant().fit(rows, y).shrinkage_
+    assert SourceDiscriminant(shrinkage=SHRINKAGES).fit(rows, y).shrinkage_ == chosen
 
 
 def test_a_fold_without_a_source_left_is_refused():

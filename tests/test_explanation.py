@@ -21,7 +21,7 @@ from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.explanation import explain_attribution, explain_correlation
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise
 from skfingerprint.plotting import ContributionDisplay
-from tests.estimators import augment
+from tests.estimators import assert_same, augment
 
 
 def draw_rows(n_images=120, n_conditions=4, d=12, seed=0):
@@ -114,7 +114,7 @@ def test_contributions_add_up_on_the_real_images(real_data):
 
     images, y, test = read_registry()
     model = make_attribution_pipeline(perturbations=[GaussianBlur(std=0.7)], n_jobs=2)
-    model.set_params(classifier__shrinkages=[0.1], classifier__cv=2)
+    model.set_params(classifier__shrinkage=0.1, classifier__cv=2)
     model.fit(images[~test][::4], y[~test][::4])
     rows = model[:-1].transform(images[test][::3]).astype(np.float64)
     found = explain_attribution(model[-1], rows)
@@ -147,9 +147,7 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
     )
 
 
-@pytest.mark.parametrize(
-    "conditions", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]]
-)
+@pytest.mark.parametrize("copies", [(), [GaussianBlur(std=0.5), GaussianNoise(std=2)]])
 @pytest.mark.parametrize("frequency", [(5 / 32, 9 / 32), (-8 / 32, 12 / 32)])
 def test_a_planted_frequency_contributes_most(frequency, copies):
     images, y = draw_waves(frequency)
@@ -204,9 +202,9 @@ def test_swapping_the_sources_changes_signs(pipeline, embedded):
     found = explain_attribution(pipeline, images, source=first, other=second)
     swapped = explain_attribution(pipeline, images, source=second, other=first)
     for name in ("contributions", "difference", "baseline_difference"):
-        np.testing.assert_allclose(swapped[name], -found[name], atol=1e-10)
+        assert_same(swapped[name], -found[name])
     for family, values in found.families.items():
-        np.testing.assert_allclose(swapped.families[family], -values, atol=1e-10)
+        assert_same(swapped.families[family], -values)
 
 
 def test_the_default_pair_is_the_two_likeliest(small):

@@ -19,6 +19,7 @@ from skfingerprint import (
 )
 from skfingerprint.correlation import correlation_surfaces, peak_to_correlation_energy
 from skfingerprint.datasets import make_fingerprint_images
+from tests.estimators import assert_same
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +78,16 @@ def test_pieces_and_merged_pieces_equal_one_fit(residuals, weighted):
     X, y = residuals
     weights = np.random.default_rng(0).uniform(0.5, 2, len(y)) if weighted else None
     part = (lambda s: weights[s]) if weighted else (lambda s: None)
-    whole = FingerprintClassifier().fit(X, y, weights)
+    whole = FingerprintClassifier().fit(X, y, sample_weight=weights)
     pieces = FingerprintClassifier()
     for start in range(0, 120, 7):
         s = slice(start, start + 7)
         pieces.partial_fit(X[s], y[s], classes=[0, 1, 2], sample_weight=part(s))
     left, right = slice(0, 50), slice(50, 120)
-    merged = FingerprintClassifier().fit(X[left], y[left], part(left))
-    merged.merge(FingerprintClassifier().fit(X[right], y[right], part(right)))
+    merged = FingerprintClassifier().fit(X[left], y[left], sample_weight=part(left))
+    other = FingerprintClassifier()
+    other.fit(X[right], y[right], sample_weight=part(right))
+    merged.merge(other)
     for model in (pieces, merged):
         np.testing.assert_allclose(model.class_weight_sum_, whole.class_weight_sum_)
         np.testing.assert_allclose(
@@ -229,9 +232,7 @@ def test_transformer_is_the_classifier_and_names_its_columns(planted):
     X, names = ResidualExtractor().transform(images), np.array(["a", "b", "c"])[y]
     transformer = FingerprintTransformer(subtract_common=True).fit(X[:60], names[:60])
     expected = FingerprintClassifier(subtract_common=True).fit(X[:60], names[:60])
-    np.testing.assert_array_equal(
-        transformer.transform(X[60:]), expected.decision_function(X[60:])
-    )
+    assert_same(transformer.transform(X[60:]), expected.decision_function(X[60:]))
     frame = transformer.set_output(transform="pandas").transform(X[60:])
     assert list(frame.columns) == ["correlation_a", "correlation_b", "correlation_c"]
     two = names != "c"
@@ -330,4 +331,4 @@ def test_fingerprints_are_not_changed_in_place(residuals):
     changed[0] = 0
     classifier.fingerprints_ = changed
     assert not classifier.correlate(X)[:, 0].any()
-    np.testing.assert_array_equal(classifier.correlate(X)[:, 1:], before[:, 1:])
+    assert_same(classifier.correlate(X)[:, 1:], before[:, 1:])

@@ -198,8 +198,10 @@ def test_weights_parts_merges_and_files_agree(tmp_path):
     lazy = ResidualExtractor().transform(split(IMAGES, 11))
     residuals = lazy.compute()
     weights = np.random.default_rng(0).uniform(size=60)
-    expected = FingerprintClassifier().fit(residuals, Y, weights).fingerprints_
-    found = FingerprintClassifier().fit(lazy, Y, weights).fingerprints_
+    expected = (
+        FingerprintClassifier().fit(residuals, Y, sample_weight=weights).fingerprints_
+    )
+    found = FingerprintClassifier().fit(lazy, Y, sample_weight=weights).fingerprints_
     np.testing.assert_allclose(found, expected, atol=1e-5)
     whole = FingerprintClassifier().fit(residuals, Y).fingerprints_
     parts = FingerprintClassifier().partial_fit(lazy[:30], Y[:30], classes=[0, 1, 2])

@@ -12,7 +12,7 @@ import pytest
 from skfingerprint import ResidualExtractor, denoising
 from skfingerprint._core import compilation as _numba
 from skfingerprint._features import cooccurrence as _runs
-from skfingerprint.denoising import _wavelet as _wavelet
+from skfingerprint.denoising import _wavelet
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("numba", reason="needs numba (extra fast)")
@@ -134,8 +134,8 @@ def test_wrong_results_are_not_taken(fresh, monkeypatch):
 
 
 def test_a_missing_numba_says_nothing(fresh, monkeypatch):
-    monkeypatch.setitem(sys.modules, "skfingerprint._wavelet_fast", None)
-    monkeypatch.setitem(sys.modules, "skfingerprint._runs_fast", None)
+    monkeypatch.setitem(sys.modules, "skfingerprint.denoising._wavelet_fast", None)
+    monkeypatch.setitem(sys.modules, "skfingerprint._features.cooccurrence_fast", None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert denoising._fastest_kernel() is _wavelet.wavelet_noise

@@ -19,7 +19,7 @@ from skfingerprint import (
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.denoising import DENOISERS
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise, Resize
-from tests.estimators import ANY_SIZE, ESTIMATORS
+from tests.estimators import ANY_SIZE, ESTIMATORS, assert_same
 
 IMAGES, Y = make_fingerprint_images(
     24, 3, image_shape=(20, 24, 3), strength=5, random_state=0
@@ -47,12 +47,16 @@ def test_weights_of_any_size_weigh_alike(model, weight):
 
 
 def test_weights_add_up_to_what_is_finite():
-    model = FingerprintClassifier().fit(RESIDUALS, Y, np.full(len(Y), 1e307))
+    model = FingerprintClassifier().fit(
+        RESIDUALS, Y, sample_weight=np.full(len(Y), 1e307)
+    )
     before = joblib.hash(vars(model))
     with pytest.raises(ValueError, match="must have a finite sum"):
         model.partial_fit(RESIDUALS, Y, sample_weight=np.full(len(Y), 1e308))
     assert joblib.hash(vars(model)) == before
-    other = FingerprintClassifier().fit(RESIDUALS, Y, np.full(len(Y), 2e307))
+    other = FingerprintClassifier().fit(
+        RESIDUALS, Y, sample_weight=np.full(len(Y), 2e307)
+    )
     with pytest.raises(ValueError, match="must have a finite sum"):
         model.merge(other)
     assert joblib.hash(vars(model)) == before
@@ -60,8 +64,8 @@ def test_weights_add_up_to_what_is_finite():
 
 def test_merging_keeps_what_is_large():
     large = np.sign(RESIDUALS) * np.float32(1e18)
-    one = FingerprintClassifier().fit(large, Y, np.full(len(Y), 1e300))
-    other = FingerprintClassifier().fit(-large, Y, np.full(len(Y), 1e300))
+    one = FingerprintClassifier().fit(large, Y, sample_weight=np.full(len(Y), 1e300))
+    other = FingerprintClassifier().fit(-large, Y, sample_weight=np.full(len(Y), 1e300))
     merged = one.merge(other)
     np.testing.assert_allclose(merged.fingerprints_ / 1e18, 0, atol=1e-6)
 
@@ -170,7 +174,7 @@ def test_settings_of_floating_point_errors_change_nothing(estimator):
 def test_a_wavelet_may_be_an_object():
     expected = ResidualExtractor(wavelet="sym4").fit_transform(IMAGES)
     extractor = clone(ResidualExtractor(wavelet=pywt.Wavelet("sym4")))
-    np.testing.assert_array_equal(extractor.fit_transform(IMAGES), expected)
+    assert_same(extractor.fit_transform(IMAGES), expected)
     own = pywt.Wavelet("db4", filter_bank=pywt.Wavelet("sym4").filter_bank)
     for wrong in ("morl", "none", 3, None, own):
         with pytest.raises(ValueError, match="wavelet must be one of"):

@@ -37,6 +37,7 @@ from skfingerprint.metrics import (
 )
 from skfingerprint.perturbation import GaussianBlur
 from skfingerprint.spectrum import autocorrelation, power_spectrum
+from tests.estimators import assert_same
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +188,7 @@ def test_two_classes_show_both_correlations(residuals):
     )
     assert display.correlations.shape == (2, 2)
     means = average_correlation_matrix(y[two], classifier.correlate(X[two]), ["a", "b"])
-    np.testing.assert_allclose(display.correlations, means)
+    assert_same(display.correlations, means)
     roc = plotting.OneVsRestRocDisplay.from_estimator(classifier, X[two], y[two])
     assert roc.areas.tolist() == [1, 1]
 
@@ -497,11 +498,11 @@ def test_contributions_of_an_image(attributing):
     titles = ["Spectrum: residual", "Spectrum: image", "Families of features"]
     assert [axes.get_title() for axes in display.ax_] == [*titles, "The image"]
     for picture, planes in zip(display.image_, found.spectra.values(), strict=True):
-        np.testing.assert_allclose(picture.get_array(), planes[0].sum(axis=0))
+        assert_same(picture.get_array(), planes[0].sum(axis=0))
         low, high = picture.get_clim()
         assert -low == high > 0
     widths = [bar.get_width() for bar in display.bar_]
-    np.testing.assert_allclose(widths, [v[0] for v in found.families.values()])
+    assert_same(widths, [v[0] for v in found.families.values()])
     assert list(display.families)[:4] == [
         *("residual, red", "residual, green", "residual, blue", "image, luma")
     ]
@@ -525,7 +526,7 @@ def test_contributions_of_several_images_are_their_mean(attributing):
     found = explain_attribution(model, images[:5], **options)
     assert len(display.image_) == 6
     assert display.ax_[5].get_title() == "Spectrum: image, red diff."
-    np.testing.assert_allclose(
+    assert_same(
         display.image_[2].get_array(), found.spectra["residual_spectrum"][:, 2].mean(0)
     )
     with pytest.raises(ValueError, match=r"source differs between .* Name one source"):
@@ -614,9 +615,7 @@ def test_a_pipeline_is_asked_about_the_image(planted):
     pipeline = make_pipeline(ResidualExtractor(), localizer).fit(images, y)
     display = plotting.ScoreMapDisplay.from_estimator(pipeline, images[0], background=0)
     residuals = pipeline[0].transform(images[:1])
-    np.testing.assert_array_equal(
-        display.score_map, pipeline[1].score_map(residuals, background=0)[0]
-    )
+    assert_same(display.score_map, pipeline[1].score_map(residuals, background=0)[0])
     assert display.label == "Score: anything but 0"
     display = plotting.ScoreMapDisplay.from_estimator(pipeline, images[0], 1)
     assert display.label == "Score: 1"

@@ -7,9 +7,9 @@ from skfingerprint import (
     PatchWhitener,
     SourceDetector,
     WindowedClassifier,
-    _progress,
     make_attribution_pipeline,
 )
+from skfingerprint._core import progress
 from skfingerprint.datasets import load_image_files, make_fingerprint_images
 from skfingerprint.perturbation import GaussianBlur
 from tests.estimators import WINDOWS
@@ -19,7 +19,7 @@ ROWS = np.random.default_rng(0).normal(size=(240, 12)) + 9 * np.repeat(
     np.eye(4, 12), 60, axis=0
 )
 FITS = {
-    "conditions": lambda verbose: make_attribution_pipeline(
+    "copies": lambda verbose: make_attribution_pipeline(
         perturbations=[GaussianBlur(std=0.5)], verbose=verbose
     ).fit(IMAGES, Y),
     "detectors": lambda verbose: SourceDetector(verbose=verbose).fit(
@@ -35,7 +35,7 @@ FITS = {
 
 @pytest.fixture
 def no_tqdm(monkeypatch):
-    monkeypatch.setattr(_progress, "find_spec", lambda name: None)
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -68,7 +68,7 @@ def test_loaders_tell_how_many_files_are_read(no_tqdm, tmp_path, capsys):
 
 def test_a_bar_where_tqdm_is_installed(capsys):
     pytest.importorskip("tqdm")
-    assert list(_progress.track("abc", "letters", True)) == ["a", "b", "c"]
+    assert list(progress.track("abc", "letters", True)) == ["a", "b", "c"]
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "letters: 100%" in printed.err
@@ -77,7 +77,7 @@ def test_a_bar_where_tqdm_is_installed(capsys):
 
 @pytest.mark.parametrize("total", [1, 3, 10, 11, 1000])
 def test_few_lines_and_the_last_one(no_tqdm, total, capsys):
-    assert list(_progress.track(range(total), "items", 1)) == list(range(total))
+    assert list(progress.track(range(total), "items", 1)) == list(range(total))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == min(total, 10)
     assert lines[-1] == f"items: {total} of {total}"

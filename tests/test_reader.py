@@ -20,7 +20,8 @@ from skfingerprint import (
     SpectrumTransformer,
     make_attribution_pipeline,
 )
-from skfingerprint.datasets import _reader, load_generators, load_image_files
+from skfingerprint._images import image_reader
+from skfingerprint.datasets import load_generators, load_image_files
 from skfingerprint.perturbation import JPEGCompression
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
@@ -41,14 +42,14 @@ def paths(tmp_path_factory):
 @pytest.fixture
 def counted(monkeypatch):
     """Small blocks, and the files that are decoded."""
-    decoded, read = [], _reader.read_image
+    decoded, read = [], image_reader.read_image
 
     def count(path, shape):
         decoded.append(path.name)
         return read(path, shape)
 
-    monkeypatch.setattr(_reader, "read_image", count)
-    monkeypatch.setattr(_reader, "BLOCK_FILES", 7)
+    monkeypatch.setattr(image_reader, "read_image", count)
+    monkeypatch.setattr(image_reader, "BLOCK_FILES", 7)
     return decoded
 
 

@@ -17,6 +17,7 @@ from skfingerprint import (
     SourceDiscriminant,
 )
 from skfingerprint.datasets import make_fingerprint_images
+from tests.estimators import DOUBLE, assert_same
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_what_is_known_of_each_image(rows):
         answers.known, answers.false_alarm_probability <= 0.01 * (1 + 1e-9)
     )
     probabilities = model.classifier_.predict_proba(X)
-    np.testing.assert_array_equal(answers.probability, probabilities.max(axis=1))
+    assert_same(answers.probability, probabilities.max(axis=1), DOUBLE)
     frame = pytest.importorskip("pandas").DataFrame(answers)
     assert frame.columns.tolist() == [
         "source",
@@ -131,7 +132,7 @@ def test_detectors_in_pipelines_are_asked_too(sources):
     model = RejectingClassifier(FingerprintClassifier(), inner).fit(X, y)
     expected = inner.fit(X, y)[-1].false_alarm_probability(inner[:-1].transform(unseen))
     found = model.assess(unseen).false_alarm_probability
-    np.testing.assert_array_equal(found, expected)
+    assert_same(found, expected)
 
 
 def test_one_source_with_a_miss_rate(rows):
@@ -179,8 +180,8 @@ def test_groups_and_weights_reach_both_parts(rows):
     model = RejectingClassifier().fit(X, y, **given)
     classifier = SourceDiscriminant().fit(X, y, **given)
     detector = SourceDetector().fit(X, y, **given)
-    np.testing.assert_array_equal(
-        model.classifier_.decision_function(X), classifier.decision_function(X)
+    assert_same(
+        model.classifier_.decision_function(X), classifier.decision_function(X), DOUBLE
     )
-    assert model.detector_.offset_ == detector.offset_
+    assert_same(model.detector_.offset_, detector.offset_, DOUBLE)
     assert model.detector_.detection_rate_ == detector.detection_rate_

@@ -12,13 +12,14 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from skfingerprint import FingerprintClassifier, ResidualExtractor, SpectrumTransformer
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.denoising import gaussian, wavelet_wiener
+from tests.estimators import assert_same
 
 
 def test_residual_is_image_minus_denoised(planted):
     images, _ = planted
     found = ResidualExtractor(sigma=2.0, wavelet="db2", level=2).transform(images)
     expected = images - wavelet_wiener(images, sigma=2.0, wavelet="db2", level=2)
-    np.testing.assert_array_equal(found, expected)
+    assert_same(found, expected)
     assert found.flags.c_contiguous
 
 

@@ -40,6 +40,7 @@ FEWEST_PERTURBATIONS = 2
 
 def _last_has(method):
     def check(pipeline):
+        # An AttributeError of the last step says more than one of the pipeline.
         getattr(pipeline.steps[-1][1], method)
         return True
 
@@ -250,9 +251,13 @@ class AugmentedPipeline(Pipeline):
         result : ndarray or estimator
             Result of the method, for the unprocessed images.
         """
+        # "groups" and "step__groups" mean the same: every step that takes groups gets
+        # them, since copies of one image must not be separated anywhere.
         given = {name: value for name, value in params.items() if value is not None}
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = [change for change in self.perturbations or () if change is not None]
+        # Clones are fitted, so that an error leaves the steps of this pipeline as they
+        # were. A plain pipeline does not make copies again.
         fitted = clone(Pipeline(self.steps))
         if changes:
             result = self._fit_copies(fitted, method, X, y, changes, metadata)
@@ -293,6 +298,8 @@ class AugmentedPipeline(Pipeline):
         first, rest = split_stateless(fitted)
         conditions = _draw_conditions(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
+        # Each image is a group of its own unless the user knows more: otherwise folds
+        # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
         n_copies = conditions.shape[1]
@@ -305,12 +312,15 @@ class AugmentedPipeline(Pipeline):
         y = repeated.pop("y")
         given = _share(self, rest, repeated)
         rows = _make_source(X, changes, conditions, first, self.n_jobs, self.verbose)
+        # Only a classifier of this package, right behind the stateless steps, reads
+        # blocks; any other step needs all rows in memory.
         if not takes_conditions or len(rest) > 1 or method != "fit":
             rows = read_blocks(rows)
         result = getattr(rest, method)(rows, y, **given)
         join_stateless(fitted, rest)
         if method == "fit":
             return result
+        # The first row of each image is that of the unprocessed image.
         return _safe_indexing(result, np.arange(0, len(y), n_copies))
 
 
@@ -355,6 +365,7 @@ def _draw_conditions(n_images, n_changes, max_perturbations):
     conditions = np.tile(np.arange(n_changes + 1), (n_images, 1))
     if max_perturbations is None or max_perturbations >= n_changes:
         return conditions
+    # A draw for each image: with many images all perturbations are seen anyway.
     drawn = np.random.default_rng(0).permuted(conditions[:, 1:], axis=1)
     drawn = np.sort(drawn[:, :max_perturbations], axis=1)
     return np.concatenate([conditions[:, :1], drawn], axis=1)
@@ -393,6 +404,7 @@ def _make_source(X, changes, conditions, steps, n_jobs, verbose):
         part = slice(ends[k] - sizes[k], ends[k])
         images, own = read_images(X, k, part), conditions[part]
         if k == 0:
+            # Stateless steps learn nothing, but remember the number of channels.
             _transform(images[:1], steps, "fit_transform")
         found = np.unique(own)
         places = [np.nonzero(own == condition) for condition in found]
@@ -436,6 +448,7 @@ def _interleave(rows, places, shape):
             "size, such as AttributionFeatures, in front of the classifier, or restore "
             "the size of the images."
         )
+    # Rows are computed by condition, one call for many images, and sorted by image.
     found = np.empty((*shape, *rows[0].shape[1:]), dtype=rows[0].dtype)
     for part, at in zip(rows, places, strict=True):
         found[at] = part

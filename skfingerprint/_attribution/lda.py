@@ -112,6 +112,8 @@ class Moments:
 
 def find_scale(variances):
     """Return standard deviations, and 1 for columns that are constant."""
+    # Rounding can make the variance of a constant column negative, or tiny beside the
+    # others; dividing by it would make noise the strongest feature.
     scale = np.sqrt(np.maximum(variances, 0))
     return np.where(scale > 1e-6 * scale.max(initial=0), scale, 1)
 
@@ -160,6 +162,7 @@ def draw_kept(weights, conditions):
     places : ndarray of int
         Sorted indices.
     """
+    # Unprocessed images are one condition of many, and the one that matters most.
     order = np.random.default_rng(0).permutation(np.flatnonzero(weights))
     unprocessed = conditions[order] == 0
     most = max(MAX_KEPT // 2, MAX_KEPT - np.count_nonzero(~unprocessed))
@@ -261,6 +264,8 @@ def _sum_moments(blocks, center, cells, folds, weights, kept):
             sums = np.zeros((n_folds, n_cells, rows.shape[1]))
         inside = (kept >= part.start) & (kept < part.stop)
         found.append(rows[kept[inside] - part.start])
+        # Products are summed by fold, so that moments without a fold are those of the
+        # other folds: no row is read again to choose the shrinkage.
         for fold in np.unique(folds[part]):
             own = np.flatnonzero(folds[part] == fold)
             weight, places = weights[part][own], (cells[part][own], np.arange(len(own)))
@@ -274,6 +279,7 @@ def _sum_moments(blocks, center, cells, folds, weights, kept):
 
 def _add_products(squares, rows, sign=1):
     """Add `sign * rows.T @ rows` to the lower triangle of `squares`, in place."""
+    # syrk computes one triangle of a symmetric product, half of the work of a GEMM.
     multiply = linalg.get_blas_funcs("syrk", dtype=squares.dtype)
     return multiply(sign, rows.T, beta=1, c=squares, lower=1, overwrite_c=1)
 
@@ -309,6 +315,7 @@ def solve(moments, shrinkage, without=None):
             "a fold of cv leaves no image of some source: take fewer folds, or more "
             "groups a source."
         )
+    # With one condition the cells are the sources, and both discriminants the same.
     if len(owners) > len(sources):
         used = totals > 0
         classes.append((sums[used], totals[used], owners[used], conditions[used]))
@@ -358,6 +365,7 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
     within = squares.copy(order="F")
     within = _add_products(within, roots.astype(within.dtype), sign=-1)
     inverse = (1 / (moments.unit * np.ones(len(within)))).astype(within.dtype)
+    # From scatter to covariance, n rows less one for each mean, in units of columns.
     within *= inverse[:, np.newaxis] / max(totals.sum() - len(counts), 1)
     within *= inverse
     level = within.trace(dtype=np.float64) / moments.n_columns
@@ -403,6 +411,7 @@ def choose_shrinkage(moments, members, folds, weights, shares, candidates):
         n_conditions = moments.cells.conditions.max() + 1
         inverse = _fit_temperatures(scores, members, weights, conditions, n_conditions)
         likelihoods = log_softmax(inverse[conditions][:, np.newaxis] * scores, axis=1)
+        # A kept row stands for all rows of its condition, of which others were drawn.
         loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
         if loss < best[0]:
             best = (loss, shrinkage, inverse)
@@ -497,5 +506,6 @@ def _join(scores, labels):
     names, starts, counts = np.unique(
         labels[order], return_index=True, return_counts=True
     )
+    # The mean, not the sum: a source with more conditions has no advantage.
     joined = np.logaddexp.reduceat(scores[:, order], starts, axis=1)
     return joined - np.log(counts), names

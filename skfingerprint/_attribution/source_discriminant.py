@@ -165,15 +165,20 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.conditions_, conditions = np.unique(conditions, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         totals = np.bincount(conditions, weights)
+        # Every image has an unprocessed row, so that the most frequent condition counts
+        # the images.
         self.n_images_ = float(totals.max())
         kept = draw_kept(weights, conditions)
         cells = find_cells(members, conditions, weights)
         moments = read_moments(X, cells, folds, weights, kept)
+        # Rows are kept by condition in other shares than they have: the loss of each is
+        # weighed by the rows that it stands for.
         shares = totals / np.bincount(conditions[kept], weights[kept])
         truth = members[kept], folds[kept], weights[kept], shares[conditions[kept]]
         self.shrinkage_, inverse = choose_shrinkage(moments, *truth, candidates)
         self.inverse_temperatures_ = inverse
         solved = solve(moments, self.shrinkage_)
+        # Few rows were rotated into the space that they span; new rows are not in it.
         self.center_, self.discriminants_ = restore(moments, solved)
         self.mean_ = find_mean(moments)
         return self
@@ -245,6 +250,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     def _score(self, X):
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
+        # Log probabilities: scores of images that share a source can be added.
         state = self._get_state(), self.inverse_temperatures_
         return log_softmax(score_blocks(_temper_rows, X, state), axis=1)
 
@@ -271,5 +277,6 @@ def _pick_conditions(rows, state):
 def _temper_rows(rows, state):
     """Score rows, each at the temperature of the condition that it is assigned to."""
     state, inverse_temperatures = state
+    # The condition of a new image is unknown: the sharpest discriminant predicts it.
     scores, conditions = score_rows(rows, state)
     return inverse_temperatures[conditions][:, np.newaxis] * scores

@@ -71,6 +71,8 @@ def separate_conditions(data, n_sources):
 
     With one or two sources they stand in for unknown sources.
     """
+    # A perturbed copy keeps its content, and its last processing step is another one:
+    # the nearest thing to another source that images of one source can give.
     perturbed = data.conditions > 0
     members = np.where(perturbed, n_sources + data.conditions, data.members)
     if perturbed.any():
@@ -139,6 +141,7 @@ def _find_usable(data, n_sources):
     shape = data.n_conditions, n_sources, data.folds.max() + 1
     found = np.zeros(shape, dtype=bool)
     found[data.conditions[known], data.members[known], data.folds[known]] = True
+    # With rows in a single fold, nothing of a source is left when it is held out.
     usable = (found.sum(axis=2) > 1).all(axis=1)
     usable[0] = True
     return np.flatnonzero(usable)

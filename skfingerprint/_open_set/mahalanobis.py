@@ -35,6 +35,7 @@ def fit_mahalanobis(data, n_sources):
     known : Scores
         Scores of rows whose fold was held out.
     """
+    # The background has no mean that says where other sources lie.
     data = data.select(data.members >= 0)
     scores = np.empty((len(data.rows), n_sources))
     for fold in np.unique(data.folds):
@@ -85,6 +86,7 @@ def score_mahalanobis(rows, space):
     for mean in space.means:
         away = (rows - mean).astype(np.float64)
         inside = away @ space.rows.T
+        # |z|^2 minus the part inside the span of the rows, by the identity above.
         squares = np.square(away).sum(axis=1)
         squares -= ((inside @ space.inverse) * inside).sum(axis=1)
         squares /= space.level * rows.shape[1]

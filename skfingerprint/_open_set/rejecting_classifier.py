@@ -128,6 +128,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
+        # All that can be wrong with labels and rates is found before images are read.
         check_labels(y)
         y = column_or_1d(y, warn=True)
         classifier, detector = map(clone, self._get_parts())
@@ -140,6 +141,8 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         if is_single:
             classifier = _name_always(self.classes_)
         parts = {"classifier": classifier, "detector": detector}
+        # Conditions are no metadata that a user passes to foreign parts: an augmented
+        # pipeline adds them, and a part that cannot use them is trained without.
         metadata = {"groups": groups, "sample_weight": sample_weight, **params}
         if any(has_fit_parameter(part, "conditions") for part in parts.values()):
             metadata["conditions"] = conditions
@@ -149,6 +152,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         else:
             _fit_parts(parts, X, y, is_background, shared)
         self.classifier_, self.detector_ = classifier, detector
+        # The classifier of a single source has seen no X.
         copy_shape(self, self.detector_, self.classifier_)
         return self
 
@@ -168,6 +172,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         check_is_fitted(self)
         unknown = np.array([self.unknown_label_])
         y = self.classifier_.predict(X)
+        # Text arrays have a fixed width, which "unknown" may exceed.
         y = y.astype(np.result_type(y.dtype, unknown.dtype))
         y[self.detector_.predict(X) == -1] = self.unknown_label_
         return y
@@ -200,6 +205,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             source = self.classifier_.predict(X)
             probability = np.full(len(source), np.nan)
         known = self.detector_.predict(X) == 1
+        # A pipeline does not pass this method on to its last step.
         steps, last = split_last(self.detector_)
         share = np.full(len(source), np.nan)
         if hasattr(last, "false_alarm_probability"):
@@ -253,6 +259,8 @@ def _name_always(classes):
 
 def _check_unknown_label(label, classes):
     """Return the label for unknown sources; it must be new, and of the labels' type."""
+    # scikit-learn's metrics sort true and predicted labels together, which text and
+    # numbers do not allow.
     names = classes.tolist()
     is_text = all(isinstance(name, str) for name in names)
     if isinstance(label, str) and label == "auto":
@@ -286,6 +294,8 @@ def _fit_parts(parts, X, y, is_background, shared):
     """
     classifier, detector = parts["classifier"], parts["detector"]
     given, places = shared["detector"], None
+    # A classifier that takes conditions reads X block by block; the rows that the
+    # detector needs are kept meanwhile, so that no image is computed twice.
     streams = has_fit_parameter(classifier, "conditions")
     if streams and hasattr(detector, "draw_training"):
         places = detector.draw_training(y, **given)
@@ -312,6 +322,7 @@ def _fit_classifier(classifier, detector, X, y, is_background, given):
     if not is_background.any():
         pass
     elif "background" in classifier.get_params():
+        # It leaves the background out by itself, and still reads X block by block.
         classifier.set_params(background=detector.background)
     else:
         used = np.flatnonzero(~is_background)

@@ -61,6 +61,8 @@ def fit_ridge(rows, targets, weights, alpha):
     -------
     ridge : Ridge
     """
+    # Weighted least squares are those of rows and targets times the roots of weights,
+    # once both are centered by weighted means, which takes the place of the intercept.
     roots = np.sqrt(weights)
     center = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
     middle = np.average(targets, axis=0, weights=weights)
@@ -169,6 +171,8 @@ def _multiply(rows):
 
 def _invert(lower, alpha):
     """Invert a symmetric matrix plus `alpha` times the identity, by Cholesky."""
+    # The inverse itself is needed, since blocks of it are read: potri makes it from the
+    # factor in place.
     lower.flat[:: len(lower) + 1] += alpha
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), dtype=np.float64)
     lower, _ = factorize(lower, lower=1, overwrite_a=1)

@@ -83,6 +83,7 @@ def _score_held_out(data, ridge, n_sources):
         own = np.flatnonzero(data.folds == fold)
         outputs, by_source = predict_without(ridge, own, members)
         known[own] = _score_vertices(outputs, n_sources).max(axis=1)
+        # The held-out source has no vertex any more; its column predicts nothing.
         for source, outputs in zip(sources, by_source, strict=True):
             scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
             unknown[own[data.members[own] == source]] = scores.max(axis=1)

@@ -228,6 +228,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         )
         n_sources = len(self.classes_)
         if n_sources < FEWEST_SOURCES:
+            # Other conditions stand in for unknown sources, so that only unprocessed
+            # images can be judged.
             self.gate_, chosen = None, [0]
             parts = [separate_conditions(data, n_sources)]
         else:
@@ -238,7 +240,9 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             fit_distances(part, n_sources, self.alpha)
             for part in track(parts, "detectors", self.verbose)
         ]
+        # Saved models should not name a private class: null scores are kept in a Bunch.
         self.spaces_ = [(space, Bunch(**vars(null))) for space, null, _ in fits]
+        # On the scale of tail probabilities one threshold serves all conditions.
         nulls = [_level(null, null) for _, null, _ in fits]
         knowns = [_level(known, null) for _, null, known in fits]
         self._set_threshold(nulls, knowns)
@@ -308,6 +312,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             where nothing is known about other sources.
         """
         scores = self.score_samples(X)
+        # Without null scores the score is a distance, and not -log p.
         if not len(self.null_scores_):
             return np.full(len(scores), np.nan)
         return np.exp(-scores)
@@ -322,6 +327,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         n_sources : int
             Number of known sources.
         """
+        # Both are checked here, since a meta-estimator asks before it reads images.
         check_positive("alpha", self.alpha)
         if not self._is_auto("miss_rate"):
             check_rate("miss_rate", self.miss_rate)
@@ -360,6 +366,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             Sorted indices of the rows; None if a splitter `cv` has to see all of them.
         """
         if not isinstance(self.cv, Integral):
+            # A splitter numbers all rows, also those that are not learned from.
             return None
         labels, is_background = hide_background(y, self.background)
         members = np.unique(labels, return_inverse=True)[1]
@@ -388,6 +395,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         names : ndarray of shape (n_conditions,)
             The conditions, in the order of their numbers.
         """
+        # Parameters are checked before X, and once more when sources are counted.
         self.check_rates(FEWEST_SOURCES)
         X, y = validate_known(self, X, y)
         if groups is not None:
@@ -395,6 +403,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
+        # The background was hidden behind the label of a source, so as not to be one of
+        # the classes; from here on it is the rows with target 0.
         members[is_background] = -1
         names, numbers = _check_conditions(conditions, y)
         taken = draw_rows(members, numbers, weights)
@@ -403,6 +413,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             given = (y[taken], groups, weights[taken], params)
             folds = find_folds(self, *given, shuffle=True)
         else:
+            # A splitter sees the rows as the user knows them.
             folds = find_folds(self, y, groups, weights, params)[taken]
         rows = as_rows(read_blocks(X, taken))
         known = (members[taken], numbers[taken], weights[taken])
@@ -423,9 +434,11 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         if by_rate:
             auto = self._is_auto("false_alarm_rate")
             rate = FALSE_ALARM_RATE if auto else self.false_alarm_rate
+            # Scores are -log p, and p is the share that the rate limits.
             self.offset_ = -np.log(rate)
         else:
             share = MISS_RATE if self._is_auto("miss_rate") else self.miss_rate
+            # Unprocessed images only: the miss rate is stated for them.
             own = knowns[0]
             self.offset_ = _weighted_quantile(own.scores, share, own.weights)
         accepted = [

@@ -1,7 +1,8 @@
-"""Pictures of fingerprints and of attributions, after scikit-learn's Display classes.
+"""Plots of fingerprints and of attributions, as Display classes like scikit-learn's.
 
-A Display holds the numbers; `plot` draws them, and only that imports matplotlib (extra
-`plot`). Displays of one picture for each source draw into an array of axes.
+A display holds the numbers, and its method `plot` draws them. Only this method imports
+matplotlib (extra `plot`). Displays with one picture for each source plot into an array
+of axes.
 """
 
 from skfingerprint.plotting._attribution import (

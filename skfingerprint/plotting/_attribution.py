@@ -1,4 +1,4 @@
-"""How well sources are told apart: one against all others, and who for whom."""
+"""Displays of attributions: ROC curves of each source, and confusion matrices."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -15,16 +15,16 @@ from skfingerprint.plotting._estimators import correlate, split
 
 
 class OneVsRestRocDisplay:
-    """ROC curve of each source against all others, readable with many sources.
+    """ROC curve of each source against all other sources, readable with many sources.
 
-    The curves with the smallest areas have colors, names and areas; the rest, which
-    crowd in the corner, are grey. The false positive rate is logarithmic, so that the
-    corner is seen.
+    The curves with the smallest areas have colors, names and areas. The other curves,
+    which are close together in the corner, are gray. The axis of the false positive
+    rate is logarithmic, so that the corner is visible.
 
     Parameters
     ----------
     curves : list of (false_positive_rate, true_positive_rate) of ndarray
-        One for each source.
+        Curve of each source.
     areas : array-like of shape (n_classes,)
         Areas under the curves.
     labels : array-like of shape (n_classes,)
@@ -33,9 +33,11 @@ class OneVsRestRocDisplay:
     Attributes
     ----------
     ax_ : Axes
+        Axes with the curves.
     figure_ : Figure
+        Figure of the axes.
     line_ : list of Line2D
-        In the order of the sources.
+        Curves, in the order of the sources.
 
     Examples
     --------
@@ -53,14 +55,14 @@ class OneVsRestRocDisplay:
         self.labels = labels
 
     def plot(self, ax=None, *, n_named=7):
-        """Draw the curves.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         n_named : int, default=7
-            Number of curves in color, those with the smallest areas.
+            Number of colored curves, which are the ones with the smallest areas.
 
         Returns
         -------
@@ -69,10 +71,10 @@ class OneVsRestRocDisplay:
         self.figure_, self.ax_ = make_axes(ax, size=6)
         areas = np.asarray(self.areas)
         if len(areas) == n_named + 1:
-            n_named += 1  # a single other has a name
+            n_named += 1  # a single gray curve is not worth a mean
         order = np.argsort(areas, kind="stable")
         ranks = np.argsort(order, kind="stable")
-        # A curve starts at 0, which a logarithm can't show.
+        # A curve starts at a rate of 0, which a logarithmic axis cannot show.
         left = min(np.min(rate[rate > 0], initial=1) / 2 for rate, _ in self.curves)
         self.line_ = []
         rows = zip(self.curves, ranks, areas, self.labels, strict=True)
@@ -90,7 +92,7 @@ class OneVsRestRocDisplay:
         return self
 
     def _finish(self, left, in_legend):
-        """Draw chance, axes and legend."""
+        """Plot the line of chance, and set axes and legend."""
         chance = np.geomspace(left, 1, 100)
         self.ax_.plot(chance, chance, ":", color="0.4", linewidth=1)
         self.ax_.set(
@@ -106,20 +108,20 @@ class OneVsRestRocDisplay:
 
     @classmethod
     def from_predictions(cls, y_true, scores, classes, *, ax=None, **kwargs):
-        """Draw the curves of scores.
+        """Compute and plot the curves of scores.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
             Source of each image.
         scores : array-like of shape (n_samples, n_classes)
-            Higher for the source in question: correlations or probabilities.
+            Score of each image for each source, such as a correlation or a probability.
         classes : array-like of shape (n_classes,)
             Source of each column.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -136,22 +138,22 @@ class OneVsRestRocDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
-        """Score test images and draw the curves.
+        """Score test images and plot the curves.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted; its `decision_function` or `predict_proba` gives the scores. Of a
-            FingerprintClassifier, alone or at the end of a pipeline or search,
-            `correlate` does, so that two classes have a score each.
+            Fitted classifier, whose `decision_function` or `predict_proba` computes the
+            scores. For a FingerprintClassifier, alone or at the end of a pipeline or
+            search, `correlate` computes them, so that each of two classes has a score.
         X : array-like
-            What `estimator` takes.
+            Test images, or other input of `estimator`.
         y : array-like of shape (n_samples,)
-            Source of each.
+            Source of each image.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -169,7 +171,7 @@ class OneVsRestRocDisplay:
 
 
 class SourceConfusionDisplay(ConfusionMatrixDisplay):
-    """scikit-learn's confusion matrix in percent of each row, small entries left out.
+    """Confusion matrix in percent of each row, without the numbers of small entries.
 
     Parameters
     ----------
@@ -181,9 +183,13 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
     Attributes
     ----------
     ax_ : Axes
+        Axes with the matrix.
     figure_ : Figure
+        Figure of the axes.
     im_ : AxesImage
+        Colors of the entries.
     text_ : ndarray of Text of shape (n_classes, n_classes)
+        Numbers of the entries.
 
     Examples
     --------
@@ -195,16 +201,16 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
     """
 
     def plot(self, ax=None, *, threshold=1.0, **kwargs):
-        """Draw the matrix.
+        """Plot the matrix.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         threshold : float, default=1.0
-            Entries below it, in percent, are left out.
+            Smallest entry, in percent, whose number is written.
         **kwargs
-            As in :meth:`sklearn.metrics.ConfusionMatrixDisplay.plot`.
+            Options of :meth:`sklearn.metrics.ConfusionMatrixDisplay.plot`.
 
         Returns
         -------
@@ -220,6 +226,7 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
             "colorbar": False,
         }
         shares = 100 * counts / np.where(sums > 0, sums, 1)
+        # The base class draws shares, while this display keeps the counts.
         drawn = ConfusionMatrixDisplay(shares, display_labels=self.display_labels)
         drawn.plot(ax=ax, **options | kwargs)
         vars(self).update(vars(drawn), confusion_matrix=counts)
@@ -233,18 +240,18 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_predictions(cls, y_true, y_pred, *, labels=None, ax=None, **kwargs):
-        """Count attributions and draw them.
+        """Count attributions and plot their matrix.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
-            True and attributed sources.
+            True and predicted sources.
         labels : array-like of shape (n_classes,), default=None
-            Order of the sources. By default all that occur, sorted.
+            Sources in the order of the rows. By default all sources that occur, sorted.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -256,22 +263,22 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, labels=None, ax=None, **kwargs):
-        """Attribute images and draw the confusions.
+        """Attribute test images and plot the confusion matrix.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted on other images.
+            Classifier that was fitted on other images.
         X : array-like
-            What `estimator` takes.
+            Test images, or other input of `estimator`.
         y : array-like of shape (n_samples,)
-            Source of each.
+            Source of each image.
         labels : array-like of shape (n_classes,), default=None
-            Order of the sources. By default all that occur, sorted.
+            Sources in the order of the rows. By default all sources that occur, sorted.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------

@@ -1,19 +1,19 @@
-"""Axes to draw into, and the palettes; matplotlib is imported only to make axes."""
+"""Axes to plot into, and palettes; matplotlib is imported only to make axes."""
 
 import numpy as np
 
 from skfingerprint._core import needs_extra
 
-# Okabe and Ito's palette, which color-blind readers can tell apart.
+# The palette of Okabe and Ito, whose colors color-blind readers can distinguish.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
 MARKERS = "os^vDP*X"  # one more than colors: the pairs repeat after 56
-# Where a legend hides no curve.
+# A legend beside the axes does not cover a curve.
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "fontsize": "small"}
 
 
 def style(i):
-    """Color, line style and marker of the i-th curve."""
+    """Return color, line style and marker of the i-th curve."""
     looks = {"color": COLORS, "linestyle": LINES, "marker": MARKERS}
     return {name: values[i % len(values)] for name, values in looks.items()}
 

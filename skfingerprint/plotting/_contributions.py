@@ -1,4 +1,4 @@
-"""What speaks for one source rather than another: frequencies, families, places."""
+"""Display of contributions to an attribution, by frequency, family and place."""
 
 import re
 
@@ -13,7 +13,7 @@ from skfingerprint.explanation import (
 )
 from skfingerprint.plotting._axes import make_picture_axes
 
-# Speaks against the source, and for it: the ends of the color map.
+# The colors for contributions against and for the source end the color map.
 COLOR_MAP = "PuOr_r"
 AGAINST, FOR = "#5E3C99", "#E66101"
 FAMILY = re.compile(
@@ -29,40 +29,42 @@ LUMA_CHROMA = ("luma", "blue diff.", "red diff.")
 
 
 class ContributionDisplay:
-    """Contributions to one source rather than another, as pictures and bars.
+    """Contributions to the score of one source against another, as pictures and bars.
 
-    Of the recommended pipeline a plane of frequencies for each spectrum, and a bar for
-    each family of features; of a correlation its places. Orange speaks for the source,
-    violet against it, and white says nothing.
+    For the recommended pipeline the display has a plane of frequencies for each
+    spectrum, and a bar for each family of features; for a correlation it has a picture
+    of places, which are squares of pixels. Orange speaks for the source, violet against
+    it, and white is neutral.
 
     Parameters
     ----------
     planes : dict of str to ndarray of shape (n_vertical, n_horizontal), default=None
-        Title, and contributions of frequencies: see
+        Contributions of frequencies by title: see
         :func:`~skfingerprint.explanation.explain_attribution`.
     families : dict of str to float, default=None
         Contributions of families of features.
     places : ndarray of shape (height, width), default=None
-        Contributions of places.
+        Contributions of pixels.
     image : ndarray of shape (height, width[, n_channels]), default=None
-        In grey levels 0..255: shown beside the planes, and under the places.
+        Image in grey levels 0..255, shown beside the planes, and under the places.
     title : str, default=""
-        Of the whole figure: what is explained.
+        Title of the whole figure.
 
     Attributes
     ----------
     ax_ : ndarray of Axes of shape (n_panels,)
-        The planes, the bars, the places, the image: those that there are.
+        Axes of the planes, the bars, the places and the image, as far as present.
     figure_ : Figure
+        Figure of the axes.
     image_ : list of AxesImage
-        Of the planes and places.
+        Pictures of planes and places.
     bar_ : BarContainer
-        Of the families, if there are any.
+        Bars of the families, if present.
 
     See Also
     --------
-    skfingerprint.explanation.explain_attribution : The numbers.
-    skfingerprint.explanation.explain_correlation : Those of a correlation.
+    skfingerprint.explanation.explain_attribution : Contributions of features.
+    skfingerprint.explanation.explain_correlation : Contributions of pixels.
 
     Examples
     --------
@@ -89,19 +91,19 @@ class ContributionDisplay:
         self.title = title
 
     def plot(self, ax=None, *, block_size=8, n_columns=2):
-        """Draw a panel for each plane, for the families, the places and the image.
+        """Plot a panel for each plane, and one for families, places and image each.
 
-        The colors of all planes have one range, which the 99.5th percentile of the
-        contributions bounds.
+        The colors of all planes have one range, which ends at the 99.5th percentile of
+        the absolute contributions.
 
         Parameters
         ----------
         ax : array-like of Axes, default=None
-            One for each panel. By default a new figure is made.
+            Axes of each panel. By default a new figure is made.
         block_size : int, default=8
-            Side in pixels of the squares over which contributions of places are summed.
+            Side in pixels of the squares over which contributions are summed.
         n_columns : int, default=2
-            Panels beside each other in a new figure.
+            Number of panels beside each other in a new figure.
 
         Returns
         -------
@@ -131,7 +133,7 @@ class ContributionDisplay:
         return self
 
     def _draw_families(self, axes, families, _):
-        """Draw a bar for each family, the first one on top."""
+        """Plot a bar for each family, with the first family on top."""
         values = list(families.values())
         colors = [FOR if value > 0 else AGAINST for value in values]
         self.bar_ = axes.barh(range(len(values)), values, color=colors)
@@ -142,7 +144,7 @@ class ContributionDisplay:
         return []
 
     def _draw_places(self, axes, places, _):
-        """Draw squares over the image in grey; what says nothing is transparent."""
+        """Plot squares over the gray image; neutral squares are transparent."""
         height, width = self.places.shape
         options = {"extent": (-0.5, width - 0.5, height - 0.5, -0.5)}
         largest = max(np.abs(places).max(), np.finfo(float).tiny)
@@ -150,6 +152,7 @@ class ContributionDisplay:
             image = np.asarray(self.image, dtype=np.float64)
             grey = image.reshape(*image.shape[:2], -1).mean(axis=2)
             axes.imshow(grey, "gray", vmin=0, vmax=255, **options)
+            # The root keeps small contributions visible over the image.
             options["alpha"] = np.sqrt(np.abs(places) / largest)
         axes.set_axis_off()
         picture = _draw_centered(axes, places, largest, **options)
@@ -160,22 +163,23 @@ class ContributionDisplay:
     def from_explanation(
         cls, explanation, *, image=None, by_channel=False, ax=None, **kwargs
     ):
-        """Draw what `explain_attribution` or `explain_correlation` returned.
+        """Plot the result of `explain_attribution` or `explain_correlation`.
 
-        Of several images the mean contributions are drawn.
+        For several images the mean contributions are plotted.
 
         Parameters
         ----------
         explanation : Bunch
-            Of images that are all explained for one source, against one other.
+            Explanation of images that all have the same `source`, and the same `other`.
         image : ndarray of shape (height, width[, n_channels]), default=None
-            To show beside them, in grey levels 0..255.
+            Image to show beside the contributions, in grey levels 0..255.
         by_channel : bool, default=False
-            Draw a plane for each channel of each spectrum, and not their sum.
+            Whether to plot a plane for each channel of each spectrum, instead of the
+            sum over its channels.
         ax : array-like of Axes, default=None
-            One for each panel.
+            Axes of each panel. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -206,25 +210,25 @@ class ContributionDisplay:
     def from_estimator(
         cls, estimator, X, *, source=None, other=None, ax=None, **kwargs
     ):
-        """Explain images and draw what speaks for a source.
+        """Explain images and plot the contributions.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted; what :func:`~skfingerprint.explanation.explain_attribution` takes,
-            or :func:`~skfingerprint.explanation.explain_correlation`.
+            Fitted classifier, as :func:`~skfingerprint.explanation.explain_attribution`
+            or :func:`~skfingerprint.explanation.explain_correlation` takes it.
         X : array-like
-            What `estimator` takes: one image, as a stack of one, or several. Of several
-            the mean contributions are drawn.
+            Input of `estimator`: one image, as a stack of one, or several images. For
+            several images the mean contributions are plotted.
         source : label, default=None
-            The source to argue for; by default the likeliest one.
+            Source to argue for; by default the likeliest source.
         other : label, default=None
-            The source to argue against, if the classifier does not correlate; by
-            default the likeliest one but `source`.
+            Source to argue against, unless the scores are correlations; by default the
+            likeliest source except `source`.
         ax : array-like of Axes, default=None
-            One for each panel.
+            Axes of each panel. By default a new figure is made.
         **kwargs
-            Passed to `from_explanation`, and on to `plot`.
+            Options of `from_explanation` and of `plot`.
 
         Returns
         -------
@@ -245,7 +249,7 @@ class ContributionDisplay:
 
 
 def _find_single(name, labels):
-    """Return the one label that all images have."""
+    """Return the label that all images share."""
     found = np.unique(labels)
     if len(found) > 1:
         raise ValueError(
@@ -256,7 +260,7 @@ def _find_single(name, labels):
 
 
 def _find_image(X):
-    """Return the image if X is a single one, as a picture can show it."""
+    """Return the image if X is a single image that can be shown, and otherwise None."""
     try:
         X = as_images(X)
     except ValueError:  # paths
@@ -266,20 +270,20 @@ def _find_image(X):
 
 
 def _name_families(families):
-    """Return the mean contribution of each family, by a name for people."""
+    """Compute the mean contribution of each family, by a readable name."""
     names = _spell_each(families, families)
     return {names[key]: float(np.mean(values)) for key, values in families.items()}
 
 
 def _find_largest(planes):
-    """Return the bound of the colors of all planes."""
+    """Compute the bound of the colors of all planes."""
     values = [np.abs(plane).ravel() for plane in planes.values()]
     largest = np.percentile(np.concatenate(values), 99.5) if values else 0
     return max(largest, np.finfo(float).tiny)
 
 
 def _find_planes(spectra, by_channel):
-    """Return the mean planes of the images, one for each spectrum or channel."""
+    """Compute the mean planes of the images, one for each spectrum or channel."""
     found = {}
     for kind, planes in spectra.items():
         mean = planes.mean(axis=0)
@@ -291,14 +295,14 @@ def _find_planes(spectra, by_channel):
 
 
 def _spell_each(families, kinds):
-    """Return the names of families of features, or spectra, for people."""
+    """Return readable names of families of features or of spectra."""
     bare = {name.rpartition("__")[2] for name in kinds}
     names = {family: _spell(family, bare) for family in families}
     return names if len(set(names.values())) == len(names) else {f: f for f in families}
 
 
 def _spell(family, families):
-    """Return a name for people; channels are known if AttributionFeatures made them."""
+    """Return a readable name; channels have names if AttributionFeatures made them."""
     parts = FAMILY.fullmatch(family)
     if parts is None:
         return family
@@ -312,7 +316,7 @@ def _spell(family, families):
 
 
 def _sum_squares(places, side):
-    """Return sums over squares of places; those at the far borders may be cut off."""
+    """Sum contributions over squares, which may be cut off at the far borders."""
     check_int("block_size", side, 1)
     for axis in (0, 1):
         starts = np.arange(0, places.shape[axis], side)
@@ -321,6 +325,7 @@ def _sum_squares(places, side):
 
 
 def _draw_plane(axes, plane, largest):
+    """Plot the contributions of frequencies, with frequency 0 in the left middle."""
     height, width = plane.shape
     down, right = 0.5 / height, 0.25 / max(width - 1, 1)
     middle = (height // 2) / height
@@ -332,6 +337,7 @@ def _draw_plane(axes, plane, largest):
 
 
 def _draw_image(axes, image, _):
+    """Plot the image itself."""
     picture = np.squeeze(np.asarray(image, dtype=np.float64) / 255).clip(0, 1)
     axes.imshow(picture, "gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
@@ -339,12 +345,29 @@ def _draw_image(axes, image, _):
 
 
 def _draw_centered(axes, values, largest, **options):
-    """Draw values in colors that are white at 0."""
+    """Plot values in colors that are white at 0.
+
+    Parameters
+    ----------
+    axes : Axes
+        Axes to plot into.
+    values : ndarray of shape (height, width)
+        Contributions.
+    largest : float
+        Absolute value at which the colors end.
+    **options
+        Options of `imshow`.
+
+    Returns
+    -------
+    picture : AxesImage
+    """
     options = {"interpolation": "nearest", "vmin": -largest, "vmax": largest} | options
     return axes.imshow(values, COLOR_MAP, **options)
 
 
 def _add_bar(picture, axes, label, **options):
+    """Add a color bar with small numbers."""
     bar = picture.figure.colorbar(picture, ax=axes, shrink=0.9, **options)
     bar.ax.tick_params(labelsize="small")
     bar.set_label(label, fontsize="small")

@@ -1,4 +1,4 @@
-"""Scores of residuals against fingerprints: histograms, and means by source."""
+"""Displays of correlations with fingerprints: histograms, and means by source."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from skfingerprint.metrics import (
 from skfingerprint.plotting._axes import COLORS, make_axes
 from skfingerprint.plotting._estimators import correlate
 
-# Of each statistic: label, label of a mean, factor of the written means, their unit.
+# Label of each statistic, label of its mean, factor and unit of the written means.
 STATISTICS = {
     "correlation": ("Correlation", "Mean correlation", 100, ", in hundredths"),
     "pce": ("PCE", "Mean PCE", 1, " (peak-to-correlation energy)"),
@@ -18,24 +18,24 @@ STATISTICS = {
 
 
 class _ScoresDisplay:
-    """What is drawn of the scores of residuals against fingerprints."""
+    """Base class of displays of scores of residuals and fingerprints."""
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
-        """Score test images against the fingerprints and draw the scores.
+        """Score test images against the fingerprints and plot the scores.
 
         Parameters
         ----------
         estimator : FingerprintClassifier, Pipeline or search
-            Fitted on other images; a pipeline ends with a classifier.
+            Estimator fitted on other images; a pipeline ends with a classifier.
         X : array-like
-            What `estimator` takes: images, or residuals for a bare classifier.
+            Test images, or residuals for a bare classifier.
         y : array-like of shape (n_samples,)
-            Source of each.
+            Source of each image.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `from_predictions`, and on to `plot`.
+            Options of `from_predictions` and of `plot`.
 
         Returns
         -------
@@ -47,12 +47,12 @@ class _ScoresDisplay:
 
 
 class CorrelationHistogramDisplay(_ScoresDisplay):
-    """Histograms of correlations with the own and with the other fingerprints.
+    """Histograms of same-source and of cross-source correlations.
 
     Parameters
     ----------
     same : ndarray of shape (n,)
-        Correlations with the own fingerprint.
+        Correlations of residuals with the fingerprint of their own source.
     cross : ndarray of shape (m,)
         Correlations with the fingerprints of other sources.
     auc : float, default=None
@@ -60,14 +60,16 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
     title : str, default=None
         Name of the source.
     statistic : {"correlation", "pce"}, default="correlation"
-        What the scores are; it labels the axis.
+        Kind of the scores, which labels the axis.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the histograms.
     figure_ : Figure
+        Figure of the axes.
     bar_ : list of BarContainer
-        Of the cross-source and of the same-source correlations.
+        Histograms of the cross-source and of the same-source correlations.
 
     Examples
     --------
@@ -87,14 +89,14 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
         self.statistic = statistic
 
     def plot(self, ax=None, *, bins=40):
-        """Draw the two histograms as densities.
+        """Plot the two histograms as densities.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         bins : int, default=40
-            Number of bins over the range of both.
+            Number of bins over the common range of both histograms.
 
         Returns
         -------
@@ -123,7 +125,7 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
     def from_predictions(
         cls, y_true, scores, classes, *, source=None, statistic="correlation", **kwargs
     ):
-        """Draw the histograms of correlations.
+        """Split correlations into same-source and cross-source ones and plot them.
 
         Parameters
         ----------
@@ -134,11 +136,11 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
         classes : array-like of shape (n_classes,)
             Source of each fingerprint.
         source : label, default=None
-            Take the residuals of this source only.
+            Source whose residuals are used; by default all sources.
         statistic : {"correlation", "pce"}, default="correlation"
-            What the scores are.
+            Kind of the scores.
         **kwargs
-            Passed to `plot`: `ax` and `bins`.
+            Options of `plot`: `ax` and `bins`.
 
         Returns
         -------
@@ -150,24 +152,29 @@ class CorrelationHistogramDisplay(_ScoresDisplay):
 
 
 class CorrelationMatrixDisplay(_ScoresDisplay):
-    """Average correlation of each source's residuals with each fingerprint.
+    """Average correlations of each source's residuals with each fingerprint.
 
     Parameters
     ----------
     correlations : ndarray of shape (n_classes, n_classes)
-        As of :func:`skfingerprint.metrics.average_correlation_matrix`: row A, column B
-        is residuals of A, fingerprint of B.
+        Mean correlation of the residuals of source A with the fingerprint of source B
+        in row A and column B, as returned by
+        :func:`skfingerprint.metrics.average_correlation_matrix`.
     labels : array-like of shape (n_classes,)
         Names of the sources.
     statistic : {"correlation", "pce"}, default="correlation"
-        What the means are of; it labels the color bar.
+        Kind of the scores, which labels the color bar.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the matrix.
     figure_ : Figure
+        Figure of the axes.
     image_ : AxesImage
+        Colors of the means.
     text_ : ndarray of Text of shape (n_classes, n_classes), or None
+        Written means.
 
     Examples
     --------
@@ -185,17 +192,17 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
         self.statistic = statistic
 
     def plot(self, ax=None, *, include_values=True):
-        """Draw the matrix.
+        """Plot the matrix.
 
-        Colors follow the square root of the means, so that blocks of sources
-        that resemble each other show beside a strong diagonal; below 0 is as 0.
+        Colors follow the square root of the means, so that blocks of similar sources
+        are visible beside a strong diagonal. Negative means have the color of 0.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         include_values : bool, default=True
-            Write the means: correlations in hundredths, PCEs as they are.
+            Whether to write the means: correlations in hundredths, PCEs unchanged.
 
         Returns
         -------
@@ -218,7 +225,7 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
         return self
 
     def _write_values(self):
-        """Write the number into each cell, dark on bright."""
+        """Write the mean into each cell, dark on bright and bright on dark."""
         _, label, scale, unit = STATISTICS[self.statistic]
         self.ax_.set_title(label + unit)
         n = len(self.labels)
@@ -235,7 +242,7 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
     def from_predictions(
         cls, y_true, scores, classes, *, statistic="correlation", ax=None, **kwargs
     ):
-        """Average correlations by source and draw them.
+        """Average correlations by source and plot the means.
 
         Parameters
         ----------
@@ -246,11 +253,11 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
         classes : array-like of shape (n_classes,)
             Source of each fingerprint.
         statistic : {"correlation", "pce"}, default="correlation"
-            What the scores are.
+            Kind of the scores.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------

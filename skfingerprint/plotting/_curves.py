@@ -1,4 +1,4 @@
-"""Curves: energies over the number of images, scores over perturbations."""
+"""Displays of energies over the number of images, and of scores over perturbations."""
 
 import numpy as np
 
@@ -12,19 +12,22 @@ class EnergyCurveDisplay:
     Parameters
     ----------
     curves : list of Bunch
-        As of :func:`skfingerprint.metrics.energy_curve`.
+        Curves, as returned by :func:`skfingerprint.metrics.energy_curve`.
     fits : list of Bunch
-        As of :func:`skfingerprint.metrics.fit_energy_curve`.
+        Their laws, as returned by :func:`skfingerprint.metrics.fit_energy_curve`.
     labels : list
         Name of each curve.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the curves.
     figure_ : Figure
+        Figure of the axes.
     line_ : list of Line2D
-        The measured points.
+        Measured points of each curve.
     fitted_line_ : list of Line2D
+        Fitted law of each curve.
 
     Examples
     --------
@@ -45,12 +48,12 @@ class EnergyCurveDisplay:
         self.labels = labels
 
     def plot(self, ax=None):
-        """Draw the curves over a logarithmic number of images.
+        """Plot the curves over a logarithmic number of images.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
 
         Returns
         -------
@@ -75,20 +78,20 @@ class EnergyCurveDisplay:
 
     @classmethod
     def from_residuals(cls, residuals, y=None, *, law="inverse", ax=None, **kwargs):
-        """Measure, fit and draw the curve of each source.
+        """Compute, fit and plot the energy curve of each source.
 
         Parameters
         ----------
         residuals : ndarray of shape (n_samples, ...)
-            In grey levels.
+            Residuals in grey levels.
         y : array-like of shape (n_samples,), default=None
-            Source of each. By default all are of one.
+            Source of each residual. By default all residuals have the same source.
         law : {"inverse", "exponential"}, default="inverse"
-            As in :func:`skfingerprint.metrics.fit_energy_curve`.
+            Law of the curve, as in :func:`skfingerprint.metrics.fit_energy_curve`.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to :func:`skfingerprint.metrics.energy_curve`: `n_images`, `n_draws`
+            Options of :func:`skfingerprint.metrics.energy_curve`: `n_images`, `n_draws`
             and `random_state`.
 
         Returns
@@ -108,17 +111,21 @@ class RobustnessDisplay:
     Parameters
     ----------
     names : list of str
-        Of the perturbations.
+        Names of the perturbations.
     scores : dict of str to array-like of shape (n_perturbations,)
-        Scores of each estimator, as of :func:`skfingerprint.metrics.robustness_curve`.
+        Scores of each estimator by name, as returned by
+        :func:`skfingerprint.metrics.robustness_curve`.
     chance_level : float, default=None
-        Drawn as a line.
+        Score of guesses, which is drawn as a line.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the lines.
     figure_ : Figure
+        Figure of the axes.
     line_ : list of Line2D
+        Scores of each estimator.
 
     Examples
     --------
@@ -135,12 +142,12 @@ class RobustnessDisplay:
         self.chance_level = chance_level
 
     def plot(self, ax=None):
-        """Draw a line of markers for each estimator.
+        """Plot a line with markers for each estimator.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
 
         Returns
         -------
@@ -163,18 +170,19 @@ class RobustnessDisplay:
     def from_estimators(
         cls, estimators, X, y, perturbations, *, scoring=None, ax=None, **kwargs
     ):
-        """Score fitted estimators on perturbed test images and draw the scores.
+        """Score fitted estimators on perturbed test images and plot the scores.
 
         Parameters
         ----------
         estimators : dict of str to estimator
-            Fitted on other images, by name.
+            Estimators by name, fitted on other images.
         X, y, perturbations, scoring
-            As in :func:`skfingerprint.metrics.robustness_curve`.
+            Test images, sources, perturbations and scorer, as in
+            :func:`skfingerprint.metrics.robustness_curve`.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to the constructor.
+            Options of the constructor.
 
         Returns
         -------

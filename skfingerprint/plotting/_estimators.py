@@ -4,12 +4,12 @@ from skfingerprint._core import split_last, transform_by
 
 
 def split(estimator):
-    """Return the steps before the last one of a pipeline or a search, and that one."""
+    """Split a pipeline or a search into the steps before the last, and the last."""
     return split_last(estimator, ("best_estimator_",))
 
 
 def check_has(estimator, attribute):
-    """Raise ValueError unless the estimator has the attribute of a fingerprint's."""
+    """Raise ValueError unless a FingerprintClassifier's attribute is present."""
     if not hasattr(estimator, attribute):
         raise ValueError(
             "estimator must be a fitted FingerprintClassifier, or a fitted pipeline or "
@@ -18,7 +18,22 @@ def check_has(estimator, attribute):
 
 
 def correlate(estimator, X):
-    """Return scores of each class, two classes included, and the classifier."""
+    """Score images against each fingerprint by the classifier of an estimator.
+
+    Parameters
+    ----------
+    estimator : FingerprintClassifier, Pipeline or search
+        Fitted estimator.
+    X : array-like
+        Images, or residuals for a bare classifier.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_classes)
+        Scores for each class, also with two classes.
+    classifier : FingerprintClassifier
+        Classifier at the end.
+    """
     steps, classifier = split(estimator)
     check_has(classifier, "correlate")
     return classifier.correlate(transform_by(steps, X)), classifier

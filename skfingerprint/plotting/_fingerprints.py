@@ -1,4 +1,4 @@
-"""Pictures of fingerprints, of their autocorrelations and of their spectra."""
+"""Displays of fingerprints, of their autocorrelations and of their spectra."""
 
 import numpy as np
 
@@ -7,12 +7,15 @@ from skfingerprint.plotting._estimators import check_has, split
 from skfingerprint.spectrum import autocorrelation, power_spectrum
 
 PIXELS = {"interpolation": "nearest"}
-# Of a spectrum: left, right, bottom and top, in cycles per pixel.
+# Left, right, bottom and top of a spectrum, in cycles per pixel.
 CYCLES = (-0.5, 0.5, 0.5, -0.5)
 
 
 class _PicturesDisplay:
-    """One picture for each fingerprint; `_draw` draws one."""
+    """Base class of displays with one picture for each fingerprint.
+
+    A subclass has a method `_draw` for a single picture.
+    """
 
     def __init__(self, fingerprints, labels):
         self.fingerprints = fingerprints
@@ -20,16 +23,16 @@ class _PicturesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **kwargs):
-        """Draw a picture for each fingerprint of a fitted classifier.
+        """Plot a picture for each fingerprint of a fitted classifier.
 
         Parameters
         ----------
         estimator : FingerprintClassifier, Pipeline or search
-            Fitted on images; a pipeline ends with a classifier.
+            Estimator fitted on images; a pipeline ends with a classifier.
         ax : array-like of Axes, default=None
-            One for each class.
+            Axes of each class. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -40,6 +43,7 @@ class _PicturesDisplay:
         return cls(classifier.fingerprints_, classifier.classes_).plot(ax, **kwargs)
 
     def _plot_each(self, ax, n_columns, **options):
+        """Plot the pictures, each with its title."""
         fingerprints = _images(self.fingerprints)
         self.figure_, self.ax_ = make_picture_axes(ax, len(fingerprints), n_columns)
         self.image_ = []
@@ -51,21 +55,23 @@ class _PicturesDisplay:
 
 
 class FingerprintDisplay(_PicturesDisplay):
-    """Fingerprints as amplified pictures: grey is 0.
+    """Fingerprints as amplified pictures, in which 0 is gray.
 
     Parameters
     ----------
     fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
-        In grey levels.
+        Fingerprints in grey levels.
     labels : array-like of shape (n_pictures,)
         Title of each picture.
 
     Attributes
     ----------
     ax_ : ndarray of Axes of shape (n_pictures,)
-        Where `plot` drew.
+        Axes of each picture.
     figure_ : Figure
+        Figure of the axes.
     image_ : list of AxesImage
+        Pictures.
     amplification_ : list of float
         Factors by which the grey levels were multiplied.
 
@@ -82,19 +88,21 @@ class FingerprintDisplay(_PicturesDisplay):
     """
 
     def plot(self, ax=None, *, amplification=None, size=None, n_columns=4):
-        """Draw the fingerprints.
+        """Plot the fingerprints.
 
         Parameters
         ----------
         ax : array-like of Axes, default=None
-            One for each fingerprint. By default a new figure is made.
+            Axes of each fingerprint. By default a new figure is made.
         amplification : float, default=None
-            Factor for all pictures. By default each has its own, which lets three
-            standard deviations of the fingerprint fill the range; titles state it.
+            Factor for all pictures. By default each picture has its own factor, by
+            which three standard deviations of the fingerprint fill the range; the
+            title states it.
         size : int, default=None
-            Side in pixels of the middle part to show. By default all is shown.
+            Side in pixels of the central part to show. By default the whole fingerprint
+            is shown.
         n_columns : int, default=4
-            Pictures beside each other in a new figure.
+            Number of pictures beside each other in a new figure.
 
         Returns
         -------
@@ -118,20 +126,21 @@ class FingerprintDisplay(_PicturesDisplay):
     def from_residuals(
         cls, residuals, y, *, n_images=(2, 8, 32, 128, 512), ax=None, **kwargs
     ):
-        """Draw fingerprints of more and more images: a row for each source.
+        """Plot fingerprints of increasing numbers of images, in a row for each source.
 
         Parameters
         ----------
         residuals : ndarray of shape (n_samples, height, width[, n_channels])
-            In grey levels.
+            Residuals in grey levels.
         y : array-like of shape (n_samples,)
-            Source of each.
+            Source of each residual.
         n_images : sequence of int, default=(2, 8, 32, 128, 512)
-            Numbers of images; each source must have as many. The first ones are taken.
+            Numbers of images, of which the first ones of each source are used; each
+            source must have enough of them.
         ax : array-like of Axes, default=None
-            One for each source and number.
+            Axes for each source and number. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -154,23 +163,25 @@ class FingerprintDisplay(_PicturesDisplay):
 
 
 class AutocorrelationDisplay(_PicturesDisplay):
-    """Autocorrelation of fingerprints around shift 0, the mean of the channels.
+    """Autocorrelation of fingerprints around shift 0, averaged over the channels.
 
-    Shift 0, where it is 1, is left out of the colors' range.
+    The range of the colors excludes shift 0, at which the autocorrelation is 1.
 
     Parameters
     ----------
     fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
-        In grey levels.
+        Fingerprints in grey levels.
     labels : array-like of shape (n_pictures,)
         Title of each picture.
 
     Attributes
     ----------
     ax_ : ndarray of Axes of shape (n_pictures,)
-        Where `plot` drew.
+        Axes of each picture.
     figure_ : Figure
+        Figure of the axes.
     image_ : list of AxesImage
+        Pictures.
 
     Examples
     --------
@@ -182,16 +193,16 @@ class AutocorrelationDisplay(_PicturesDisplay):
     """
 
     def plot(self, ax=None, *, size=33, n_columns=4):
-        """Draw the autocorrelations.
+        """Plot the autocorrelations.
 
         Parameters
         ----------
         ax : array-like of Axes, default=None
-            One for each fingerprint. By default a new figure is made.
+            Axes of each fingerprint. By default a new figure is made.
         size : int, default=33
-            Number of shifts to show along each axis, around 0.
+            Number of shifts around 0 to show along each axis.
         n_columns : int, default=4
-            Pictures beside each other in a new figure.
+            Number of pictures beside each other in a new figure.
 
         Returns
         -------
@@ -201,6 +212,7 @@ class AutocorrelationDisplay(_PicturesDisplay):
 
     def _draw(self, axes, fingerprint, *, size):
         surface = _plane(autocorrelation(fingerprint))
+        # Shift 0 lies at n // 2, so that both sides have at least n // 2 - 1 shifts.
         height, width = (min(size // 2, n // 2 - 1) for n in surface.shape)
         y, x = (n // 2 for n in surface.shape)
         part = surface[y - height : y + height + 1, x - width : x + width + 1]
@@ -214,21 +226,23 @@ class AutocorrelationDisplay(_PicturesDisplay):
 
 
 class SpectrumDisplay(_PicturesDisplay):
-    """Power spectra of fingerprints in decibels, the mean of the channels.
+    """Power spectra of fingerprints in decibels, averaged over the channels.
 
     Parameters
     ----------
     fingerprints : ndarray of shape (n_pictures, height, width[, n_channels])
-        In grey levels.
+        Fingerprints in grey levels.
     labels : array-like of shape (n_pictures,)
         Title of each picture.
 
     Attributes
     ----------
     ax_ : ndarray of Axes of shape (n_pictures,)
-        Where `plot` drew.
+        Axes of each picture.
     figure_ : Figure
+        Figure of the axes.
     image_ : list of AxesImage
+        Pictures.
 
     Examples
     --------
@@ -240,16 +254,16 @@ class SpectrumDisplay(_PicturesDisplay):
     """
 
     def plot(self, ax=None, *, n_columns=4):
-        """Draw the spectra.
+        """Plot the spectra.
 
-        The colors of each span its 1st to its 99.9th percentile.
+        The colors of each picture range from its 1st to its 99.9th percentile.
 
         Parameters
         ----------
         ax : array-like of Axes, default=None
-            One for each fingerprint. By default a new figure is made.
+            Axes of each fingerprint. By default a new figure is made.
         n_columns : int, default=4
-            Pictures beside each other in a new figure.
+            Number of pictures beside each other in a new figure.
 
         Returns
         -------
@@ -259,6 +273,7 @@ class SpectrumDisplay(_PicturesDisplay):
 
     def _draw(self, axes, fingerprint):
         power = _plane(power_spectrum(fingerprint))
+        # A floor 120 dB below the largest power bounds the logarithm of 0.
         floor = max(power.max() * 1e-12, np.finfo(float).tiny)
         decibels = 10 * np.log10(np.maximum(power, floor))
         image = axes.imshow(decibels, "cividis", extent=CYCLES, **PIXELS)
@@ -272,7 +287,7 @@ class SpectrumDisplay(_PicturesDisplay):
 
 
 def _images(stack):
-    """Refuse flat rows, which have no picture."""
+    """Return fingerprints as an array; raise ValueError for flat rows."""
     stack = np.asarray(stack)
     if stack.ndim not in (3, 4):
         raise ValueError(
@@ -283,7 +298,7 @@ def _images(stack):
 
 
 def _middle(image, size):
-    """Cut the middle out of an image."""
+    """Select the central part of an image."""
     if size is None:
         return image
     top, left = ((n - min(n, size)) // 2 for n in image.shape[:2])
@@ -291,5 +306,5 @@ def _middle(image, size):
 
 
 def _plane(image):
-    """Mean of the channels."""
+    """Average the channels of an image."""
     return image if image.ndim == 2 else image.mean(axis=2)

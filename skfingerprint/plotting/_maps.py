@@ -1,4 +1,4 @@
-"""Which part of an image is whose, drawn over the image."""
+"""Display of a map of scores over an image."""
 
 import numpy as np
 
@@ -8,36 +8,39 @@ from skfingerprint.plotting._estimators import split
 
 
 class ScoreMapDisplay:
-    """An image in grey, and over it the scores of its pixels.
+    """Map of the scores of pixels over the image in gray.
 
-    Red are the pixels above the threshold, which is white in the color bar, and blue
-    those below. A solid line surrounds what lies above it, the mask; a dashed one the
-    true part, where it is known.
+    Pixels above the threshold are red, and pixels below it blue; the threshold is white
+    in the color bar. A solid line surrounds the pixels that reach the threshold. A
+    dashed line surrounds the true part of the source, if it is given.
 
     Parameters
     ----------
     image : array-like of shape (height, width[, n_channels])
-        In grey levels 0..255.
+        Image in grey levels 0..255.
     score_map : array-like of shape (height, width)
         Score of each pixel.
     threshold : float, default=0.0
-        From which score on a pixel is taken for the source's.
+        Smallest score at which a pixel is attributed to the source.
     mask : array-like of shape (height, width), bool, default=None
-        Pixels that are known to be the source's.
+        Pixels that are known to come from the source.
     label : str, default="Score"
-        What the scores say.
+        Label of the color bar.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the image.
     figure_ : Figure
+        Figure of the axes.
     image_ : AxesImage
-        The scores.
+        Colors of the scores.
     colorbar_ : Colorbar
+        Color bar of the scores.
 
     See Also
     --------
-    skfingerprint.WindowedClassifier : Has such maps.
+    skfingerprint.WindowedClassifier : Classifier that computes such maps.
 
     Examples
     --------
@@ -58,17 +61,17 @@ class ScoreMapDisplay:
         self.label = label
 
     def plot(self, ax=None, *, limit=None, alpha=0.55):
-        """Draw the image and the scores.
+        """Plot the image and the scores.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         limit : float, default=None
-            Distance from the threshold at which colors are full. By default that of
-            the pixel that is furthest from it.
+            Distance of a score from the threshold at which the colors end. By default
+            the largest distance of a pixel.
         alpha : float, default=0.55
-            In 0..1: how much the colors cover the image.
+            Opacity of the colors over the image, in 0..1.
 
         Returns
         -------
@@ -95,7 +98,7 @@ class ScoreMapDisplay:
         return self
 
     def _draw_outlines(self, score_map):
-        """Draw the line around the mask, and around the true part."""
+        """Plot the line around the mask, and around the true part."""
         found = score_map >= self.threshold
         outlines = [(found, "black", "solid")]
         if self.mask is not None:
@@ -118,23 +121,23 @@ class ScoreMapDisplay:
         ax=None,
         **kwargs,
     ):
-        """Ask a model about an image, and draw the answer.
+        """Score the pixels of an image and plot the scores.
 
         Parameters
         ----------
         estimator : WindowedClassifier, FingerprintLocalizer, Pipeline or search
-            Fitted; a pipeline ends with one of them.
+            Fitted estimator; a pipeline ends with one of the first two.
         image : array-like of shape (height, width[, n_channels])
-            One image in grey levels 0..255.
+            Image in grey levels 0..255.
         source, background : label, default=None
-            What is asked, as in :meth:`skfingerprint.WindowedClassifier.score_map`; at
-            least one of them.
+            Source that is searched, and source of the rest of the image, as in
+            :meth:`skfingerprint.WindowedClassifier.score_map`; at least one of them.
         mask : array-like of shape (height, width), bool, default=None
-            Pixels that are known to be the source's.
+            Pixels that are known to come from the source.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
         **kwargs
-            Passed to `plot`.
+            Options of `plot`.
 
         Returns
         -------
@@ -160,6 +163,7 @@ class ScoreMapDisplay:
 
 
 def _describe(source, background):
+    """Return the label of the color bar."""
     if source is None:
         return f"Score: anything but {background}"
     return f"Score: {source}" + ("" if background is None else f", not {background}")

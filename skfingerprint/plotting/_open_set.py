@@ -1,4 +1,4 @@
-"""What stated rates of false alarms find, and what they let in."""
+"""Display of detection and false-alarm rates over the stated false-alarm rate."""
 
 import numpy as np
 
@@ -7,26 +7,28 @@ from skfingerprint.plotting._axes import BESIDE, COLORS, make_axes
 
 
 class OpenSetDisplay:
-    """Shares of known sources found, and of strangers accepted, over the stated rate.
+    """Detection rates and false-alarm rates over the stated false-alarm rate.
 
-    A thick line is the mean, a thin one a source. Where the strangers' line lies on the
-    diagonal, the rate is what it states.
+    Thin lines are the rates of single sources, and thick lines their means. If the mean
+    of the unknown sources lies on the diagonal, the stated rate holds.
 
     Parameters
     ----------
     rates : array-like of shape (n_rates,)
-        Stated rates of false alarms.
-    found : dict of str to array-like of shape (n_rates,)
-        Of each known source: share of its images that are accepted.
-    accepted : dict of str to array-like of shape (n_rates,)
-        The same of each stranger.
+        Stated false-alarm rates.
+    detection_rates : dict of str to array-like of shape (n_rates,)
+        Share of accepted images of each known source.
+    false_alarm_rates : dict of str to array-like of shape (n_rates,)
+        Share of accepted images of each unknown source.
 
     Attributes
     ----------
     ax_ : Axes
+        Axes with the lines.
     figure_ : Figure
+        Figure of the axes.
     line_ : list of Line2D
-        The means: of the known, and of the strangers.
+        Means over the known sources, and over the unknown sources.
 
     Examples
     --------
@@ -37,22 +39,22 @@ class OpenSetDisplay:
     ...     ["a", "b"],
     ...     rates=[0.1, 0.01],
     ... )
-    >>> {name: shares.tolist() for name, shares in display.found.items()}
+    >>> {name: rates.tolist() for name, rates in display.detection_rates.items()}
     {'a': [0.5, 0.5], 'b': [1.0, 1.0]}
     """
 
-    def __init__(self, rates, found, accepted):
+    def __init__(self, rates, detection_rates, false_alarm_rates):
         self.rates = rates
-        self.found = found
-        self.accepted = accepted
+        self.detection_rates = detection_rates
+        self.false_alarm_rates = false_alarm_rates
 
     def plot(self, ax=None):
-        """Draw the shares over a logarithmic rate.
+        """Plot the rates over a logarithmic stated rate.
 
         Parameters
         ----------
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
 
         Returns
         -------
@@ -60,7 +62,10 @@ class OpenSetDisplay:
         """
         self.figure_, self.ax_ = make_axes(ax, size=5)
         self.line_ = []
-        parts = (("known, found", self.found), ("strangers, accepted", self.accepted))
+        parts = (
+            ("known sources", self.detection_rates),
+            ("unknown sources", self.false_alarm_rates),
+        )
         for (label, shares), color in zip(parts, COLORS, strict=False):
             if not shares:
                 continue
@@ -81,23 +86,23 @@ class OpenSetDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, rates=None, ax=None):
-        """Ask a model about images, and draw the shares.
+        """Score test images and plot the rates.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted, with a method `assess`: :class:`skfingerprint.RejectingClassifier`,
-            or a pipeline of :func:`skfingerprint.make_attribution_pipeline` that has a
-            rate.
+            Fitted classifier with a method `assess`:
+            :class:`skfingerprint.RejectingClassifier`, or a pipeline of
+            :func:`skfingerprint.make_attribution_pipeline` with a false-alarm rate.
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
-            Images that were not fitted, as the estimator takes them.
+            Test images, or rows, that were not used to fit the estimator.
         y : array-like of shape (n_samples,)
-            Their sources, known or not.
+            Source of each image, known or unknown.
         rates : array-like of shape (n_rates,), default=None
-            By default 50 from .001 to .5.
+            Stated false-alarm rates. By default 50 rates from 0.001 to 0.5.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
 
         Returns
         -------
@@ -110,20 +115,21 @@ class OpenSetDisplay:
     def from_predictions(
         cls, y_true, false_alarm_probabilities, known_sources, *, rates=None, ax=None
     ):
-        """Draw the shares from what a model says of images.
+        """Compute the rates from false-alarm probabilities and plot them.
 
         Parameters
         ----------
         y_true : array-like of shape (n_samples,)
-            Source of each image, known or not.
+            Source of each image, known or unknown.
         false_alarm_probabilities : array-like of shape (n_samples,)
-            As of :meth:`skfingerprint.RejectingClassifier.assess`.
+            Share of images of unknown sources that score as high as each image, as
+            returned by :meth:`skfingerprint.RejectingClassifier.assess`.
         known_sources : array-like of shape (n_known,)
-            The sources that were fitted; all other labels are strangers.
+            Sources that the model was fitted on; all other labels are unknown sources.
         rates : array-like of shape (n_rates,), default=None
-            By default 50 from .001 to .5.
+            Stated false-alarm rates. By default 50 rates from 0.001 to 0.5.
         ax : Axes, default=None
-            By default a new figure is made.
+            Axes to plot into. By default a new figure is made.
 
         Returns
         -------
@@ -132,13 +138,14 @@ class OpenSetDisplay:
         rates = np.geomspace(1e-3, 0.5, 50) if rates is None else np.asarray(rates)
         y_true = np.asarray(y_true)
         shares = np.asarray(false_alarm_probabilities)
-        found, accepted = {}, {}
+        detection_rates, false_alarm_rates = {}, {}
         for name in np.unique(y_true):
             own = y_true == name
             report = open_set_report(
                 y_true[own], shares[own], known_sources, rates=rates
             )
-            is_known = name in np.asarray(known_sources)
-            part = found if is_known else accepted
-            part[str(name)] = report.found if is_known else report.accepted
-        return cls(rates, found, accepted).plot(ax)
+            if name in np.asarray(known_sources):
+                detection_rates[str(name)] = report.detection_rate
+            else:
+                false_alarm_rates[str(name)] = report.false_alarm_rate
+        return cls(rates, detection_rates, false_alarm_rates).plot(ax)
