@@ -3,9 +3,6 @@
 Functions of a fitted classifier and images. What they return adds up to the score.
 """
 
-import re
-from itertools import product
-
 import numpy as np
 from scipy.integrate import quad_vec
 from sklearn.utils import Bunch
@@ -24,6 +21,7 @@ from skfingerprint._core import (
     transform_by,
     validate_images,
 )
+from skfingerprint._features import group_names
 from skfingerprint.correlation import RESOLUTION
 
 # Of the mean shares of copies along the line, and of what the contributions add up to:
@@ -37,8 +35,6 @@ NEGLIGIBLE, STEEP = 30, 300
 MOST_PARTS = 10_000
 # Attributes in which fitted meta-estimators hold the classifier that scores.
 HELD_BY = ("best_estimator_", "estimator_", "classifier_")
-SPECTRUM = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
-FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
 
 
 def explain_attribution(estimator, X, *, source=None, other=None, baseline=None):
@@ -481,30 +477,16 @@ def _find_names(steps, classifier, n_features):
 
 def _group(contributions, names):
     """Sum contributions by family, and lay those of frequencies out as planes."""
-    members, places = {}, {}
-    for column, name in enumerate(names):
-        family = FAMILY.match(name)
-        members.setdefault(family[1] if family else "other", []).append(column)
-        if found := SPECTRUM.match(name):
-            where = int(found[2]), float(found[3]), float(found[4])
-            places.setdefault(found[1], {})[where] = column
+    families, spectra = group_names(names)
     return {
         "families": {
             family: contributions[:, columns].sum(axis=1)
-            for family, columns in members.items()
+            for family, columns in families.items()
         },
         "spectra": {
-            kind: contributions[:, _lay_out(columns)]
-            for kind, columns in places.items()
+            kind: contributions[:, columns] for kind, columns in spectra.items()
         },
     }
-
-
-def _lay_out(columns):
-    """Return the columns of (channel, vertical, horizontal frequency) as planes."""
-    axes = [sorted(set(axis)) for axis in zip(*columns, strict=True)]
-    shape = [len(axis) for axis in axes]
-    return np.array([columns[where] for where in product(*axes)]).reshape(shape)
 
 
 def _multiply(block, state, places):

@@ -2,6 +2,13 @@
 
 from skfingerprint._features.attribution_features import AttributionFeatures
 from skfingerprint._features.cooccurrence_transformer import CooccurrenceTransformer
+from skfingerprint._features.names import group_names, parse_family
 from skfingerprint._features.spectrum_transformer import SpectrumTransformer
 
-__all__ = ["AttributionFeatures", "CooccurrenceTransformer", "SpectrumTransformer"]
+__all__ = [
+    "AttributionFeatures",
+    "CooccurrenceTransformer",
+    "SpectrumTransformer",
+    "group_names",
+    "parse_family",
+]
