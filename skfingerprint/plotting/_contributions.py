@@ -1,11 +1,10 @@
 """Display of contributions to an attribution, by frequency, family and place."""
 
-import re
-
 import numpy as np
 
 from skfingerprint._attribution import FingerprintClassifier
 from skfingerprint._core import as_images, check_int, split_last
+from skfingerprint._features import parse_family
 from skfingerprint.explanation import (
     HELD_BY,
     explain_attribution,
@@ -16,9 +15,6 @@ from skfingerprint.plotting._axes import make_picture_axes
 # The colors for contributions against and for the source end the color map.
 COLOR_MAP = "PuOr_r"
 AGAINST, FOR = "#5E3C99", "#E66101"
-FAMILY = re.compile(
-    r"(?:.*__)?(residual_spectrum|spectrum|cooccurrence)(?:_(\d+))?(?:_(.+))?"
-)
 KINDS = {
     "residual_spectrum": "residual",
     "spectrum": "image",
@@ -305,15 +301,15 @@ def _spell_each(families, kinds):
 
 def _spell(family, families):
     """Return a readable name; channels have names if AttributionFeatures made them."""
-    parts = FAMILY.fullmatch(family)
+    parts = parse_family(family)
     if parts is None:
         return family
-    kind, channel, step = parts.groups()
+    kind, channel, step = parts.kind, parts.channel, parts.step
     words = [KINDS[kind]]
-    if channel and any(name.startswith(f"{kind}_2") for name in families):
+    if channel is not None and any(name.startswith(f"{kind}_2") for name in families):
         known = kind != "spectrum" or "residual_spectrum_2" in families
         named = RGB if kind == "residual_spectrum" else LUMA_CHROMA
-        words.append(named[int(channel)] if known else f"channel {channel}")
+        words.append(named[channel] if known else f"channel {channel}")
     return ", ".join([*words, f"step {step}"] if step else words)
 
 
