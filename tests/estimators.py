@@ -122,6 +122,8 @@ TRANSFORMERS = [
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict")
 ]
 STATELESS = [e for e in TRANSFORMERS if not e.__sklearn_tags__().requires_fit]
+# Whose fit perturbs the images, which must be in grey levels for that.
+PERTURBING = [e for e in ESTIMATORS if getattr(e, "perturbations", ())]
 # What takes images of other sizes than those of `fit`.
 ANY_SIZE = [
     *STATELESS,

@@ -17,6 +17,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 
 from skfingerprint import (
     AttributionFeatures,
+    AugmentedPipeline,
     FingerprintClassifier,
     FingerprintDetector,
     FingerprintTransformer,
@@ -100,10 +101,10 @@ def state(model):
 def fit(model, where, routing, **metadata):
     """Return the state of a model that was fitted somewhere."""
     pipeline = make_pipeline(ResidualExtractor("gaussian"), clone(model))
+    is_chain = hasattr(model, "steps") and not isinstance(model, AugmentedPipeline)
     if where == "alone":
-        transformer = model[0] if hasattr(model, "steps") else None
-        if transformer is not None:
-            return transformer.fit_transform(X, Y, **metadata).ravel()
+        if is_chain:
+            return model[0].fit_transform(X, Y, **metadata).ravel()
         return state(model.fit(X, Y, **metadata))
     if where == "stacking":
         final = Last().set_fit_request(groups=False, sample_weight=False)
@@ -113,7 +114,7 @@ def fit(model, where, routing, **metadata):
         return state(stack.fit(X, Y, **metadata))
     if not routing:
         prefix = pipeline.steps[-1][0]
-        if hasattr(model, "steps"):
+        if is_chain:
             prefix += "__fingerprinttransformer"
         metadata = {f"{prefix}__{key}": value for key, value in metadata.items()}
     if where == "pipeline":

@@ -19,7 +19,7 @@ from skfingerprint import (
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.denoising import DENOISERS
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise, Resize
-from tests.estimators import ANY_SIZE, ESTIMATORS, assert_same
+from tests.estimators import ANY_SIZE, ESTIMATORS, PERTURBING, assert_same
 
 IMAGES, Y = make_fingerprint_images(
     24, 3, image_shape=(20, 24, 3), strength=5, random_state=0
@@ -29,7 +29,8 @@ LEARNERS = [FingerprintClassifier(), FingerprintTransformer(), FingerprintDetect
 
 
 def takes_images(estimator):
-    return estimator in ANY_SIZE or not hasattr(estimator, "predict")
+    in_grey_levels = estimator in [*ANY_SIZE, *PERTURBING]
+    return in_grey_levels or not hasattr(estimator, "predict")
 
 
 def find_fingerprints(model):

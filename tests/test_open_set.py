@@ -6,10 +6,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
 from skfingerprint import SourceDetector
-from skfingerprint._core.blocks import BlockSource, keep_rows
-from skfingerprint._open_set.conditions import draw_rows
-from skfingerprint._open_set.source_detector import draw_training
-from skfingerprint.thresholds import tail_threshold
+from skfingerprint._core.blocks import BlockSource, share_reading
+from skfingerprint._open_set.conditions import score_distances
+from skfingerprint._open_set.training import draw_rows
+from skfingerprint.thresholds import tail_probability, tail_threshold
 from tests.estimators import DOUBLE, assert_same
 
 
@@ -43,8 +43,8 @@ def test_scores_are_distances_to_vertices_and_nulls_are_refits(d):
     scaled, targets = standardize(rows), np.eye(5)[y]
     ridge = Ridge(10).fit(scaled, targets)
     expected = score(ridge.predict(scaled), 5)
-    np.testing.assert_allclose(detector.score_sources(rows), expected, atol=1e-8)
-    np.testing.assert_allclose(detector.score_samples(rows), expected.max(axis=1))
+    ((space, plain),) = detector.spaces_
+    np.testing.assert_allclose(score_distances(rows, space), expected, atol=1e-8)
     null, known = np.empty(100), np.empty(100)
     for _, test in GroupKFold(4).split(rows, y, groups):
         rest = np.setdiff1d(np.arange(100), test)
@@ -56,12 +56,27 @@ def test_scores_are_distances_to_vertices_and_nulls_are_refits(d):
             outputs = Ridge(10).fit(scaled[others], targets[others])
             scores = score(outputs.predict(scaled[asked]), 5)
             null[asked] = np.delete(scores, source, axis=1).max(axis=1)
-    np.testing.assert_allclose(detector.null_scores_, null, atol=1e-8)
+    np.testing.assert_allclose(plain.scores, null, atol=1e-8)
     np.testing.assert_array_equal(detector.null_sources_, y)
     assert detector.smallest_rate_ == 0.01
-    expected = tail_threshold(null, 0.01, groups=y, n_scores=100)
-    assert detector.offset_ == pytest.approx(expected)
-    assert detector.detection_rate_ == np.mean(known >= detector.offset_)
+
+    def to_log_tail(scores):
+        return -np.log(tail_probability(plain.scores, scores, groups=y, n_scores=100))
+
+    # Scores are -log p of distances, and the threshold is that of the distances.
+    np.testing.assert_allclose(
+        detector.null_scores_, to_log_tail(plain.scores), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        detector.score_sources(rows), to_log_tail(expected), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        detector.score_samples(rows), to_log_tail(expected.max(axis=1)), atol=1e-6
+    )
+    assert detector.offset_ == -np.log(0.01)
+    threshold = tail_threshold(null, 0.01, groups=y, n_scores=100)
+    assert_same(to_log_tail(threshold), detector.offset_)
+    assert detector.detection_rate_ == np.mean(known >= threshold)
 
 
 @pytest.mark.parametrize("n_sources", [3, 4, 8, 20])
@@ -91,11 +106,8 @@ def test_few_sources_state_what_they_miss(n_sources):
     assert known[y >= n_sources].mean() < 0.05
     assert np.isnan(detector.false_alarm_probability(rows)).all()
     assert np.isnan(detector.smallest_rate_)
-    for kind in (SourceDetector, SourceDetector):
-        with pytest.raises(
-            ValueError, match=r"cannot be learned from . source.*miss_rate"
-        ):
-            kind(false_alarm_rate=0.01).fit(rows[fit], labels)
+    with pytest.raises(ValueError, match=r"cannot be learned from . source.*miss_rate"):
+        SourceDetector(false_alarm_rate=0.01).fit(rows[fit], labels)
 
 
 @pytest.mark.parametrize("n_sources", [1, 2])
@@ -162,29 +174,32 @@ def test_kinds_that_are_nearly_the_same_have_no_detector():
     assert {1, 3} & set(detector.conditions_)
 
 
-@pytest.mark.parametrize("kind", [SourceDetector, SourceDetector])
-def test_a_background_is_never_an_answer(kind):
+def test_a_background_is_never_an_answer():
     rows, y, *_ = draw(n_sources=7, n_images=60)
     names = np.array(["a", "b", "c", "d", "e", "photo", "x"])[y]
     fit = (np.arange(420) % 60 < 30) & (y < 6)
-    detector = kind(alpha=10, background="photo").fit(rows[fit], names[fit])
+    detector = SourceDetector(alpha=10, background="photo").fit(rows[fit], names[fit])
     assert detector.classes_.tolist() == list("abcde")
     assert detector.score_sources(rows).shape == (420, 5)
     known = detector.predict(rows) == 1
     assert known[names == "photo"].mean() < 0.02
     assert known[~fit & (y < 5)].mean() > 0.9
-    without = kind(alpha=10).fit(rows[fit & (y < 5)], names[fit & (y < 5)])
+    without = SourceDetector(alpha=10).fit(rows[fit & (y < 5)], names[fit & (y < 5)])
     photos = names == "photo"
     assert (
         detector.score_samples(rows[photos]).mean()
         < without.score_samples(rows[photos]).mean()
     )
-    one = kind(background="photo").fit(rows[fit & (y > 3)], names[fit & (y > 3)])
+    one = SourceDetector(background="photo").fit(
+        rows[fit & (y > 3)], names[fit & (y > 3)]
+    )
     assert one.classes_.tolist() == ["e"]
     with pytest.raises(ValueError, match="background='phot' must be the label of some"):
-        kind(background="phot").fit(rows[fit], names[fit])
+        SourceDetector(background="phot").fit(rows[fit], names[fit])
     with pytest.raises(ValueError, match="and not of all"):
-        kind(background="photo").fit(rows[names == "photo"], names[names == "photo"])
+        SourceDetector(background="photo").fit(
+            rows[names == "photo"], names[names == "photo"]
+        )
 
 
 def test_order_changes_nothing_with_groups():
@@ -242,25 +257,38 @@ def test_what_is_read_block_by_block_gives_the_same():
     assert reads == [0, 1, 2]
     assert_same(found.offset_, expected.offset_, DOUBLE)
     np.testing.assert_allclose(found.score_samples(rows), expected.score_samples(rows))
-    taken = draw_training(detector, y, copies)
-    source, kept = keep_rows(BlockSource(read, sizes), taken)
+    taken = detector.draw_training(y, conditions=copies)
+    source, kept, places = share_reading(BlockSource(read, sizes), taken)
     for k in range(3):
         source.read(k)
     np.testing.assert_array_equal(kept, rows[taken])
+    np.testing.assert_array_equal(places, taken)
 
 
-@pytest.mark.parametrize("kind", [SourceDetector, SourceDetector])
-def test_few_sources_and_little_found_are_told(kind):
+def test_rows_that_are_learned_from_suffice():
+    rows, y, copies, groups = draw(n_sources=4, n_images=150, n_conditions=2)
+    detector = SourceDetector(alpha=10)
+    taken = detector.draw_training(y, conditions=copies, groups=groups)
+    assert len(taken) == 800
+    expected = detector.fit(rows, y, conditions=copies, groups=groups).offset_
+    scores = detector.score_samples(rows)
+    detector.fit(rows[taken], y[taken], conditions=copies[taken], groups=groups[taken])
+    assert_same(detector.offset_, expected, DOUBLE)
+    assert_same(detector.score_samples(rows), scores, DOUBLE)
+    assert SourceDetector(cv=GroupKFold(2)).draw_training(y) is None
+
+
+def test_few_sources_and_little_found_are_told():
     rows, y, *_ = draw(n_sources=6, n_images=12)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kind(alpha=10).fit(rows, y)
-        kind(alpha=10, miss_rate=0.1).fit(rows[y < 3], y[y < 3])
+        SourceDetector(alpha=10).fit(rows, y)
+        SourceDetector(alpha=10, miss_rate=0.1).fit(rows[y < 3], y[y < 3])
     with pytest.warns(UserWarning, match="learned from 4 sources"):
-        kind(alpha=10).fit(rows[y < 4], y[y < 4])
+        SourceDetector(alpha=10).fit(rows[y < 4], y[y < 4])
     noise = np.random.default_rng(0).normal(size=rows.shape)
     with pytest.warns(UserWarning, match=r"detection_rate_ is 0\.0"):
-        kind(alpha=10).fit(noise, y)
+        SourceDetector(alpha=10).fit(noise, y)
 
 
 def test_one_rate_is_stated():

@@ -56,7 +56,6 @@ from skfingerprint._core.steps import (
 from skfingerprint._core.transformers import ImageOutputMixin, StatelessTransformer
 from skfingerprint._core.validation import (
     FLOATS,
-    REMEMBERED,
     check_container,
     copy_shape,
     validate_images,
