@@ -179,7 +179,8 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             Float32. The scatter of content has the variance 1 in each column.
         """
         check_is_fitted(self)
-        self._validate(X, reset=False)
+        # Columns of frames have no names from here on, as in `fit`.
+        X = self._validate(X, reset=False)
         rows = self.features_.transform(X)
         return map_blocks(project, rows, mean=self.mean_, directions=self.directions_)
 
