@@ -178,7 +178,8 @@ def wavelet_shrink(
 
     def shrink(band):
         # The signal is independent of the noise, so that their variances add up. The
-        # floor guards the division: a band of noise alone is above no threshold.
+        # floor guards the division: in a band of noise alone the threshold is so high
+        # that no coefficient is kept.
         power = np.square(band).mean(axis=(1, 2), keepdims=True)
         signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
         threshold = sigma**2 / signal if method == "bayes" else universal
@@ -486,10 +487,9 @@ def _spin_offset(spin, shape):
     top, left : int
         Shift in pixels, 0..15; 0 along an axis of length 1.
     """
-    # Even bits of the number count the shift to the left, odd ones the shift to the
-    # top. As 5 is odd and 1 modulo 4, multiplication by 5 permutes the phases modulo 4,
-    # 8 and 16 and keeps the order above; as 5 is 101 in base 2, the coarse phases vary
-    # from the first spins on.
+    # Even bits of the number count the horizontal shift, odd bits the vertical one.
+    # Multiplication by an odd number permutes the phases modulo 2, 4, 8 and 16, which
+    # keeps the order above. By 5, 101 in base 2, coarse phases vary from the start.
     bits = [(spin >> place) & 1 for place in range(8)]
     left = 5 * sum(bit << place for place, bit in enumerate(bits[::2])) % 16
     top = 5 * sum(bit << place for place, bit in enumerate(bits[1::2])) % 16
