@@ -54,9 +54,9 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     """Denoise by a Wiener filter of wavelet coefficients with local variances.
 
     This is the standard denoiser of camera and generator fingerprints. A coefficient is
-    kept to the degree that the variance exceeds that of the noise in each of four
-    neighborhoods. With numba (extra `fast`) the filter takes about a third of the time,
-    and the results are equal up to rounding.
+    kept to the degree that its variance, the least estimate from four neighborhoods,
+    exceeds the variance of the noise. With numba (extra `fast`) the filter takes about
+    a third of the time, and the results are equal up to rounding.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     max(0, min_w mean_w(c^2) - sigma^2)`` over windows w of 3, 5, 7 and 9, with zeros
     outside the band [1]_ [2]_. The noise part is ``c * sigma^2 / (v + sigma^2) = c *
     sigma^2 / max(min_w mean_w(c^2), sigma^2)``. Its inverse transform is subtracted
-    from the image. Cycle spinning is that of [3]_, with mirrored borders.
+    from the image. Cycle spinning follows [3]_, with mirrored borders.
 
     References
     ----------
@@ -318,7 +318,7 @@ def median(images, *, size=3):
 def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
     """Denoise by non-local means, averages of pixels with similar surroundings.
 
-    The function is that of scikit-image.
+    The function is part of scikit-image.
 
     Parameters
     ----------

@@ -184,8 +184,7 @@ def _multiply_columns(blocks, planes, *, out, top=0):
 def _multiply_rows(blocks, planes, *, out):
     """Multiply the rows of planes by banded matrices: set out[k] to planes @ matrix.T.
 
-    With `planes` of shape (..., height, width), the axes of `out` are those of the
-    matrices, of the planes, rows and columns.
+    The axes of `out` are the matrices and the axes of `planes`, rows and columns last.
     """
     between = tuple(range(1, out.ndim - 2))
     for chunk in _chunks(planes.shape[-2]):
@@ -261,8 +260,8 @@ def _matrix(outputs, inputs, weights, length):
     Parameters
     ----------
     outputs, inputs : ndarray of shape (n_outputs, n_weights), int
-        Rows and columns of the weights; weights outside the columns are left out, and
-        those at the same place are added.
+        Rows and columns of the weights. Weights outside the columns are left out, and
+        weights at the same place are added.
     weights : array-like of shape (n_weights,)
         Weights, equal for all outputs.
     length : int
