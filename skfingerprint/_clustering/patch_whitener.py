@@ -5,7 +5,6 @@ from functools import partial
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._clustering.base import find_generator
 from skfingerprint._clustering.communities import draw_places
 from skfingerprint._clustering.whitening import (
     find_patch_side,
@@ -18,6 +17,7 @@ from skfingerprint._core import (
     as_stack,
     check_int,
     check_positive,
+    find_generator,
     map_blocks,
     take_images,
     validate_images,
