@@ -4,9 +4,7 @@ The functions take a fitted classifier and images. The contributions add up to t
 score.
 """
 
-import re
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from scipy.integrate import quad_vec
@@ -26,6 +24,7 @@ from skfingerprint._core import (
     transform_by,
     validate_images,
 )
+from skfingerprint._features import group_names
 from skfingerprint.correlation import RESOLUTION
 
 # Largest error of the mean softmax weights along the line.
@@ -41,8 +40,6 @@ STEEP = 300
 MOST_PARTS = 10_000
 # Attributes in which fitted meta-estimators keep the classifier that scores.
 HELD_BY = ("best_estimator_", "estimator_", "classifier_")
-SPECTRUM = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
-FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
 
 
 @dataclass(frozen=True)
@@ -310,6 +307,7 @@ def _check_correlates(classifier):
 
 
 def _as_precise_rows(block, _):
+    """Convert rows to float64, since their scores are compared to 1e-6."""
     return as_rows(block).astype(np.float64)
 
 
@@ -400,6 +398,7 @@ def _choose_pair(scores, classes, source, other):
         for name, labels in (("source", source), ("other", other))
         if labels is not None
     }
+    # A named source is not among the candidates for the other one.
     left = scores.copy()
     for places in given.values():
         left[every, places] = -np.inf
@@ -554,6 +553,7 @@ def _average_softmax(before, after):
         weights = np.exp(line - line.max())
         return weights / weights.sum()
 
+    # The weights add up to 1, so that the error is bounded in absolute terms.
     return quad_vec(
         share,
         0,
@@ -608,30 +608,16 @@ def _find_names(steps, classifier, n_features):
 
 def _group(contributions, names):
     """Sum contributions by family, and lay those of frequencies out as planes."""
-    members, places = {}, {}
-    for column, name in enumerate(names):
-        family = FAMILY.match(name)
-        members.setdefault(family[1] if family else "other", []).append(column)
-        if found := SPECTRUM.match(name):
-            where = int(found[2]), float(found[3]), float(found[4])
-            places.setdefault(found[1], {})[where] = column
+    families, spectra = group_names(names)
     return {
         "families": {
             family: contributions[:, columns].sum(axis=1)
-            for family, columns in members.items()
+            for family, columns in families.items()
         },
         "spectra": {
-            kind: contributions[:, _lay_out(columns)]
-            for kind, columns in places.items()
+            kind: contributions[:, columns] for kind, columns in spectra.items()
         },
     }
-
-
-def _lay_out(columns):
-    """Return the columns of (channel, vertical, horizontal frequency) as planes."""
-    axes = [sorted(set(axis)) for axis in zip(*columns, strict=True)]
-    shape = [len(axis) for axis in axes]
-    return np.array([columns[where] for where in product(*axes)]).reshape(shape)
 
 
 def _multiply(block, state, places):

@@ -359,6 +359,7 @@ def true_positive_rate_at(y_true, scores, *, false_positive_rate):
         raise ValueError(
             f"false_positive_rate must lie in 0..1, got {false_positive_rate!r}."
         )
+    # All points are kept: a dropped one may be the last within the rate.
     false_alarms, hits, _ = roc_curve(y_true, scores, drop_intermediate=False)
     return float(hits[false_alarms <= false_positive_rate].max())
 
@@ -443,6 +444,7 @@ def open_set_report(
     known, unknown = (
         _share_by_source(y_true[part], accepted[part]) for part in (is_known, ~is_known)
     )
+    # An image is attributed rightly or wrongly only at the rates that accept it.
     rights, wrongs = (
         _share_by_source(y_true[is_known], accepted[is_known] * named[is_known, None])
         for named in (right, 1 - right)

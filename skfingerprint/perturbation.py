@@ -1,8 +1,8 @@
-"""What happens to images on their way: compression, resizing, blur, noise, crops.
+"""Perturbations of images: compression, resizing, blur, noise, crops and shifts.
 
-Stateless transformers of images in grey levels 0..255. Each gives uint8, as a file
-would, and treats an image by itself: the result is the same whatever the batch. Chain
-them with :func:`sklearn.pipeline.make_pipeline`.
+All are stateless transformers of images in grey levels 0..255. They return uint8, as a
+file would hold it, and treat each image by itself, so the result does not depend on the
+batch. Chain them with :func:`sklearn.pipeline.make_pipeline`.
 """
 
 import io
@@ -28,7 +28,7 @@ RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
 class _Perturbation(ImageOutputMixin, StatelessTransformer):
-    """Round images to uint8, as in a file, and perturb each by `_perturb`."""
+    """Base of perturbations: rounds images to uint8 and calls `_perturb` for each."""
 
     _preserved_dtypes = ()
 
@@ -46,9 +46,9 @@ class JPEGCompression(_Perturbation):
     Parameters
     ----------
     quality : int, default=95
-        1..100, on libjpeg's scale.
+        Quality on libjpeg's scale, 1 to 100.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
-        Of the chroma of color images.
+        Chroma subsampling of color images.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class WebPCompression(_Perturbation):
     Parameters
     ----------
     quality : int, default=80
-        0..100, on libwebp's scale.
+        Quality on libwebp's scale, 0 to 100.
 
     Attributes
     ----------
@@ -120,22 +120,22 @@ class WebPCompression(_Perturbation):
         picture = _to_picture(image)
         file = io.BytesIO()
         picture.save(file, "WEBP", quality=int(self.quality))
-        # WebP has no grey pictures.
+        # WebP has color pictures only, so grey ones come back as RGB.
         read = _import_pillow().open(file).convert(picture.mode)
         return np.asarray(read).reshape(image.shape)
 
 
 class Resize(_Perturbation):
-    """Resize images, and by default back to their size (Pillow, extra `images`).
+    """Resize images, and restore their size by default (Pillow, extra `images`).
 
     Parameters
     ----------
     scale : float, default=0.5
-        Factor of height and width, > 0.
+        Factor for height and width, > 0.
     resample : {"nearest", "bilinear", "bicubic", "lanczos"}, default="lanczos"
-        Pillow's filter, both ways.
+        Filter of Pillow, for both directions.
     restore : bool, default=True
-        Whether to resize back to the old size, which keeps a classifier's shape.
+        Whether to resize images back to their size, which a classifier of pixels needs.
 
     Attributes
     ----------
@@ -174,12 +174,12 @@ class Resize(_Perturbation):
 
 
 class GaussianBlur(_Perturbation):
-    """Blur images, each channel by itself.
+    """Blur images with a Gaussian kernel, each channel by itself.
 
     Parameters
     ----------
     std : float, default=1.0
-        Standard deviation of the kernel, in pixels, > 0.
+        Standard deviation of the kernel in pixels, > 0.
 
     Attributes
     ----------
@@ -209,15 +209,15 @@ class GaussianBlur(_Perturbation):
 class GaussianNoise(_Perturbation):
     """Add white Gaussian noise to images.
 
-    The noise of an image depends on `random_state` and the image alone, so that it is
-    the same whatever the batch, and the same at each call.
+    The noise of an image depends only on `random_state` and the image, so it is the
+    same in each batch and at each call.
 
     Parameters
     ----------
     std : float, default=2.0
-        Standard deviation, in grey levels, > 0.
+        Standard deviation of the noise in grey levels, > 0.
     random_state : int, default=0
-        Seed, >= 0.
+        Seed of the noise, >= 0.
 
     Attributes
     ----------
@@ -254,9 +254,9 @@ class Crop(_Perturbation):
     Parameters
     ----------
     top, left : int, default=0
-        Corner of the part, in pixels, >= 0.
+        Corner of the part in pixels, >= 0.
     height, width : int, default=None
-        Size of the part; by default all that is there.
+        Size of the part in pixels; None extends it to the lower or right border.
 
     Attributes
     ----------
@@ -297,12 +297,12 @@ class Crop(_Perturbation):
 
 
 class Shift(_Perturbation):
-    """Move images within their frame; what comes in is reflected.
+    """Move images within their frame, and fill the border by reflection.
 
     Parameters
     ----------
     down, right : int, default=1
-        In pixels; negative values move up and left.
+        Distances in pixels; negative values move images up and left.
 
     Attributes
     ----------
@@ -326,6 +326,7 @@ class Shift(_Perturbation):
         check_int("right", self.right)
 
     def _perturb(self, image):
+        # Pad the indices on both sides, and take the n of them that start `by` earlier.
         rows, columns = (
             np.pad(np.arange(n), abs(by), "symmetric")[abs(by) - by :][:n]
             for n, by in zip(image.shape[:2], (self.down, self.right), strict=True)
@@ -334,21 +335,22 @@ class Shift(_Perturbation):
 
 
 class RandomPerturbation(_Perturbation):
-    """Perturb each image by a strength of its own.
+    """Perturb each image with parameters that are drawn for it at random.
 
-    What is drawn for an image depends on `random_state` and the image alone, so that it
-    is the same whatever the batch, and the same at each call.
+    The drawn values depend only on `random_state` and the image, so they are the same
+    in each batch and at each call.
 
     Parameters
     ----------
     perturbation : transformer
-        Such as one of this module, or a pipeline of several.
+        Transformer of images, such as a perturbation of this module or a pipeline of
+        several.
     distributions : dict of str to sequence or distribution
-        For each parameter of the perturbation that varies the values to choose from, or
-        an object with `rvs` as those of scipy.stats. Parameters of a pipeline's steps
+        Values to choose from for each parameter that varies, or an object with `rvs`,
+        as the distributions of scipy.stats are. Parameters of the steps of a pipeline
         are named `step__parameter`.
     random_state : int, default=0
-        Seed, >= 0.
+        Seed of the drawn values, >= 0.
 
     Attributes
     ----------
@@ -379,19 +381,22 @@ class RandomPerturbation(_Perturbation):
                 "distributions must hold a sequence, or an object with `rvs`, for at "
                 f"least one parameter, got {self.distributions!r}."
             )
+        # One draw on a clone raises the error of a parameter that does not exist.
         clone(self.perturbation).set_params(**self._draw(np.random.default_rng(0)))
 
     def _perturb_all(self, images):
-        changed, found = clone(self.perturbation), []
+        perturbation, perturbed = clone(self.perturbation), []
         for image in map(_to_uint8, images):
-            changed.set_params(**self._draw(_seed_by_image(self.random_state, image)))
-            found.append(_apply(changed, image))
-        return np.stack(found)
+            rng = _seed_by_image(self.random_state, image)
+            perturbation.set_params(**self._draw(rng))
+            perturbed.append(_apply(perturbation, image))
+        return np.stack(perturbed)
 
     def _perturb(self, image):
         return self._perturb_all(image[np.newaxis])[0]
 
     def _draw(self, rng):
+        """Draw a value for each parameter that varies."""
         return {
             name: values.rvs(random_state=rng)
             if hasattr(values, "rvs")
@@ -401,10 +406,10 @@ class RandomPerturbation(_Perturbation):
 
 
 def _apply(perturbation, image):
-    """Perturb one image, without the checks of a stack."""
+    """Perturb one image without validating a stack, which would take longer."""
     for step in list_steps(perturbation):
         if isinstance(step, _Perturbation):
-            step._check_parameters()
+            step._check_parameters()  # the values were drawn and not checked yet
             image = step._perturb(_to_uint8(image))
         else:
             image = step.fit_transform(image[np.newaxis])[0]
@@ -412,25 +417,26 @@ def _apply(perturbation, image):
 
 
 def _seed_by_image(random_state, image):
-    """Return a generator that depends on a seed and on what the image shows."""
+    """Return a random generator that depends on the seed and the pixels only."""
     seed = [int(random_state), zlib.crc32(np.ascontiguousarray(image))]
     return np.random.default_rng(seed)
 
 
 def _to_uint8(image):
-    """Round to grey levels that a file can hold."""
+    """Round an image to uint8, the grey levels that a file can hold."""
     if image.dtype == np.uint8:
         return image
     return np.rint(image).clip(0, 255).astype(np.uint8)
 
 
 def _to_picture(image):
-    """Return a picture of Pillow's, which has no axis for a single channel."""
+    """Return an image of Pillow, without the axis of a single channel."""
     grey_axis = 2 if image.ndim == 3 and image.shape[2] == 1 else ()
     return _import_pillow().fromarray(np.squeeze(image, grey_axis))
 
 
 def _import_pillow():
+    """Import the module Image of Pillow, or raise ImportError with the extra."""
     needs = (
         "compression and Resize need Pillow. Leave them out, such as by "
         "`make_attribution_pipeline(perturbations=())`, or install it"
@@ -444,9 +450,9 @@ def _random(perturbation, **distributions):
     return RandomPerturbation(perturbation, distributions)
 
 
-# What pictures go through on the web, and what `make_attribution_pipeline` trains on:
-# usual strengths, and narrow ranges between them. Chosen on the half of the registry of
-# generators that it was fitted on.
+# Perturbations that are common on the web, and with which `make_attribution_pipeline`
+# trains: usual strengths, and narrow ranges between them. They were chosen on the half
+# of the registry of generators that the pipeline was fitted on.
 COMMON_PERTURBATIONS = (
     *(JPEGCompression(quality=quality) for quality in (95, 90, 85, 75, 50)),
     *(GaussianBlur(std=std) for std in (0.5, 1.0, 2.0)),

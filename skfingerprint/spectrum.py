@@ -1,22 +1,22 @@
 """Spectrum and autocorrelation of fingerprints and residuals.
 
-Pure functions. All but :func:`welch_spectrum`, which takes stacks, are of one array
-(height, width) or (height, width, n_channels); channels are treated one by one.
+These are pure functions. :func:`welch_spectrum` takes stacks; the others take a single
+array of shape (height, width) or (height, width, n_channels). Channels are treated one
+by one.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft, ndimage
-from scipy.signal import windows
 from sklearn.utils import Bunch
 
-# Values of blocks that are transformed together: enough that threads seldom wait for
+# Values of blocks that are transformed together: so many that threads seldom wait for
 # the interpreter.
 BLOCK_VALUES = 2**18
 
 
 def power_spectrum(image):
-    """Power spectrum, with frequency 0 in the middle.
+    """Compute the power spectrum, with frequency 0 in the middle.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def power_spectrum(image):
 
 
 def autocorrelation(image):
-    """Autocorrelation over all cyclic shifts, with shift 0 in the middle.
+    """Compute the autocorrelation over all cyclic shifts, with shift 0 in the middle.
 
     Parameters
     ----------
@@ -68,22 +68,23 @@ def autocorrelation(image):
     """
     image = _check_image(image)
     centered = image - image.mean(axis=(0, 1))
+    # The power spectrum is the transform of the autocorrelation (Wiener-Khinchin).
     power = np.square(np.abs(fft.rfft2(centered, axes=(0, 1))))
     products = fft.irfft2(power, s=image.shape[:2], axes=(0, 1))
     energy = np.square(centered).sum(axis=(0, 1))
-    # A constant's variance is rounding: nothing correlates.
+    # The variance of a constant image is a rounding error, and not to be divided by.
     varied = energy > 1e-12 * np.square(image).sum(axis=(0, 1))
     scaled = np.where(varied, products / np.where(varied, energy, 1), 0)
     return fft.fftshift(scaled, axes=(0, 1))
 
 
 def radial_profile(power):
-    """Mean of a spectrum over rings of equal frequency.
+    """Average a spectrum over rings of equal frequency.
 
     Parameters
     ----------
     power : ndarray of shape (height, width[, n_channels])
-        A spectrum with frequency 0 in the middle, as of :func:`power_spectrum`.
+        Spectrum with frequency 0 in the middle, as :func:`power_spectrum` returns it.
 
     Returns
     -------
@@ -117,18 +118,18 @@ def radial_profile(power):
 
 
 def welch_spectrum(images, *, block_size=32, stride=None):
-    """Mean power spectrum of windowed blocks of each image (Welch's method).
+    """Average the power spectra of windowed blocks of each image (Welch's method).
 
-    It forgets where in the image a pattern lies, so a crop or a shift leaves it as it
-    is, up to what enters and leaves.
+    The spectrum does not depend on the position of a pattern in the image. A crop or a
+    shift changes it only by the pixels that enter and leave.
 
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width[, n_channels])
         Residuals, in grey levels.
     block_size : int or None, default=32
-        Side of the square blocks in pixels, at most that of the image. None takes the
-        whole image as one block.
+        Side of the square blocks in pixels. In smaller images a block has the side of
+        the image. None makes the whole image one block.
     stride : int, default=None
         Pixels from block to block; half of `block_size` by default. A last block ends
         at the border.
@@ -137,15 +138,15 @@ def welch_spectrum(images, *, block_size=32, stride=None):
     -------
     power : ndarray of shape (n_samples, block_height, block_width // 2 + 1[, \
             n_channels]), float32
-        In grey levels squared: for white noise its mean is the noise's variance. The
-        frequency of row i is `fftfreq(block_height)[i]`, that of column j
-        `j / block_width`, in cycles per pixel.
+        In grey levels squared: for white noise its mean is the variance of the noise.
+        The frequency of row i is `fftfreq(block_height)[i]`, and the frequency of
+        column j is `j / block_width`, in cycles per pixel.
 
     Notes
     -----
-    The window is Hann's, along both axes. See P. D. Welch, "The use of fast Fourier
-    transform for the estimation of power spectra", IEEE Transactions on Audio and
-    Electroacoustics, 1967. :doi:`10.1109/TAU.1967.1161901`
+    The blocks have a Hann window along both axes. See P. D. Welch, "The use of fast
+    Fourier transform for the estimation of power spectra", IEEE Transactions on Audio
+    and Electroacoustics, 1967. :doi:`10.1109/TAU.1967.1161901`
 
     Examples
     --------
@@ -170,19 +171,20 @@ def welch_spectrum(images, *, block_size=32, stride=None):
 
 
 def _add_block_powers(planes, rows, columns, sides, power):
-    """Add the power spectra of windowed blocks of planes to those of earlier ones.
+    """Add the power spectra of windowed blocks of planes to `power`.
 
     Parameters
     ----------
     planes : ndarray of shape (m, height, width)
-        In grey levels.
+        Grey levels.
     rows, columns : sequence of int
-        Where the blocks start, rising.
+        First rows and columns of the blocks, rising.
     sides : tuple of int
         (height, width) of a block.
     power : ndarray of shape (m, sides[0], sides[1] // 2 + 1), float32
-        Changed in place: sums over the blocks.
+        Sums over the blocks, changed in place.
     """
+    # With a window of unit energy, the mean power of white noise is its variance.
     window = np.outer(*(_hann(n) for n in sides))
     window = (window / np.sqrt(np.square(window).sum())).astype(np.float32)
     step = max(1, BLOCK_VALUES // (window.size * max(1, len(columns))))
@@ -191,16 +193,32 @@ def _add_block_powers(planes, rows, columns, sides, power):
         group = sliding_window_view(planes[first : first + step], sides, axis=(1, 2))
         blocks, sums = buffer[: len(group)], np.float32(0)
         for top in rows:
-            for places, starts in _find_runs(columns):
+            # One multiplication for all blocks of a row that are evenly spaced.
+            for places, starts in _split_starts(columns):
                 np.multiply(group[:, top, starts], window, out=blocks[:, places])
+            # |z|^2 is the sum of the squares of two real numbers, which are side by
+            # side in memory. They are added up last, after the sum over the blocks.
             parts = fft.rfft2(blocks).view(np.float32)
             sums = sums + np.square(parts, out=parts).sum(axis=1)
         sums = sums.reshape(len(group), *power.shape[1:], 2).sum(axis=-1)
         power[first : first + step] += sums
 
 
-def _find_runs(starts):
-    """Yield evenly spaced starts as slices: of their places, and of themselves."""
+def _split_starts(starts):
+    """Split rising starts into evenly spaced ones, and yield these as slices.
+
+    Parameters
+    ----------
+    starts : sequence of int
+        First rows or columns of blocks. Only the last one may be spaced differently.
+
+    Yields
+    ------
+    places : slice
+        Indices of evenly spaced starts in the sequence.
+    pixels : slice
+        These starts themselves.
+    """
     n = len(starts)
     stride = starts[1] - starts[0] if n > 1 else 1
     if n > 2 and starts[-1] - starts[-2] != stride:
@@ -210,24 +228,26 @@ def _find_runs(starts):
 
 
 def _hann(n):
-    """Return Hann's window, or ones for a side too short for it."""
+    """Compute the Hann window, or ones for a side that is too short for it."""
+    from scipy.signal import windows
+
     return windows.hann(n, sym=False) if n > 2 else np.ones(n)
 
 
 def _block_sides(size, block_size):
-    """Return the sides of a block in images of a size."""
+    """Return the (height, width) of a block in images of a size."""
     return tuple(min(block_size or n, n) for n in size)
 
 
 def _block_starts(length, block_size, stride):
-    """Return where blocks start along an axis; the last one ends at the border."""
+    """Return the starts of blocks along an axis; the last block ends at the border."""
     side = min(block_size or length, length)
     last = length - side
     return sorted({*range(0, last, stride or max(1, side // 2)), last})
 
 
 def _check_image(image):
-    """Return a float array of two or three axes."""
+    """Check that an image has two or three axes, and return it in float64."""
     image = np.asarray(image)
     if image.ndim not in (2, 3):
         raise ValueError(

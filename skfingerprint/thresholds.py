@@ -249,7 +249,19 @@ def _mean_share(tails, scores):
 
 
 def _check_null(null_scores, sample_weight):
-    """Validate null scores and their weights, and return them as arrays."""
+    """Validate null scores and their weights, and return them as arrays.
+
+    Parameters
+    ----------
+    null_scores : array-like of shape (n_scores,)
+        Null scores.
+    sample_weight : array-like of shape (n_scores,) or None
+        Weights; None for equal ones.
+
+    Returns
+    -------
+    scores, weights : ndarray of shape (n_scores,)
+    """
     scores = np.asarray(null_scores, dtype=float)
     weights = np.ones(scores.shape) if sample_weight is None else sample_weight
     weights = np.asarray(weights, dtype=float)

@@ -10,12 +10,14 @@ import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skfingerprint
 
 PACKAGE = Path(skfingerprint.__file__).parent
 CONTRIBUTING = PACKAGE.parent / "docs" / "contributing.rst"
+CONSTANTS = PACKAGE.parent / "docs" / "constants.rst"
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
 FUNCTIONS = ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
 
@@ -173,3 +175,48 @@ def test_seams_of_input():
         if "BlockSource" in ast.unparse(call.args[1])
     ]
     assert tests == ["_core/blocks.py"]
+
+
+def read_constants():
+    """Return the text of the value of each constant, by the table of the docs."""
+    row = r'^   "``([\w/.]+)``", "``(\w+)``", "``(.+?)``"'
+    table = re.findall(row, CONSTANTS.read_text(encoding="utf-8"), re.M)
+    return {(file, name): value for file, name, value in table}
+
+
+def evaluate(expression):
+    """Return a number, or a tuple of numbers; None for any other expression."""
+    try:
+        value = eval(expression, {"np": np})
+    except (NameError, SyntaxError):
+        return None
+    values = np.asarray(value).ravel()
+    return value if values.dtype.kind in "iuf" and values.size else None
+
+
+def find_constants(path):
+    """Yield the upper-case names that a module assigns, and their expressions."""
+    for node in parse(path).body:
+        if isinstance(node, ast.Assign):
+            (target,) = node.targets
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple):
+                pairs = zip(target.elts, node.value.elts, strict=True)
+            for name, value in pairs:
+                if getattr(name, "id", "").isupper():
+                    yield name.id, ast.unparse(value)
+
+
+def test_every_constant_has_its_reason():
+    """The page of constants has the names and values of the code, and no others."""
+    table, names, numbers = read_constants(), set(), {}
+    for path in FILES:
+        for name, expression in find_constants(path):
+            names.add((name_file(path), name))
+            value = evaluate(expression)
+            if value is not None:
+                numbers[name_file(path), name] = value
+    assert len(numbers) > 90
+    assert set(numbers) - set(table) == set()
+    assert set(table) - names == set()
+    assert {key: evaluate(table[key]) for key in numbers} == numbers

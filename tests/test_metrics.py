@@ -216,24 +216,27 @@ def test_open_set_report_gives_the_worst_beside_the_mean():
     named = np.where(y == "a", "b", "b")
     report = open_set_report(y, shares, ["a", "b"], y_pred=named, rates=[0.1, 0.01])
     np.testing.assert_allclose(report.rate, [0.1, 0.01])
-    np.testing.assert_allclose(report.found, [0.875, 0.625])
-    np.testing.assert_allclose(report.least_found, [0.75, 0.25])
-    assert report.least_found_source.tolist() == ["a", "a"]
+    np.testing.assert_allclose(report.detection_rate, [0.875, 0.625])
+    np.testing.assert_allclose(report.lowest_detection_rate, [0.75, 0.25])
+    assert report.lowest_detection_rate_source.tolist() == ["a", "a"]
     np.testing.assert_allclose(report.right, [0.5, 0.5])
     np.testing.assert_allclose(report.wrong, [0.375, 0.125])
-    np.testing.assert_allclose(report.accepted, [0.5, 0.5])
-    np.testing.assert_allclose(report.most_accepted, [1, 1])
-    assert report.most_accepted_source.tolist() == ["z", "z"]
+    np.testing.assert_allclose(report.false_alarm_rate, [0.5, 0.5])
+    np.testing.assert_allclose(report.highest_false_alarm_rate, [1, 1])
+    assert report.highest_false_alarm_rate_source.tolist() == ["z", "z"]
 
 
 def test_open_set_report_of_one_kind_only():
     report = open_set_report(["a", "a"], [0.001, 0.2], ["a"], rates=0.01)
-    assert report.found.tolist() == [0.5]
-    assert np.isnan(report.accepted).all() and report.most_accepted_source[0] is None
+    assert report.detection_rate.tolist() == [0.5]
+    assert (
+        np.isnan(report.false_alarm_rate).all()
+        and report.highest_false_alarm_rate_source[0] is None
+    )
     assert np.isnan(report.right).all()
     strangers = open_set_report(["x", "x"], [0.001, 0.2], ["a"])
-    assert np.isnan(strangers.found).all()
-    np.testing.assert_allclose(strangers.accepted, [0.5, 0.5, 0.5])
+    assert np.isnan(strangers.detection_rate).all()
+    np.testing.assert_allclose(strangers.false_alarm_rate, [0.5, 0.5, 0.5])
 
 
 @pytest.mark.parametrize("shares", [[0.1, np.nan], [0.1, 1.2], [[0.1], [0.2]]])

@@ -461,11 +461,13 @@ def test_open_set_shares_are_those_of_the_report():
     shares = np.where(np.isin(y, ["a", "b"]), rng.uniform(size=200) ** 9, 1)
     shares[y == "x"] = rng.uniform(size=50)
     display = plotting.OpenSetDisplay.from_predictions(y, shares, ["a", "b"])
-    assert list(display.found) == ["a", "b"] and list(display.accepted) == ["x", "z"]
+    assert list(display.detection_rates) == ["a", "b"] and list(
+        display.false_alarm_rates
+    ) == ["x", "z"]
     report = open_set_report(y, shares, ["a", "b"], rates=display.rates)
     known, strangers = display.line_
-    np.testing.assert_allclose(known.get_ydata(), report.found)
-    np.testing.assert_allclose(strangers.get_ydata(), report.accepted)
+    np.testing.assert_allclose(known.get_ydata(), report.detection_rate)
+    np.testing.assert_allclose(strangers.get_ydata(), report.false_alarm_rate)
     assert display.ax_.get_xscale() == "log"
     only = plotting.OpenSetDisplay.from_predictions(y[:50], shares[:50], ["a"])
     assert len(only.line_) == 1
@@ -478,8 +480,8 @@ def test_open_set_of_an_estimator():
     fit = y < 4
     model = RejectingClassifier().fit(X[fit], y[fit])
     display = plotting.OpenSetDisplay.from_estimator(model, X, y, rates=[0.1, 0.01])
-    assert list(display.found) == ["0", "1", "2", "3"]
-    assert list(display.accepted) == ["4"]
+    assert list(display.detection_rates) == ["0", "1", "2", "3"]
+    assert list(display.false_alarm_rates) == ["4"]
 
 
 @pytest.fixture(scope="module")

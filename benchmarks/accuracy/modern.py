@@ -340,7 +340,7 @@ def print_summary(title, reports):
     for r, rate in enumerate(RATES):
         accepted, right, wrong, least = (
             np.array([one[key][r] for one in reports])
-            for key in ("accepted", "right", "wrong", "least_found")
+            for key in ("false_alarm_rate", "right", "wrong", "lowest_detection_rate")
         )
         print(
             f"{title}, at {rate}: let in {accepted.mean():.3f}, worst "

@@ -156,9 +156,12 @@ def measure_changes(data):
                 [
                     np.mean([report.right[r] for report in own]),
                     np.mean([report.wrong[r] for report in own]),
-                    np.mean([report.accepted[r] for report in own]),
-                    np.max([report.most_accepted[r] for report in own]),
-                    *(np.mean([p.accepted[r] for p in found[name, k]]) for k in (1, 2)),
+                    np.mean([report.false_alarm_rate[r] for report in own]),
+                    np.max([report.highest_false_alarm_rate[r] for report in own]),
+                    *(
+                        np.mean([p.false_alarm_rate[r] for p in found[name, k]])
+                        for k in (1, 2)
+                    ),
                 ]
             )
             print(f"{name:25}", *(f"{share:.3f}" for share in table[-1]), flush=True)
@@ -349,7 +352,8 @@ def print_left_out(X, y, groups, asked, truth):
     print(f" AUROC {np.mean(curves):.3f}, worst {np.min(curves):.3f}", end="")
     for r, rate in enumerate(RATES):
         accepted, found = (
-            [report[name][r] for report in reports] for name in ("accepted", "found")
+            [report[name][r] for report in reports]
+            for name in ("false_alarm_rate", "detection_rate")
         )
         print(f"; at {rate} accepted {np.mean(accepted):.3f}", end="")
         print(f" (worst {np.max(accepted):.3f}), found {np.mean(found):.3f}", end="")

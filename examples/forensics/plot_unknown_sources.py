@@ -95,7 +95,14 @@ for left_out in data.target_names:
     named.append(said.source)
 truth, shares, named = map(np.concatenate, (truth, shares, named))
 open_set = open_set_report(truth, shares, data.target_names, y_pred=named)
-columns = ["rate", "found", "least_found", "wrong", "accepted", "most_accepted"]
+columns = [
+    "rate",
+    "detection_rate",
+    "lowest_detection_rate",
+    "wrong",
+    "false_alarm_rate",
+    "highest_false_alarm_rate",
+]
 print(pd.DataFrame(dict(open_set))[columns].round(3).to_string(index=False))
 
 _, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")

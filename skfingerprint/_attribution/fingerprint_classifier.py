@@ -279,7 +279,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         y : array-like of shape (n_samples,)
             Sources, each of them one of `classes`.
         classes : array-like of shape (n_classes,), default=None
-            All sources, those of later calls included. Required in the first call.
+            All sources, including sources of later calls. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the means, >= 0.
 
@@ -389,7 +389,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         -------
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
             Scores of `correlate`. For two classes, the score of the second class minus
-            that of the first.
+            the score of the first.
         """
         return to_decision(self.correlate(X))
 

@@ -27,7 +27,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
     The training images are part of the fingerprint of their own class, so that their
     correlations with it are too high, and the next model would learn from the leak.
     Therefore `fit_transform`, which pipelines call in `fit`, correlates each training
-    residual with fingerprints of the other folds. Its result differs from that of
+    residual with fingerprints of the other folds. Its result differs from
     `fit(X, y).transform(X)`, as in :class:`sklearn.preprocessing.TargetEncoder`.
 
     Parameters

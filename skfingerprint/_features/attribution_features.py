@@ -1,40 +1,41 @@
-"""The features of the recommended pipeline, from one reading of each image."""
+"""Features of the recommended pipeline, from one reading of each image."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core import StatelessTransformer, check_int, check_sigma
 from skfingerprint._features.cooccurrence_transformer import (
-    _check_runs,
-    _count_runs,
-    _name_runs,
-    _to_roots,
+    check_runs,
+    count_tile,
+    to_root_shares,
 )
-from skfingerprint._features.planes import MARGIN, _collect, _to_luma_chroma
+from skfingerprint._features.names import name_runs, name_spectra
+from skfingerprint._features.planes import MARGIN, sum_tiles, to_luma_chroma
 from skfingerprint._features.spectrum_transformer import (
-    _name_spectra,
-    _remember_blocks,
-    _sum_powers,
-    _to_log_power,
+    check_block_shape,
+    sum_powers,
+    to_log_power,
 )
 from skfingerprint.denoising import wavelet_residual
 
 
 class AttributionFeatures(StatelessTransformer):
-    """Spectra and co-occurrences of images, as the recommended pipeline takes them.
+    """Spectra and co-occurrences of images: features of the recommended pipeline.
 
-    Of each image the spectrum of its residual, the spectra of luma and chroma, and the
-    co-occurrences: what :class:`SpectrumTransformer` and
-    :class:`CooccurrenceTransformer` give, from one reading of the image. Large images
-    are read in tiles, so that the workspace does not grow with their size.
+    The features of an image are the spectrum of its residual, the spectra of luma and
+    chroma, and the co-occurrences. :class:`SpectrumTransformer` and
+    :class:`CooccurrenceTransformer` compute the same features; here each image is read
+    once. Large images are read in tiles, so that the workspace does not grow with their
+    size.
 
     Parameters
     ----------
     sigma : float, default=1.0
-        Standard deviation of the noise that the wavelet denoiser takes away, in grey
+        Standard deviation of the noise that the wavelet denoiser removes, in grey
         levels.
     block_size : int, default=32
-        Side of the blocks of the spectra in pixels, at most that of the image.
+        Side of the blocks of the spectra in pixels. In smaller images a block has the
+        side of the image.
     quantization : sequence of float, default=(1.0, 3.0)
         Steps of the co-occurrences, in grey levels.
     order : int, default=5
@@ -74,7 +75,10 @@ class AttributionFeatures(StatelessTransformer):
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of both families, and `residual_spectrum_...`.
+        """Return the names of spectra of residuals and images, and of co-occurrences.
+
+        Names of spectra of residuals begin with `residual_`. The other names are the
+        same as in :class:`SpectrumTransformer` and :class:`CooccurrenceTransformer`.
 
         Parameters
         ----------
@@ -86,35 +90,56 @@ class AttributionFeatures(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "block_shape_")
-        names = _name_spectra(self.block_shape_, self.n_channels_)
-        residual = [f"residual_{name}" for name in names]
-        runs = _name_runs(self.n_channels_, self.quantization, self.order)
-        return np.array([*residual, *names, *runs], dtype=object)
+        given = self.block_shape_, self.n_channels_
+        names = name_spectra(*given, "residual_spectrum") + name_spectra(*given)
+        names += name_runs(self.n_channels_, self.quantization, self.order)
+        return np.array(names, dtype=object)
 
     def _get_function(self):
         check_sigma(self.sigma)
         check_int("block_size", self.block_size, 1)
-        quantization, order = _check_runs(self.quantization, self.order), self.order
+        quantization, order = check_runs(self.quantization, self.order), self.order
         params = {"sigma": self.sigma, "block_size": self.block_size}
         return _describe, params | {"quantization": quantization, "order": order}
 
     def _validate(self, X, *, reset):
         X = super()._validate(X, reset=reset)
-        return _remember_blocks(self, X, reset=reset)
+        return check_block_shape(self, X, reset=reset)
 
 
 def _describe(images, sigma, block_size, quantization, order):
-    """Return rows of spectra of residual, of luma and chroma, and of co-occurrences."""
+    """Compute the features of images of one size.
 
-    def denoise(planes):
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Grey levels.
+    sigma : float
+        Standard deviation of the noise in grey levels.
+    block_size : int
+        Side of the blocks of the spectra in pixels.
+    quantization : tuple of float
+        Steps of the co-occurrences in grey levels.
+    order : int
+        Number of differences in a run.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples, n_features), float32
+        Spectra of residuals, spectra of luma and chroma, and co-occurrences.
+    """
+
+    def take_residual(planes):
         return wavelet_residual(planes, sigma=sigma)
 
     def collect(planes, tile):
-        of_residual = _sum_powers(planes, tile, block_size, None, denoise)
-        _to_luma_chroma(planes)
-        of_image = _sum_powers(planes, tile, block_size, None)
-        return [of_residual, of_image, _count_runs(planes, tile, quantization, order)]
+        # The order matters: luma and chroma replace the colors, and the counts then
+        # round them, in place.
+        residual = sum_powers(planes, tile, block_size, None, take_residual)
+        to_luma_chroma(planes)
+        image = sum_powers(planes, tile, block_size, None)
+        return [residual, image, count_tile(planes, tile, quantization, order)]
 
-    *spectra, counts = _collect(images, collect, margin=MARGIN)
-    rows = [_to_log_power(part) for part in spectra]
-    return np.concatenate([*rows, _to_roots(counts)], axis=1)
+    *spectra, counts = sum_tiles(images, collect, margin=MARGIN)
+    rows = [to_log_power(part) for part in spectra]
+    return np.concatenate([*rows, to_root_shares(counts)], axis=1)

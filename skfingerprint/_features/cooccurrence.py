@@ -1,7 +1,7 @@
-"""Runs of signs of neighboring differences: their codes and how often each occurs.
+"""Runs of signs of neighboring differences: their codes, and counts of the codes.
 
-A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from those
-of shorter runs, for all places at once, in bytes.
+A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from the
+codes of shorter runs, for all places at once, in bytes.
 """
 
 from functools import cache
@@ -16,11 +16,23 @@ MANY = 2**15
 
 @cache
 def run_classes(order):
-    """Return the class of each run, alike for its mirror image and its negative.
+    """Return the class of each run, equal for its mirror image and its negative.
 
-    Also the smallest run of each class.
+    Parameters
+    ----------
+    order : int
+        Number of signs in a run, 1..7.
+
+    Returns
+    -------
+    classes : ndarray of shape (3 ** order,), int
+        Class of the run of each code.
+    smallest : ndarray of shape (n_classes,), int
+        Smallest code in each class.
     """
     runs = np.arange(3**order)
+    # Reversed axes reverse the digits. The negative of a run has digits 2 - d, so that
+    # both codes add up to 3 ** order - 1.
     mirrored = runs.reshape([3] * order).transpose().ravel()
     negative = runs[::-1]
     alike = np.minimum.reduce([runs, mirrored, negative, negative[mirrored]])
@@ -36,7 +48,7 @@ def count_runs(planes, step, order, size):
     planes : ndarray of shape (n, height, width), int16
         Grey levels.
     step : float
-        What differences are divided by before they are rounded to -1, 0 or 1.
+        Divisor of the differences, before they are rounded to -1, 0 or 1.
     order : int
         Number of signs in a run, 1..7.
     size : tuple of int
@@ -45,8 +57,11 @@ def count_runs(planes, step, order, size):
     Returns
     -------
     counts : ndarray of shape (n, 2, 3 ** order), int
-        Of runs along the direction of the difference, and across; both axes together.
+        Counts of runs along the direction of the difference, and across it. Horizontal
+        and vertical differences are counted together.
     """
+    # A difference d is an integer: d / step is rounded to 1 or more if d > step / 2,
+    # that is from floor(step / 2) + 1 on.
     least = np.int16(min(step // 2 + 1, np.iinfo(np.int16).max))
     count = _fastest_count()
     counts = np.zeros((len(planes), 2, 3**order), dtype=np.int64)
@@ -54,7 +69,7 @@ def count_runs(planes, step, order, size):
         differences = np.diff(planes, axis=axis)
         signs = (differences >= least).view(np.uint8) + np.uint8(1)
         signs -= (differences <= -least).view(np.uint8)
-        if order > 5:
+        if order > 5:  # 3 ** 5 codes fit into bytes, 3 ** 6 do not
             signs = signs.astype(np.uint16)
         for across, along in enumerate((axis, 3 - axis)):
             codes = _encode(signs, order, along)
@@ -63,9 +78,11 @@ def count_runs(planes, step, order, size):
 
 
 def _encode(signs, order, axis):
-    """Return the code of each run of `order` signs along an axis."""
+    """Compute the code of each run of `order` signs along an axis."""
     if order == 1:
         return signs
+    # The first part has the largest power of 2 below `order`. With order 2 or 4 the
+    # second part is as long, and its codes are the same array, `first` places on.
     first = 1 << (order - 1).bit_length() - 1
     rest = order - first
     left = _encode(signs, first, axis)
@@ -77,11 +94,13 @@ def _encode(signs, order, axis):
 
 
 def _count(codes, counts):
-    """Add how often each code occurs in each plane."""
+    """Add the number of times that each code occurs in each plane to `counts`."""
     for plane, total in zip(codes, counts, strict=True):
         if plane.size < MANY or plane.dtype != np.uint8:
             total += np.bincount(plane.ravel(), minlength=len(total))
             continue
+        # Two bytes read as one number are a pair of codes. The table of pairs has the
+        # counts of the first and of the second code as its marginal sums.
         flat = np.ascontiguousarray(plane).ravel()
         even = len(flat) // 2 * 2
         pairs = np.bincount(flat[:even].view(np.uint16), minlength=2**16)
@@ -99,7 +118,7 @@ def _fastest_count():
 
 
 def _is_right(count):
-    """Whether a compiled function counts what it is given, in parts of arrays."""
+    """Check whether a compiled function counts correctly in parts of arrays."""
     codes = np.arange(20, dtype=np.uint8).reshape(1, 4, 5)[:, :3, :4] % 5
     counts = np.zeros((1, 2, 8), dtype=np.int64)[:, 0]
     count(codes, counts)

@@ -1,43 +1,40 @@
 """Co-occurrences of differences of neighboring pixels as rows of features."""
 
 import math
-from itertools import product
 from numbers import Real
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._core import (
-    StatelessTransformer,
-    check_int,
-)
+from skfingerprint._core import StatelessTransformer, check_int
 from skfingerprint._features.cooccurrence import count_runs, run_classes
-from skfingerprint._features.planes import _collect, _to_luma_chroma
+from skfingerprint._features.names import name_runs
+from skfingerprint._features.planes import sum_tiles, to_luma_chroma
 
-# Of a rounded grey level, so that differences fit into 16 bits.
+# Bound of rounded grey levels, so that their differences fit into 16 bits.
 LARGEST_LEVEL = 2**14 - 1
 
 
 class CooccurrenceTransformer(StatelessTransformer):
     """Co-occurrences of the differences of neighboring pixels.
 
-    How often do five neighbors fall, stay, rise, rise, stay? Networks and cameras
-    differ in such local habits, which spectra, being blind to phase, do not see, and
-    some of which outlive JPEG compression.
+    Networks and cameras differ in local patterns, such as five neighboring differences
+    that fall, stay, rise, rise and stay. Spectra do not contain these patterns, since
+    they have no phase, and some of the patterns survive JPEG compression.
 
     Differences of luma and chroma to the next pixel are divided by a step, rounded and
-    clipped to -1, 0, 1. The features are the square roots of the shares of each class
-    of runs of them, along the direction of the difference and across. A run, its mirror
-    image and its negative are one class.
+    clipped to -1, 0, 1. A run is a sequence of them, along the direction of the
+    difference or across it. A run, its mirror image and its negative are one class. The
+    features are the square roots of the share of each class.
 
     Parameters
     ----------
     quantization : sequence of float, default=(1.0, 3.0)
-        Steps in grey levels, each > 0: a set of features of luma for each. Chroma,
-        which varies less, has features of the first one only.
+        Steps in grey levels, each > 0. Luma has a set of features for each step;
+        chroma, which varies less, has one for the first step only.
     order : int, default=5
-        Number of differences in a run, 1..7: 2, 4, 10, 25, 70, 196 or 574 classes for
-        a step, channel and direction.
+        Number of differences in a run, 1..7. There are 2, 4, 10, 25, 70, 196 or 574
+        classes for each step, channel and direction.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
@@ -74,7 +71,7 @@ class CooccurrenceTransformer(StatelessTransformer):
     def get_feature_names_out(self, input_features=None):
         """Return `cooccurrence_<channel>_<step>_<along or across>_<run>`.
 
-        The run is the first of its class: signs of its differences.
+        The run is given by the signs of its differences. It is the first of its class.
 
         Parameters
         ----------
@@ -86,28 +83,42 @@ class CooccurrenceTransformer(StatelessTransformer):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self, "n_channels_")
-        names = _name_runs(self.n_channels_, self.quantization, self.order)
+        names = name_runs(self.n_channels_, self.quantization, self.order)
         return np.array(names, dtype=object)
 
     def _get_function(self):
-        quantization = _check_runs(self.quantization, self.order)
+        quantization = check_runs(self.quantization, self.order)
         return _count_cooccurrences, {"quantization": quantization, "order": self.order}
 
 
 def _count_cooccurrences(images, quantization, order):
-    """Return rows of features: channels, quantization, directions, classes of runs."""
+    """Return rows of features: channels, steps, directions, classes of runs."""
 
     def collect(planes, tile):
-        _to_luma_chroma(planes)
-        return [_count_runs(planes, tile, quantization, order)]
+        to_luma_chroma(planes)
+        return [count_tile(planes, tile, quantization, order)]
 
-    return _to_roots(*_collect(images, collect))
+    return to_root_shares(*sum_tiles(images, collect))
 
 
-def _count_runs(planes, tile, quantization, order):
-    """Return counts of the runs that start in a tile, (n, sets, 2, 3 ** order).
+def count_tile(planes, tile, quantization, order):
+    """Count the runs that start in the core of a tile.
 
-    Chroma, which varies less, has the first step only. The planes are rounded in place.
+    Parameters
+    ----------
+    planes : ndarray of shape (n_channels, n, height, width), float32
+        Luma and chroma in grey levels, which are rounded in place.
+    tile : Tile
+        Place of the planes in the images.
+    quantization : tuple of float
+        Steps of luma in grey levels; chroma has the first one only.
+    order : int
+        Number of differences in a run, 1..7.
+
+    Returns
+    -------
+    counts : ndarray of shape (n, n_sets, 2, 3 ** order), int
+        Counts for each channel and step, along the difference and across it.
     """
     (top, bottom), (left, right) = tile.cores
     counts = []
@@ -121,33 +132,21 @@ def _count_runs(planes, tile, quantization, order):
     return np.stack(counts, axis=1)
 
 
-def _to_roots(counts):
-    """Return rows of roots of the shares of the classes of runs."""
+def to_root_shares(counts):
+    """Compute rows of roots of the shares of the classes, from counts of runs."""
     order = round(math.log(counts.shape[-1], 3))
     classes, smallest = run_classes(order)
+    # A matrix product with one column for each class adds up the counts of its runs.
     members = np.equal.outer(classes, np.arange(len(smallest))).astype(np.float32)
     totals = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
     shares = counts.astype(np.float32) @ members / totals.astype(np.float32)
     return np.sqrt(shares).reshape(len(counts), -1)
 
 
-def _name_runs(n_channels, quantization, order):
-    quantization = np.ravel(quantization).tolist()
-    runs = ["".join(run) for run in product("-0+", repeat=order)]
-    runs = [runs[smallest] for smallest in run_classes(order)[1]]
-    return [
-        f"cooccurrence_{channel}_{step:g}_{direction}_{run}"
-        for channel in range(n_channels)
-        for step in (quantization if channel == 0 else quantization[:1])
-        for direction in ("along", "across")
-        for run in runs
-    ]
-
-
-def _check_runs(quantization, order):
-    """Return the quantization of co-occurrences as a tuple."""
-    steps_ = tuple(np.ravel(quantization).tolist())
-    if not steps_ or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps_):
+def check_runs(quantization, order):
+    """Check the parameters of co-occurrences, and return the steps as a tuple."""
+    steps = tuple(np.ravel(quantization).tolist())
+    if not steps or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps):
         raise ValueError(f"quantization must hold numbers > 0, got {quantization!r}.")
     check_int("order", order, 1, 7)
-    return steps_
+    return steps

@@ -1,16 +1,19 @@
-"""Color planes of images, read a few images or a tile of a large one at a time."""
+"""Color planes of images, read a few images, or a tile of a large one, at a time."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import Bunch
 
-# Values of images, and of their planes, that are worked on together: few calls, so that
-# threads seldom wait for the interpreter.
+# Values of images that are worked on together: few calls, so that threads seldom wait
+# for the interpreter.
 GROUP_VALUES = 2**21
+# Pixels that are converted to luma and chroma together.
 CHUNK = 2**15
-# Images of more pixels are read in tiles: a core, and around it what filters reach. The
-# margin is that of the wavelets, on the grid of their coarsest level.
+# Images of more pixels than TILED are read in tiles: square cores, and a margin for the
+# filters around each. Core and margin are multiples of 16 pixels, the grid of the
+# coarsest of four wavelet levels, so that a tile has the coefficients of the whole
+# image. Blocks that start in a core may end up to REACH pixels behind it.
 TILED = 2**21
 CORE = 896
 MARGIN = 224
@@ -22,15 +25,57 @@ RED_DIFFERENCE = (0.5, -0.418688, -0.081312)
 LUMA_CHROMA = np.array([LUMA, BLUE_DIFFERENCE, RED_DIFFERENCE], dtype=np.float32)
 
 
-def _collect(images, collect, *, margin=0, tiled=True):
-    """Add up what is collected from the tiles of images, a few images at a time.
+@dataclass(frozen=True)
+class Tile:
+    """Part of an image that is read at once.
 
-    `collect` gets planes (n_channels, n, height, width), which it may change, and their
-    tile, and returns a list of arrays (n, ...).
+    Blocks and runs belong to the tile in whose core they start.
+
+    Attributes
+    ----------
+    size : tuple of int
+        (height, width) of the whole image, in pixels.
+    cores : tuple of tuple of int
+        Rows and columns of the core in the image, each as (start, stop).
+    rows : slice
+        Rows of the image that are read: the core and its margin.
+    columns : slice
+        Columns of the image that are read.
+    """
+
+    size: tuple
+    cores: tuple
+    rows: slice
+    columns: slice
+
+
+def sum_tiles(images, collect, *, margin=0, tiled=True):
+    """Add up arrays that are collected from the tiles of images.
+
+    A few images are read at a time.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Grey levels.
+    collect : callable
+        `collect(planes, tile)` gets planes of shape (n_channels, n, height, width),
+        float32, which it may change, and their :class:`Tile`. It returns a list of
+        arrays of shape (n, ...).
+    margin : int, default=0
+        Pixels above and to the left of a core that are read as well, and at least as
+        many below and to the right.
+    tiled : bool, default=True
+        Whether large images are read in tiles.
+
+    Returns
+    -------
+    sums : list of ndarray of shape (n_samples, ...)
+        Sums over the tiles of each image.
     """
     n_values = max(1, math.prod(images.shape[1:]))
     size = images.shape[1:3]
-    tiles = _find_tiles(size, margin if tiled and math.prod(size) > TILED else None)
+    tiles = _split_tiles(size, margin if tiled and math.prod(size) > TILED else None)
     step, found = max(1, GROUP_VALUES // n_values), []
     for first in range(0, len(images), step):
         group, sums = images[first : first + step], None
@@ -44,33 +89,44 @@ def _collect(images, collect, *, margin=0, tiled=True):
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def _find_tiles(size, margin):
-    """Return the parts in which images of a size are read; one if margin is None.
+def _split_tiles(size, margin):
+    """Split images of a size into tiles.
 
-    What starts in the core of a tile is counted there; around it is what that needs.
+    Parameters
+    ----------
+    size : tuple of int
+        (height, width) of the images.
+    margin : int or None
+        Margin around the cores in pixels; None makes the whole image one tile.
+
+    Returns
+    -------
+    tiles : list of Tile
+        The cores cover the image without overlap.
     """
     if margin is None:
         cores = [[(0, n)] for n in size]
     else:
         cores = [[(i, min(i + CORE, n)) for i in range(0, n, CORE)] for n in size]
-    reach = max(margin or 0, REACH)
+    before, after = margin or 0, max(margin or 0, REACH)
     return [
-        Bunch(
+        Tile(
             size=size,
             cores=(rows, columns),
-            rows=_around(rows, margin or 0, reach),
-            columns=_around(columns, margin or 0, reach),
+            rows=_extend(rows, before, after),
+            columns=_extend(columns, before, after),
         )
         for rows in cores[0]
         for columns in cores[1]
     ]
 
 
-def _around(core, before, after):
+def _extend(core, before, after):
+    """Return the slice of a core and its margins, which starts at 0 or later."""
     return slice(max(core[0] - before, 0), core[1] + after)
 
 
-def _to_luma_chroma(planes):
+def to_luma_chroma(planes):
     """Change color planes to luma and chroma in place; grey ones stay as they are."""
     if len(planes) == 3:
         flat = planes.reshape(3, -1)

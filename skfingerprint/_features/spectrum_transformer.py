@@ -5,34 +5,38 @@ from scipy import fft
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core import StatelessTransformer, as_stack, check_choice, check_int
-from skfingerprint._features.planes import _collect, _to_luma_chroma
+from skfingerprint._features.names import name_rings, name_spectra
+from skfingerprint._features.planes import sum_tiles, to_luma_chroma
 from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
 
-# Below this, in grey levels squared, a spectrum is the rounding of pixels.
+# Lower bound of powers before their logarithm, in grey levels squared. The rounding of
+# pixels to whole grey levels alone has a power of 1 / 12.
 SMALLEST_POWER = np.float32(1e-3)
+# Values of planes that are prepared and transformed together, while they are in the
+# cache.
 PLANE_VALUES = 2**20
 
 
 class SpectrumTransformer(StatelessTransformer):
     """Log-power spectra of images or residuals.
 
-    Up-sampling leaves peaks and dips in the spectrum that do not move when an image is
-    cropped or shifted. The spectrum is the mean over windowed blocks (Welch's method).
-    Spectra change with JPEG compression and resizing: train on such images too, see
-    :class:`AugmentedClassifier`.
+    Up-sampling leaves peaks and dips in the spectrum, which stay at their frequencies
+    when an image is cropped or shifted. The spectrum is the mean over windowed blocks
+    (Welch's method). Spectra change with JPEG compression and resizing: train on such
+    images too, with :class:`AugmentedPipeline`.
 
     Parameters
     ----------
     block_size : int or None, default=32
-        Side of the blocks in pixels, at most that of the image; None takes the whole
-        image as one block.
+        Side of the blocks in pixels. In smaller images a block has the side of the
+        image. None makes the whole image one block.
     stride : int, default=None
         Pixels from block to block; by default half of `block_size`.
     radial : bool, default=False
-        Average the spectrum over rings of equal frequency: fewer features, blind to
-        direction.
+        Whether to average the spectrum over rings of equal frequency. There are fewer
+        features then, and they do not depend on direction.
     color_space : {"rgb", "ycbcr"}, default="rgb"
-        Take the spectra of the channels as they are, or of luma and chroma.
+        Channels of the spectra: the channels of the images, or luma and chroma.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 
@@ -50,7 +54,8 @@ class SpectrumTransformer(StatelessTransformer):
 
     Notes
     -----
-    Features are natural logarithms of grey levels squared, no lower than that of 1e-3.
+    Features are natural logarithms of powers in grey levels squared. Powers below 1e-3
+    are set to 1e-3.
 
     Examples
     --------
@@ -85,7 +90,7 @@ class SpectrumTransformer(StatelessTransformer):
     def get_feature_names_out(self, input_features=None):
         """Return `spectrum_<channel>_<vertical>_<horizontal frequency>`.
 
-        Frequencies are in cycles per pixel; those of rings have only one.
+        Frequencies are in cycles per pixel. Names of rings have a single frequency.
 
         Parameters
         ----------
@@ -98,18 +103,14 @@ class SpectrumTransformer(StatelessTransformer):
         """
         check_is_fitted(self, "block_shape_")
         if not self.radial:
-            return np.array(_name_spectra(self.block_shape_, self.n_channels_), object)
-        rings = range(_find_rings(self.block_shape_).max() + 1)
-        names = [
-            f"spectrum_{c}_{ring / max(self.block_shape_):.4f}"
-            for ring in rings
-            for c in range(self.n_channels_)
-        ]
+            return np.array(name_spectra(self.block_shape_, self.n_channels_), object)
+        n_rings = _number_rings(self.block_shape_).max() + 1
+        names = name_rings(self.block_shape_, n_rings, self.n_channels_)
         return np.array(names, dtype=object)
 
     def _validate(self, X, *, reset):
         X = super()._validate(X, reset=reset)
-        return _remember_blocks(self, X, reset=reset)
+        return check_block_shape(self, X, reset=reset)
 
     def _get_function(self):
         check_int("block_size", self.block_size, 1, also=(None,))
@@ -121,32 +122,68 @@ class SpectrumTransformer(StatelessTransformer):
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
     def _find_content(self, X):
-        """Return what X must hold: residuals have no luma."""
+        """Return the content that X must have: luma needs images, not residuals."""
         is_image = self.color_space == "ycbcr" and X.ndim > 2
         return "images" if is_image else super()._find_content(X)
 
 
 def _log_spectrum(images, block_size, stride, radial, to_luma):
-    """Return rows of log power, frequencies first, channels last."""
+    """Compute log-power spectra of images of one size.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Grey levels.
+    block_size, stride : int or None
+        Side of the blocks, and pixels from block to block.
+    radial : bool
+        Whether to average over rings.
+    to_luma : bool
+        Whether to change colors to luma and chroma.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples, n_features), float32
+        Frequencies first, channels last.
+    """
 
     def collect(planes, tile):
         if to_luma:
-            _to_luma_chroma(planes)
-        return [_sum_powers(planes, tile, block_size, stride)]
+            to_luma_chroma(planes)
+        return [sum_powers(planes, tile, block_size, stride)]
 
-    (power,) = _collect(images, collect, tiled=block_size is not None)
+    (power,) = sum_tiles(images, collect, tiled=block_size is not None)
     if radial:
-        rings = _find_rings(_block_sides(images.shape[1:3], block_size))
+        # A matrix product with one column for each ring computes the means. Narrow
+        # blocks may have rings without a frequency, whose mean is 0.
+        rings = _number_rings(_block_sides(images.shape[1:3], block_size))
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
         power = power.reshape(*power.shape[:2], -1) @ members.T
-    return _to_log_power(power)
+    return to_log_power(power)
 
 
-def _sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
-    """Return the mean power of the blocks that start in a tile, (n, channels, ...).
+def sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
+    """Compute the share of one tile in the mean power of all blocks of an image.
 
-    A few planes at a time are prepared and transformed, while they are in the cache.
+    Parameters
+    ----------
+    planes : ndarray of shape (n_channels, n, height, width), float32
+        Grey levels.
+    tile : Tile
+        Place of the planes in the images.
+    block_size, stride : int or None
+        Side of the blocks, and pixels from block to block.
+    prepare : callable
+        `prepare(planes)` returns the planes to transform, such as residuals, for planes
+        of shape (m, height, width).
+
+    Returns
+    -------
+    power : ndarray of shape (n, n_channels, block_height, block_width // 2 + 1), \
+            float32
+        Sum over the blocks that start in the core, divided by the number of blocks in
+        the whole image: the sum over the tiles is the mean.
     """
     n_channels, n_samples, height, width = planes.shape
     sides = _block_sides(tile.size, block_size)
@@ -167,25 +204,16 @@ def _sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
     return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
 
 
-def _to_log_power(power):
-    """Return rows of logarithms of (n, channels, ...), channels last."""
+def to_log_power(power):
+    """Return rows of logarithms of (n, n_channels, ...), channels last."""
     channels_last = np.moveaxis(power, 1, -1)
     return np.log(np.maximum(channels_last, SMALLEST_POWER)).reshape(len(power), -1)
 
 
-def _name_spectra(sides, n_channels):
-    places = [
-        f"{v:+.4f}_{h:.4f}"
-        for v in fft.fftfreq(sides[0])
-        for h in fft.rfftfreq(sides[1])
-    ]
-    return [f"spectrum_{c}_{place}" for place in places for c in range(n_channels)]
-
-
-def _remember_blocks(transformer, X, *, reset):
-    """Set or compare the shape of the blocks of spectra."""
+def check_block_shape(transformer, X, *, reset):
+    """Set the shape of the blocks of spectra, or check it, and return X."""
     if isinstance(X, list):
-        return _remember_blocks_of_each(transformer, X, reset=reset)
+        return _check_block_shapes(transformer, X, reset=reset)
     found = _block_sides(as_stack(X).shape[1:3], transformer.block_size)
     expected = found if reset else getattr(transformer, "block_shape_", found)
     if found != expected:
@@ -199,8 +227,8 @@ def _remember_blocks(transformer, X, *, reset):
     return X
 
 
-def _remember_blocks_of_each(transformer, images, *, reset):
-    """Set or compare the shape of the blocks of images of different sizes."""
+def _check_block_shapes(transformer, images, *, reset):
+    """Set the shape of the blocks of images of different sizes, or check it."""
     sides = [_block_sides(image.shape[:2], transformer.block_size) for image in images]
     expected = max(sides) if reset else getattr(transformer, "block_shape_", max(sides))
     few = [i for i, found in enumerate(sides) if tuple(found) != tuple(expected)]
@@ -216,8 +244,12 @@ def _remember_blocks_of_each(transformer, images, *, reset):
     return images
 
 
-def _find_rings(sides):
-    """Return the number of the ring of each frequency of a half spectrum, flat."""
+def _number_rings(sides):
+    """Return the number of the ring of each frequency of a half spectrum, flat.
+
+    Rings are one sample of the longer side wide. The corners of the spectrum, beyond
+    half a cycle per pixel, are in the last ring.
+    """
     radius = np.hypot(fft.fftfreq(sides[0])[:, None], fft.rfftfreq(sides[1]))
     rings = np.round(radius * max(sides)).astype(int)
     return np.minimum(rings, max(sides) // 2).ravel()

@@ -1,4 +1,4 @@
-"""Images: reading files, folding rows, residuals and their cleaning."""
+"""Reading of image files, images from flat rows, residuals and their cleaning."""
 
 from skfingerprint._images.cleaning import (
     ChannelDecorrelator,
@@ -6,10 +6,10 @@ from skfingerprint._images.cleaning import (
     SpectrumFlattener,
 )
 from skfingerprint._images.decoding import (
-    NO_HEADER,
+    Header,
     check_fits,
-    describe,
-    naming,
+    describe_header,
+    name_in_errors,
     open_image,
     read_header,
     read_image,

@@ -1,4 +1,4 @@
-"""Clean residuals: what else may be taken away between denoiser and fingerprint."""
+"""Cleaning of residuals, between the denoiser and the fingerprint."""
 
 from functools import reduce
 
@@ -13,12 +13,13 @@ from skfingerprint._core import (
     check_positive,
 )
 
-# Sides of the windows over which a spectrum's squares are averaged.
+# Sides in pixels of the windows over which the squares of a spectrum are averaged, the
+# same as for the wavelet bands of `skfingerprint.denoising.wavelet_wiener`.
 WINDOWS = (3, 5, 7, 9)
 
 
 class _Cleaner(ImageOutputMixin, StatelessTransformer):
-    """Residuals to residuals, with any number of channels."""
+    """Base of transformers of residuals with any number of channels."""
 
     _accepted_dtype = FLOATS
     _accepted_channels = None
@@ -27,21 +28,22 @@ class _Cleaner(ImageOutputMixin, StatelessTransformer):
 
 
 class ChannelDecorrelator(_Cleaner):
-    """Whiten the channels of each residual: equal variances, no correlation.
+    """Whiten the channels of each residual: equal variances, zero correlation.
 
-    Red, green and blue residuals resemble each other, by the scene and by most
-    networks' last layers; what is peculiar to a source is rather in their differences,
-    which an image's correlation with a fingerprint hardly sees. Put it between
-    :class:`ResidualExtractor` and :class:`FingerprintClassifier`. It helps with clean
-    and slightly compressed images, not after strong JPEG compression.
+    Red, green and blue residuals resemble each other, because of the scene and of the
+    last layers of most networks. The differences between the channels distinguish a
+    source better, but they hardly count in the correlation of an image with a
+    fingerprint. Put this transformer between :class:`ResidualExtractor` and
+    :class:`FingerprintClassifier`. It helps with unprocessed and slightly compressed
+    images, but not after strong JPEG compression.
 
-    Stateless; grey residuals are only scaled.
+    The transformer is stateless. Grey residuals are only scaled.
 
     Parameters
     ----------
     shrinkage : float, default=0.1
-        >= 0. Added to the variances, as a share of their mean, before they are
-        inverted: the larger, the weaker the whitening.
+        Share of the mean variance that is added to all variances before they are
+        inverted, >= 0. A larger value whitens less.
 
     Attributes
     ----------
@@ -50,9 +52,9 @@ class ChannelDecorrelator(_Cleaner):
 
     Notes
     -----
-    ``R (S + shrinkage trace(S) / c I)^(-1/2)`` with the second moments S of the c
-    channels of an image's residual R: symmetric, so the order of the channels does not
-    matter. Its unit is no longer the grey level.
+    The result is ``R (S + shrinkage trace(S) / c I)^(-1/2)``, with the second moments S
+    of the c channels of the residual R of an image. The matrix is symmetric, so the
+    order of the channels does not matter. The result is not in grey levels.
 
     Examples
     --------
@@ -79,10 +81,11 @@ class LinearPatternRemover(_Cleaner):
     """Subtract row and column means on the four sub-lattices of a Bayer pattern.
 
     Cameras of one model share patterns of rows, columns and color interpolation, which
-    make fingerprints of different devices resemble each other ("zero-mean total").
-    For cameras only: in images of networks these patterns are the fingerprint.
+    make the fingerprints of different devices resemble each other. Subtracting the
+    means removes these patterns ("zero-mean total") [1]_. Use it for cameras only: in
+    images of networks these patterns are the fingerprint.
 
-    Stateless.
+    The transformer is stateless.
 
     Attributes
     ----------
@@ -91,7 +94,7 @@ class LinearPatternRemover(_Cleaner):
 
     See Also
     --------
-    SpectrumFlattener : Takes away periodic patterns of any direction.
+    SpectrumFlattener : Attenuates periodic patterns of any direction.
 
     References
     ----------
@@ -113,14 +116,14 @@ class LinearPatternRemover(_Cleaner):
 
 
 class SpectrumFlattener(_Cleaner):
-    """Attenuate the peaks of each residual's spectrum, by a Wiener filter.
+    """Attenuate the peaks in the spectrum of each residual, by a Wiener filter.
 
-    Peaks are what periodic patterns of a camera model or of JPEG blocks leave. For
+    Periodic patterns of a camera model and of JPEG blocks leave such peaks. Use it for
     cameras only, if at all: in images of networks the peaks are the fingerprint, and on
-    six Nikons :class:`LinearPatternRemover` alone did better. Cleaning is not linear,
-    so it differs for residuals and for their mean.
+    six Nikons :class:`LinearPatternRemover` alone did better. The filter is not linear,
+    so the mean of filtered residuals is not the filtered mean.
 
-    Stateless.
+    The transformer is stateless.
 
     Attributes
     ----------
@@ -129,9 +132,10 @@ class SpectrumFlattener(_Cleaner):
 
     Notes
     -----
-    The amplitudes ``A = |DFT(R)| / sqrt(height width)`` are taken for a wavelet band of
-    :func:`skfingerprint.denoising.wavelet_wiener` with the residual's variance as that
-    of the noise: ``A s2 / (v + s2)`` remains, and the phase is kept.
+    The amplitudes ``A = |DFT(R)| / sqrt(height width)`` are filtered like a wavelet
+    band of :func:`skfingerprint.denoising.wavelet_wiener`, with the variance s2 of the
+    residual as the variance of the noise. With the local excess v of their squares over
+    s2, ``A s2 / (v + s2)`` remains, and the phase is kept.
 
     References
     ----------
@@ -156,16 +160,20 @@ class SpectrumFlattener(_Cleaner):
 
 
 def _planes(residuals):
-    """View a stack with an axis of channels."""
+    """Return a view of a stack that has an axis of channels."""
     return residuals.reshape(*residuals.shape[:3], -1)
 
 
 def _whiten_channels(residuals, shrinkage):
+    """Multiply the channels by the inverse root of their shrunk second moments."""
     pixels = _planes(residuals).reshape(len(residuals), -1, _planes(residuals).shape[3])
     moments = np.matmul(pixels.transpose(0, 2, 1), pixels) / pixels.shape[1]
+    # With S = U diag(v) U', the inverse root of S + t I is U diag(v + t)^(-1/2) U'.
+    # Rounding can make the v of channels that depend on each other negative.
     variances, axes = np.linalg.eigh(moments)
     variances = np.maximum(variances, 0)
     variances += shrinkage * variances.mean(axis=1, keepdims=True)
+    # Directions without variance, as in flat images, become 0 and not infinite.
     scales = np.zeros_like(variances)
     np.power(variances, -0.5, out=scales, where=variances > 1e-12)
     mixing = (axes * scales[:, None]) @ axes.transpose(0, 2, 1)
@@ -173,23 +181,28 @@ def _whiten_channels(residuals, shrinkage):
 
 
 def _remove_linear_pattern(residuals):
+    """Subtract the means of rows and columns on each of the four sub-lattices."""
     cleaned = residuals.copy()
     for top in (0, 1):
         for left in (0, 1):
             part = cleaned[:, top::2, left::2]
-            if part.size:
+            if part.size:  # images one pixel high have empty sub-lattices
                 part -= part.mean(axis=2, keepdims=True)
                 part -= part.mean(axis=1, keepdims=True)
     return cleaned
 
 
 def _flatten_spectrum(residuals):
+    """Attenuate frequencies whose local power exceeds the variance of the residual."""
     planes = _planes(residuals)
     spectra = fft.fft2(planes, axes=(1, 2), norm="ortho")
     squares = np.square(np.abs(spectra))
     noise = planes.var(axis=(1, 2), keepdims=True)
     means = (uniform_filter(squares, (1, n, n, 1), mode="constant") for n in WINDOWS)
+    # For white noise each squared amplitude has the variance of the residual as its
+    # mean, since the transform is orthonormal.
     excess = np.maximum(reduce(np.minimum, means) - noise, 0)
+    # A flat plane has neither noise nor excess; 0 / 0 becomes 0.
     kept = np.divide(noise, excess + noise, out=np.zeros_like(squares), where=noise > 0)
     flat = fft.ifft2(spectra * kept, axes=(1, 2), norm="ortho").real
     return flat.astype(planes.dtype).reshape(residuals.shape)

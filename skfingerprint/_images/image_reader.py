@@ -1,4 +1,4 @@
-"""Paths to images, inside a pipeline."""
+"""Reading of image files inside a pipeline."""
 
 import os
 from pathlib import Path
@@ -16,26 +16,27 @@ from skfingerprint._core import (
 )
 from skfingerprint._images.decoding import read_image, read_size
 
-# Values of images, and number of files, that are read at a time.
+# Largest numbers of values and of files in a block: the first bounds the memory, the
+# second the number of small files that are read together.
 BLOCK_VALUES = 2**22
 BLOCK_FILES = 256
 
 
 class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
-    """Read image files: paths go in, images come out, a few at a time.
+    """Read image files: transform paths into images, a few at a time.
 
-    Stands at the head of a pipeline, or of one inside a
+    The reader stands at the head of a pipeline, or of a pipeline inside a
     :class:`~sklearn.compose.ColumnTransformer` beside other columns. Files are read
-    when what follows asks for them, so that a pipeline of position-free features needs
-    no more memory than a few images, however many files there are.
+    when the next step requests them, so a pipeline of position-free features needs the
+    memory of a few images only, however many files there are.
 
-    All come as RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them.
-    Needs Pillow (extra `images`).
+    All images are RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them.
+    Reading needs Pillow (extra `images`).
 
     Parameters
     ----------
     image_shape : tuple of int, default=None
-        (height, width): the part to cut out of each image, the most central one whose
+        (height, width) of the part to cut out of each image, the most central one whose
         corner lies on a grid of 16 px. By default images keep their sizes, which may
         differ where position does not matter.
     n_jobs : int, default=None
@@ -43,19 +44,19 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
 
     See Also
     --------
-    skfingerprint.datasets.load_image_folder : All images of a folder at once.
-    skfingerprint.datasets.load_image_files : The same of a list, without bad files.
+    skfingerprint.datasets.load_image_folder : Loads all images of a folder at once.
+    skfingerprint.datasets.load_image_files : Loads a list of files, without bad ones.
 
     Notes
     -----
-    A transformer can't leave rows out: files that can't be read raise, all of those
-    that were read together in one error. `load_image_files(paths, y, on_error="warn")`
-    leaves them out.
+    A transformer can't leave rows out, so files that can't be read raise an error,
+    which names all such files of one block. `load_image_files(paths, y,
+    on_error="warn")` leaves them out.
 
-    A file is decoded once each time that a transformer reads the images. What are
-    branches of a :class:`~sklearn.pipeline.FeatureUnion` read them one after the other;
-    :class:`AttributionFeatures`, and the copies of an :class:`AugmentedPipeline`, are
-    made of one reading.
+    A file is decoded each time that a transformer reads the images. The branches of a
+    :class:`~sklearn.pipeline.FeatureUnion` read them one after the other. All features
+    of :class:`AttributionFeatures`, and all perturbed copies of an
+    :class:`AugmentedPipeline`, are computed from one reading.
 
     Examples
     --------
@@ -82,8 +83,8 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
 
         Parameters
         ----------
-        X : list, array, Series or data frame with one column, of paths
-            str or path-like; `~` is the home folder.
+        X : list, array, Series or data frame with one column, of str or path-like
+            Paths of the files; `~` is the home folder.
         y : None
             Ignored.
 
@@ -97,42 +98,45 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
         return self
 
     def transform(self, X):
-        """Make ready to read the files.
+        """Return a source of the images, which reads the files on request.
 
         Parameters
         ----------
-        X : list, array, Series or data frame with one column, of paths
-            str or path-like; `~` is the home folder.
+        X : list, array, Series or data frame with one column, of str or path-like
+            Paths of the files; `~` is the home folder.
 
         Returns
         -------
         images : source of images
-            Of shape (n_samples, height, width, 3) with `image_shape`. Transformers and
-            estimators of this package read it block by block; `list(images)` gives
-            all images.
+            The images, of shape (n_samples, height, width, 3) with `image_shape`.
+            Transformers and estimators of this package read them block by block;
+            `list(images)` gives all images.
         """
         paths, shape = list_paths(X), self._find_shape()
         with needs_extra("images", "ImageReader needs Pillow"):
             import PIL  # noqa: F401
+        # Without a shape, the size of the first image stands for all.
         n_values = 3 * np.prod(shape or read_size(paths[0]), dtype=int)
         size = int(np.clip(BLOCK_VALUES // n_values, 1, BLOCK_FILES))
         parts = [paths[start : start + size] for start in range(0, len(paths), size)]
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
 
         def read(k):
-            found = parallel(delayed(_read)(path, shape) for path in parts[k])
-            if problems := [str(e) for e in found if isinstance(e, ValueError)]:
+            """Read the files of block k; one error names all that can't be read."""
+            results = parallel(delayed(_read)(path, shape) for path in parts[k])
+            if problems := [str(e) for e in results if isinstance(e, ValueError)]:
                 raise ValueError(
-                    f"{len(problems)} of {len(found)} files could not be read:\n"
+                    f"{len(problems)} of {len(results)} files could not be read:\n"
                     + "\n".join(problems)
                     + '\n`load_image_files(paths, y, on_error="warn")` leaves such '
                     "files out, together with their targets."
                 )
-            return found if shape is None else np.stack(found)
+            return results if shape is None else np.stack(results)
 
         return BlockSource(read, [len(part) for part in parts])
 
     def _find_shape(self):
+        """Return `image_shape` as (height, width), or None."""
         if self.image_shape is None:
             return None
         shape = tuple(np.ravel(self.image_shape).tolist())
@@ -170,7 +174,7 @@ def list_paths(X):
 
 
 def _read(path, shape):
-    """Return the image, or the error that names the file."""
+    """Read an image, or return the error that names the file."""
     try:
         return read_image(path, shape)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Noise residuals: what a denoiser takes away from an image."""
+"""Noise residuals: images minus their denoised versions."""
 
 import inspect
 
@@ -13,38 +13,39 @@ from skfingerprint._core import (
 )
 from skfingerprint.denoising import DENOISERS, MAX_SPINS
 
-# Parameters of denoisers that the extractor has under their own names.
+# Parameters of denoisers that are parameters of the extractor too.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
 
 
 class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
     """Extract the noise residual of images: the image minus its denoised version.
 
-    Stateless: `transform` needs no `fit`, treats each image by itself and gives the
-    same numbers whatever the batch or `n_jobs`. In a pipeline, put it in front of
-    :class:`FingerprintClassifier`.
+    The transformer is stateless: `transform` does not need `fit`, treats each image by
+    itself, and gives the same numbers whatever the batch or `n_jobs`. In a pipeline,
+    put it in front of :class:`FingerprintClassifier`.
 
     Parameters
     ----------
     denoiser : str or callable, default="wavelet_wiener"
-        A name in `skfingerprint.denoising.DENOISERS` ("wavelet_wiener",
+        Name in `skfingerprint.denoising.DENOISERS` ("wavelet_wiener",
         "wavelet_shrink", "wiener", "gaussian", "median", and with scikit-image
         "nl_means" and "total_variation"), or a function `f(images, **denoiser_params)`
         that takes a float32 stack (n_samples, height, width[, n_channels]) in grey
-        levels 0..255 and returns it denoised, in the same shape.
+        levels 0..255 and returns the denoised stack, in the same shape.
     sigma : float, default=3.0
-        Standard deviation of the noise, in grey levels, for denoisers that have one.
+        Standard deviation of the noise, in grey levels, for denoisers with this
+        parameter.
     wavelet : str or pywt.Wavelet, default="db4"
-        PyWavelets' wavelet, for denoisers that have one. "db4" has 8 taps.
+        Wavelet of PyWavelets, for denoisers that use wavelets. "db4" has 8 taps.
     level : int, default=4
-        Largest number of wavelet decompositions; the image's size may allow fewer.
+        Largest number of wavelet decompositions; small images allow fewer.
     cycle_spins : int, default=1
         Number of shifted decompositions that "wavelet_wiener" averages.
     denoiser_params : dict, default=None
-        Further keyword arguments of the denoiser, such as `{"size": 5}` for "median",
-        and all of those of a callable.
+        Further keyword arguments of a named denoiser, such as `{"size": 5}` for
+        "median", or all keyword arguments of a callable.
     n_jobs : int, default=None
-        Number of threads; -1 for all processors. `joblib.parallel_config` may choose
+        Number of threads; -1 for all processors. `joblib.parallel_config` can set
         another backend.
 
     Attributes
@@ -58,10 +59,11 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
 
     Notes
     -----
-    Eq. 1 of [1]_: ``R = X - f(X)``, per image and channel, in grey levels and float32.
-    Images scaled to 0..1 raise a warning: multiply them by 255, or `sigma` is off.
-    An image alone has the residual that it has in a batch; without numba to 1e-4 grey
-    levels, since sums are rounded in another order.
+    The residual is ``R = X - f(X)`` (eq. 1 of [1]_), for each image and channel, in
+    float32 and grey levels. Images scaled to 0..1 raise a warning: multiply them by
+    255, or `sigma` does not fit. An image has the same residual alone and in a batch.
+    Without numba the two agree to 1e-4 grey levels, since sums are rounded in another
+    order.
 
     References
     ----------
@@ -79,12 +81,12 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
     >>> residuals.shape, residuals.dtype
     ((10, 64, 64, 3), dtype('float32'))
 
-    Images of another size need no other extractor:
+    The same extractor takes images of another size:
 
     >>> ResidualExtractor().fit(images).transform(images[:, :48]).shape
     (10, 48, 64, 3)
 
-    A function of your own takes the place of the denoiser:
+    A function can replace the denoiser:
 
     >>> from scipy.ndimage import uniform_filter
     >>> def box_blur(images, size):
@@ -144,11 +146,11 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
 
 
 def _subtract_denoised(images, denoise, params):
-    """Eq. 1 on one batch, in memory of the batch's own."""
-    if denoise in DENOISERS.values():
+    """Subtract the denoised images of one batch (eq. 1 of Marra et al.)."""
+    if denoise in DENOISERS.values():  # they return a new array, which is reused
         denoised = denoise(images, **params)
         return np.subtract(images, denoised, out=denoised)
-    # A copy, which the function may change in place.
+    # The function gets an array of its own, since it may change it in place.
     denoised = np.asarray(denoise(images.astype(np.float32), **params))
     if denoised.shape != images.shape or denoised.dtype.kind not in "buif":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Rows of numbers to images: the head of a pipeline whose input is flat."""
+"""Images from flat rows, for pipelines whose input is 2-D."""
 
 import math
 from numbers import Integral
@@ -16,23 +16,25 @@ from skfingerprint._core import (
 class Unflatten(ImageOutputMixin, StatelessTransformer):
     """Fold each row into an image, so that neighboring pixels are neighbors.
 
-    Parts of scikit-learn take 2-D input only, such as
+    Some parts of scikit-learn take only 2-D input, such as
     :class:`~sklearn.ensemble.BaggingClassifier` and
-    :class:`~sklearn.compose.ColumnTransformer`. Give them rows, and put this at the
-    head of the pipeline inside. It is the only estimator that knows how rows fold.
+    :class:`~sklearn.compose.ColumnTransformer`. Give them rows, and put this
+    transformer at the head of the pipeline inside. No other estimator of this package
+    folds rows.
 
-    Stateless. Stacks of images that already have the shape pass as they are.
+    The transformer is stateless. Stacks of images that already have the shape are
+    returned unchanged.
 
     Parameters
     ----------
     image_shape : tuple of int
-        (height, width) or (height, width, n_channels) of the image in each row. One of
-        them may be -1: it follows from the length of the rows.
+        (height, width) or (height, width, n_channels) of the image in each row. One
+        entry may be -1: it follows from the length of the rows.
 
     Attributes
     ----------
     n_channels_ : int
-        1 for rows.
+        Number of channels seen in `fit`: 1 for rows.
     n_features_in_ : int
         Length of the rows.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -79,7 +81,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         return X.reshape(len(X), *self._find_shape(X))
 
     def _get_function(self):
-        """Check the parameter."""
+        """Return the sides of an image, of which one may be -1."""
         shape = self.image_shape
         sides = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else ()
         are_sides = [isinstance(n, Integral) and (n > 0 or n == -1) for n in sides]
@@ -91,6 +93,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         return sides
 
     def _validate(self, X, *, reset):
+        """Validate rows, and check that `image_shape` fits their length."""
         X = validate_images(self, X, reset=reset, dtype="numeric", aligned=False)
         if isinstance(X, list):
             raise ValueError(f"rows can't be made of X: {RAGGED}")
@@ -98,7 +101,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         return X
 
     def _find_shape(self, X):
-        """Return the shape of one image, -1 filled in."""
+        """Return the shape of one image, with -1 replaced."""
         sides, length = self._get_function(), math.prod(X.shape[1:])
         rest = max(1, length // math.prod(n for n in sides if n > 0))
         sides = tuple(rest if n == -1 else n for n in sides)

@@ -1,4 +1,4 @@
-"""Which part of an image is whose, by the fingerprint at the same place."""
+"""Localization of sources in an image by the fingerprint at the same place."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -23,34 +23,34 @@ from skfingerprint._localization.masks import find_thresholds
 
 
 class FingerprintLocalizer(Localizer):
-    """Say which part of an image is whose, by fingerprints at the same place.
+    """Locate sources in an image by their fingerprints at the same place.
 
     The residual is correlated with the fingerprints of the sources in a window around
-    each pixel. That finds what was pasted at the place that it was made at, such as a
-    face that was exchanged, and parts of a photograph that are not its camera's. What
-    was moved is not found, and most networks leave too faint a pattern for a small
-    window: :class:`WindowedClassifier` finds them.
+    each pixel. The maps show parts that were pasted at the place at which they were
+    made, such as an exchanged face, and parts of a photograph that do not come from its
+    camera. They do not show parts that were moved. Most networks leave a pattern that
+    is too faint for a small window: use :class:`WindowedClassifier` for these.
 
     Parameters
     ----------
     window_size : int, default=64
-        Side of the window in pixels; what is much smaller is not found. The cost does
+        Side of the window in pixels. Much smaller parts are not detected. The time does
         not depend on it.
     pixel_false_alarm_rate : float, default=0.05
         In (0, 0.5]: share of the pixels of residuals without the source that a mask may
-        take for its, on average over residuals.
+        assign to it, on average over residuals.
     cv : int or cross-validation splitter, default=5
-        Folds of residuals that are correlated with fingerprints that they are no part
-        of, for the thresholds. As in :class:`WindowedClassifier`.
+        Folds for the thresholds: each residual is correlated with fingerprints of the
+        other folds. As in :class:`WindowedClassifier`.
 
     Attributes
     ----------
     classifier_ : FingerprintClassifier
-        Fitted on all residuals; `predict` and `decision_function` are its own.
+        Classifier of whole residuals, fitted on all of them.
     classes_ : ndarray of shape (n_classes,)
         The sources, and the background if there is one among them.
     thresholds_ : ndarray of shape (n_classes + 1, n_classes + 1)
-        As in :class:`WindowedClassifier`.
+        Thresholds of `predict_mask`, as in :class:`WindowedClassifier`.
     image_shape_ : tuple of int
         Shape of one residual.
     n_features_in_ : int
@@ -58,16 +58,16 @@ class FingerprintLocalizer(Localizer):
 
     See Also
     --------
-    WindowedClassifier : By what does not depend on the place, for images of any size.
-    FingerprintClassifier : Whose is the whole image?
+    WindowedClassifier : Locates sources by features of windows, in images of any size.
+    FingerprintClassifier : Names the source of a whole image.
 
     Notes
     -----
     With the mean over the window around a pixel, written < >, the correlation of
-    residual R and fingerprint F is ``<R F> / sqrt(<R R> <F F>)``, products being summed
-    over channels: equation 5 of [1]_ in a window, without the subtraction of means,
-    which residuals do not have. Box filters make the time O(height width) for any
-    window. [2]_ finds forgeries so.
+    residual R and fingerprint F is ``<R F> / sqrt(<R R> <F F>)``. Products are summed
+    over channels. This is equation 5 of [1]_ in a window, without the subtraction of
+    means, because the mean of a residual is near 0. Box filters make the time
+    O(height width) for any window. Forgeries are detected by such windows in [2]_.
 
     References
     ----------
@@ -98,17 +98,17 @@ class FingerprintLocalizer(Localizer):
 
     @all_or_nothing
     def fit(self, X, y, *, groups=None, sample_weight=None, **params):
-        """Average the fingerprints, and find the thresholds.
+        """Average the fingerprints, and compute the thresholds.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
-            Residuals, in grey levels, aligned.
+            Aligned residuals, in grey levels.
         y : array-like of shape (n_samples,)
             Sources; at least two, with at least two residuals each.
         groups : array-like of shape (n_samples,), default=None
-            What each image shows: images of one group are held out together.
+            Scene that each image shows: images of one group are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the means, >= 0; not all 0 in any class.
         **params : dict
@@ -127,6 +127,8 @@ class FingerprintLocalizer(Localizer):
         whole, held_out, totals = average_held_out(X, members, folds, weights)
         whole = whole.reshape(-1, *self.image_shape_)
         self.classifier_ = restore_classifier(self.classes_, whole, totals)
+        # A residual is a part of its own fingerprint, which would raise its scores: its
+        # fold is left out of the fingerprints here.
         scores = score_blocks(
             _correlate_sparsely, X, (held_out, self.window_size), folds
         )
@@ -152,7 +154,7 @@ class FingerprintLocalizer(Localizer):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            As of :class:`FingerprintClassifier`.
+            Scores, as from :class:`FingerprintClassifier`.
         """
         check_is_fitted(self)
         X = validate_images(self, X, reset=False, neighbors=True)
@@ -177,8 +179,11 @@ class FingerprintLocalizer(Localizer):
         return self.classifier_.predict(X)
 
     def _make_maps(self, X, contrast):
+        """Return maps of a function of the local correlations."""
         X = validate_images(self, X, reset=False, neighbors=True)
         fingerprints = _add_channels(self.classifier_.fingerprints_)
+        # Correlations with all fingerprints exist for one residual at a time, of which
+        # a contrast keeps one value for each pixel.
         return np.stack(
             [
                 contrast(local_correlations(residual, fingerprints, self.window_size))
@@ -189,17 +194,35 @@ class FingerprintLocalizer(Localizer):
 
 
 def _correlate_sparsely(residuals, state, folds):
-    """Return local correlations with held-out fingerprints, of a few pixels."""
-    held_out, window = state
+    """Compute local correlations with held-out fingerprints at a few pixels.
+
+    Parameters
+    ----------
+    residuals : ndarray of shape (n_samples, height, width[, n_channels])
+        Residuals.
+    state : tuple
+        Fingerprints without each fold, of shape (n_folds, n_classes, n_features), and
+        the side of the window.
+    folds : ndarray of shape (n_samples,), int
+        Fold that holds out each residual.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_places, n_classes)
+    """
+    held_out, window_size = state
     stack = _add_channels(residuals)
     shape = stack.shape[1:]
+    # Correlations at neighboring pixels are nearly equal: steps of half a window keep
+    # few of them, which are enough for quantiles and medians.
     places = tuple(
-        slice(min(window, n) // 2, None, max(1, window // 2)) for n in shape[:2]
+        slice(min(window_size, n) // 2, None, max(1, window_size // 2))
+        for n in shape[:2]
     )
     found = []
     for residual, fold in zip(stack, folds, strict=True):
         fingerprints = held_out[fold].reshape(-1, *shape)
-        found.append(local_correlations(residual, fingerprints, window)[places])
+        found.append(local_correlations(residual, fingerprints, window_size)[places])
     return np.stack(found).reshape(len(stack), -1, held_out.shape[1])
 
 

@@ -1,4 +1,6 @@
-"""What the localizers do alike: maps of scores, and masks at a stated rate."""
+"""Base class of the localizers: maps of scores, and masks at a stated rate."""
+
+from dataclasses import dataclass
 
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -7,10 +9,11 @@ from skfingerprint._core import CrossFittedMixin, Estimator, at_once
 
 
 class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
-    """Maps and masks of a source, against another one or against all others.
+    """Maps and masks of a source, against another source or against all others.
 
-    A subclass says in `_make_maps` how images become maps of what a function makes of
-    the scores of the classes.
+    A subclass implements `_make_maps(X, contrast)`. It computes the scores of all
+    classes at each place, and makes a map of the values that `contrast` returns for
+    them.
     """
 
     @at_once
@@ -20,20 +23,22 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels])
-            As in `fit`.
+            Images or residuals, as in `fit`.
         source : label, default=None
-            One of `classes_`: where is this source? Without `source` and `background`
+            Entry of `classes_`: the source to locate. Without `source` and `background`
             the scores of all classes are returned.
         background : label, default=None
-            One of `classes_`: rather than what? By default than anything else. Without
-            `source`: where is it anything but this? That also finds sources that were
-            not fitted.
+            Entry of `classes_`: the source that the rest of the image comes from. By
+            default it may be any other class. A background without `source` locates all
+            pixels that do not come from it, including pixels of sources that were not
+            fitted.
 
         Returns
         -------
         score_maps : ndarray of shape (n_samples, height, width[, n_classes]), float32
-            The score of the source, less that of the background if there is one; or
-            minus that of the background. A list of maps of images that differ in size.
+            Score of the source, less the score of the background if one is given; minus
+            the score of the background without a source. A list of maps for images that
+            differ in size.
         """
         check_is_fitted(self)
         if source is None and background is None:
@@ -42,20 +47,20 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
 
     @at_once
     def predict_mask(self, X, source=None, *, background=None):
-        """Say which pixels are the source's, at the pixel false-alarm rate.
+        """Select the pixels of the source, at the pixel false-alarm rate.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels])
-            As in `fit`.
+            Images or residuals, as in `fit`.
         source, background : label, default=None
             As in :meth:`score_map`; at least one of them.
 
         Returns
         -------
         masks : ndarray of shape (n_samples, height, width), bool
-            Whether the score is at least that of `find_threshold`. A list of masks of
-            images that differ in size.
+            Whether the score is at least the threshold of `find_threshold`. A list of
+            masks for images that differ in size.
         """
         threshold = self.find_threshold(source, background=background)
         maps = self.score_map(X, source, background=background)
@@ -65,7 +70,7 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
 
     @at_once
     def find_threshold(self, source=None, *, background=None):
-        """Return the score from which on a pixel is taken for the source's.
+        """Return the score from which on a pixel is assigned to the source.
 
         Parameters
         ----------
@@ -75,14 +80,14 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
         Returns
         -------
         threshold : float
-            An entry of `thresholds_`.
+            Entry of `thresholds_`.
         """
         check_is_fitted(self)
         row, column = self._find_places(source, background)
         return float(self.thresholds_[row, column])
 
     def _find_places(self, source, background):
-        """Return the numbers of two classes, -1 for any."""
+        """Return the indices of two classes, -1 for any class."""
         names = self.classes_.tolist()
         if source is None and background is None:
             raise ValueError(
@@ -100,22 +105,31 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
             raise ValueError(
                 f"source and background must differ, got {source!r} twice."
             )
+        # -1 is also the index of the last row or column of `thresholds_`: any class.
         return [-1 if label is None else names.index(label) for label in given.values()]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # The rows of scikit-learn's checks are no pictures.
+        # The rows of scikit-learn's checks are not pictures.
         tags.classifier_tags.poor_score = True
         return tags
 
 
+@dataclass(frozen=True)
 class Contrast:
-    """The score of a source, of a source less a background, or minus the latter's."""
+    """Score of a source, of a source less a background, or minus that of a background.
 
-    def __init__(self, source, background):
-        self.source, self.background = source, background
+    Attributes
+    ----------
+    source, background : int
+        Indices of classes, -1 for any class; not both -1.
+    """
+
+    source: int
+    background: int
 
     def __call__(self, scores):
+        """Return the contrast of scores, (..., n_classes)."""
         if self.source < 0:
             return -scores[..., self.background]
         found = scores[..., self.source]

@@ -1,57 +1,77 @@
 """Windows of images: their positions, their scores, and maps of the scores."""
 
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d
-from sklearn.utils import Bunch
 
 from skfingerprint.spectrum import _block_starts
 
-# Values of windows that are cut out and scored at a time.
+# Values of windows that are copied and scored at a time: 64 MiB in float64.
 GROUP_VALUES = 2**23
-# Rows of an image that are read at a time for its seed.
+# Rows of an image that are read at a time for its seed, as a bound of the memory.
 ROWS = 512
 
 
-def find_grid(size, window, stride):
-    """Return where windows lie in images of a size.
+@dataclass(frozen=True)
+class Grid:
+    """Positions of windows in images of one size.
+
+    Attributes
+    ----------
+    size : tuple of int
+        (height, width) of the images in pixels.
+    sides : tuple of int
+        (height, width) of a window in pixels.
+    tops, lefts : list of int
+        First row and first column of the windows, rising. The last windows end at the
+        border.
+    """
+
+    size: tuple
+    sides: tuple
+    tops: list
+    lefts: list
+
+
+def find_grid(size, window_size, stride):
+    """Compute the positions of windows in images of one size.
 
     Parameters
     ----------
     size : tuple of int
-        (height, width) of the images.
-    window, stride : int
-        Side of the windows, at most that of the image, and the step between them.
+        (height, width) of the images in pixels.
+    window_size, stride : int
+        Side of the windows, and the step between them. A window is cut to the image.
 
     Returns
     -------
-    grid : Bunch
-        `size`; `sides`, (height, width) of a window; `tops` and `lefts`, rising lists
-        of where windows start. The last ones end at the border.
+    grid : Grid
     """
-    return Bunch(
+    return Grid(
         size=tuple(size),
-        sides=tuple(min(window, n) for n in size),
-        tops=_block_starts(size[0], window, stride),
-        lefts=_block_starts(size[1], window, stride),
+        sides=tuple(min(window_size, n) for n in size),
+        tops=_block_starts(size[0], window_size, stride),
+        lefts=_block_starts(size[1], window_size, stride),
     )
 
 
 def draw_windows(image, sides, n_windows):
-    """Return different windows of an image, at most so many, drawn by its content.
+    """Draw different windows of an image, by a seed that its content determines.
 
-    Neither its dtype, nor the other images, nor their order change what is drawn.
+    Neither the dtype of the image, nor the other images, nor their order change the
+    windows that are drawn.
 
     Parameters
     ----------
     image : ndarray of shape (height, width[, n_channels])
-        In grey levels.
+        Image in grey levels.
     sides : tuple of int
         (height, width) of a window.
     n_windows : int
-        All windows are taken if there are fewer.
+        Largest number of windows. All windows are returned if there are fewer.
 
     Returns
     -------
@@ -72,11 +92,11 @@ def score_windows(images, grid, score):
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width[, n_channels])
-        In grey levels.
-    grid : Bunch
-        Of :func:`find_grid`.
+        Images in grey levels.
+    grid : Grid
+        Positions of the windows.
     score : callable
-        From windows (n, *sides[, n_channels]) to scores (n, n_scores).
+        Computes scores (n, n_scores) of windows (n, *sides[, n_channels]).
 
     Returns
     -------
@@ -84,6 +104,8 @@ def score_windows(images, grid, score):
     """
     shape = len(images), len(grid.tops), len(grid.lefts)
     windows = _view_windows(images, grid.sides)
+    # Overlapping windows hold more values than the images. Only the windows of one step
+    # are copied from the view, so that the memory does not grow with the images.
     step = max(1, GROUP_VALUES // np.prod(windows.shape[3:], dtype=int))
     total, parts = np.prod(shape), []
     for first in range(0, total, step):
@@ -95,25 +117,27 @@ def score_windows(images, grid, score):
 
 
 def scores_to_pixels(scores, grid):
-    """Average scores over the windows around a pixel, which overlap.
+    """Average the scores of the windows around each pixel.
 
-    They are smoothed by a Gaussian of the spread of a window, and interpolated
+    Scores are smoothed by a Gaussian of the spread of a window, and interpolated
     bilinearly between the centers of windows.
 
     Parameters
     ----------
     scores : ndarray of shape (n_rows, n_columns[, n_scores]), float
-        Of the windows of one image.
-    grid : Bunch
-        Of :func:`find_grid`.
+        Scores of the windows of one image.
+    grid : Grid
+        Positions of the windows.
 
     Returns
     -------
     score_map : ndarray of shape (height, width[, n_scores])
-        Beyond the outermost centers the scores of these go on.
+        Pixels beyond the outermost centers have the scores of these centers.
     """
     for axis, starts in enumerate((grid.tops, grid.lefts)):
         if len(starts) > 1:
+            # Positions spread evenly over a side w have the variance w^2 / 12. The
+            # Gaussian has this spread, in steps between windows.
             spread = grid.sides[axis] / np.sqrt(12) / (starts[1] - starts[0])
             scores = gaussian_filter1d(scores, spread, axis=axis, mode="nearest")
     for axis, starts in enumerate((grid.tops, grid.lefts)):
@@ -122,27 +146,48 @@ def scores_to_pixels(scores, grid):
 
 
 def _interpolate(scores, starts, side, length, axis):
-    """Interpolate scores along an axis between the centers of windows."""
+    """Interpolate scores along an axis between the centers of windows.
+
+    Parameters
+    ----------
+    scores : ndarray
+        Scores, with an entry for each start along the axis.
+    starts : list of int
+        First pixels of the windows along the axis, rising.
+    side, length : int
+        Side of a window and of the image along the axis, in pixels.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    scores : ndarray
+        Scores, with an entry for each pixel along the axis.
+    """
     centers = np.add(starts, (side - 1) / 2)
+    # Fractional indices of windows; `interp` is constant beyond the outermost centers.
     at = np.interp(np.arange(length), centers, np.arange(len(starts)))
     before = at.astype(int)
     after = np.minimum(before + 1, len(starts) - 1)
     share = np.expand_dims(at - before, tuple(range(1, scores.ndim - axis)))
     low, high = (np.take(scores, k, axis=axis) for k in (before, after))
+    # low + share (high - low) in place: maps are the largest arrays here.
     high -= low
     high *= share.astype(scores.dtype)
     return np.add(low, high, out=high)
 
 
 def _view_windows(images, sides):
-    """Return all windows as a view: (n, tops, lefts, *sides[, n_channels])."""
+    """View all windows, (n, n_tops, n_lefts, *sides[, n_channels]), without a copy."""
     view = sliding_window_view(images, sides, axis=(1, 2))
     return np.moveaxis(view, 3, -1) if images.ndim == 4 else view
 
 
 def _find_seed(image):
-    """Return a number that depends on the values of an image alone."""
+    """Compute a seed that depends on the values of an image alone."""
     seed = 0
     for first in range(0, len(image), ROWS):
+        # One dtype and one order of bytes and pixels, so that equal values have equal
+        # checksums on all machines.
         seed = zlib.crc32(image[first : first + ROWS].astype("<f4", order="C"), seed)
     return seed

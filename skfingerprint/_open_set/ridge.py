@@ -8,7 +8,7 @@ from scipy import linalg
 
 @dataclass(frozen=True)
 class Ridge:
-    """A fitted ridge regression, and what its held-out predictions need.
+    """A fitted ridge regression, with the arrays for its held-out predictions.
 
     Rows and targets are centered and multiplied by the roots of their weights. H is the
     hat matrix of these rows without the intercept.

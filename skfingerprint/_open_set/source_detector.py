@@ -420,7 +420,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         return TrainingRows(rows, *known, folds, len(names)), names
 
     def _set_threshold(self, nulls, knowns):
-        """Choose the threshold, and set what is known about rates.
+        """Choose the threshold, and set the rates that it attains.
 
         Parameters
         ----------

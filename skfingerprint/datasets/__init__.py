@@ -1,4 +1,4 @@
-"""Images to try things on: embedded, synthetic, and the user's own."""
+"""Data sets: embedded images, synthetic images, and folders of the user."""
 
 from skfingerprint.datasets._describe import describe_image_folder
 from skfingerprint.datasets._embedded import load_generators

@@ -1,41 +1,43 @@
-"""The history of images, from the headers of their files."""
+"""Reports on image files: how classes differ in the headers of their files."""
 
 import hashlib
 from collections import Counter, defaultdict
 from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import chi2_contingency
 from sklearn.utils import Bunch
 
 from skfingerprint._core import needs_extra
 from skfingerprint._images import (
-    NO_HEADER,
-    describe,
-    naming,
+    Header,
+    describe_header,
+    name_in_errors,
     open_image,
     without_bomb_warnings,
 )
 from skfingerprint.datasets._listing import list_files
 
 SOFTWARE = 305  # the tag of EXIF and TIFF
+# Largest number of values, or of groups of files, that a finding lists.
 SHOWN = 5
 
 
 class Description(Bunch):
-    """A Bunch that prints its findings."""
+    """Bunch that prints its findings."""
 
     def __str__(self):
         return "\n".join(self.findings)
 
 
 def describe_image_folder(path):
-    """Tell how the image files of classes differ, before a classifier learns it.
+    """Report how the image files of classes differ, before a classifier learns it.
 
-    Reads headers and JPEG's quantization tables, and no pixels. Where classes differ
-    in format, JPEG quality, size or mode, a classifier may tell these apart and not
-    the sources. Needs Pillow (`pip install "skfingerprint[images]"`).
+    The function reads headers and the quantization tables of JPEG, but not pixels. If
+    classes differ in format, JPEG quality, size or mode, a classifier may distinguish
+    these instead of the sources. Reading needs Pillow
+    (`pip install "skfingerprint[images]"`).
 
     Parameters
     ----------
@@ -45,30 +47,31 @@ def describe_image_folder(path):
     Returns
     -------
     description : :class:`~sklearn.utils.Bunch`
-        Prints its findings.
+        Report that prints its findings.
 
         files : pandas.DataFrame, or Bunch of ndarrays without pandas
-            A row for each file: `class`, `filename`, `width`, `height`, `mode`,
-            `format`, `quality` (that of libjpeg with the same quantization tables, NaN
-            for other tables and formats), `subsampling` and `tables` (a checksum) of
-            JPEG, `software` (from EXIF or the header), and `error`: why the file can't
-            be read, or "".
+            Table with a row for each file and the columns `class`, `filename`, `width`,
+            `height`, `mode`, `format`, `quality` (the quality at which libjpeg has the
+            same quantization tables, NaN for other tables and formats), `subsampling`
+            and `tables` (a checksum) of JPEG, `software` (from EXIF or the header), and
+            `error` (the reason why the file can't be read, or "").
         findings : list of str
-            Files that are passed over or can't be read; differences between classes;
-            identical files in several classes; and which `image_shape` to take.
+            Sentences on files that are skipped or can't be read, differences between
+            classes, identical files in several classes, and a suitable `image_shape`.
 
     Raises
     ------
     ImportError
         If Pillow is missing.
     ValueError
-        If there is no class folder, or a class has no image file.
+        If there is no class folder, or if a class has no image file.
 
     Notes
     -----
-    Classes differ in something if its distribution does (chi-squared test, p < 0.001,
-    and p < 0.01 where the files of each class are all alike) by more than a trace
-    (Cramér's V of 0.1). Of two classes that takes six files of each.
+    Classes differ in a property if its distributions differ significantly and by more
+    than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of
+    each class are all alike, and Cramér's V must be at least 0.1. Two classes therefore
+    need at least six files each.
 
     Examples
     --------
@@ -93,58 +96,61 @@ def describe_image_folder(path):
     """
     with needs_extra("images", "reading images needs Pillow"):
         import PIL  # noqa: F401
-    names, files, target, passed_over = list_files(Path(path).expanduser())
+    listing = list_files(Path(path).expanduser())
+    files, classes = listing.files, listing.names[listing.target]
     with without_bomb_warnings():
         rows = [_describe_file(file) for file in files]
-    good = [index for index, row in enumerate(rows) if not row["error"]]
+    good = [index for index, row in enumerate(rows) if not row.error]
     headers = [rows[index] for index in good]
     findings = [
-        *_find_unread(passed_over, rows),
-        *find_differences(headers, names[target[good]]).values(),
-        *_find_duplicates([files[index] for index in good], names[target[good]]),
+        *_find_unread(listing.passed_over, rows),
+        *find_differences(headers, classes[good]).values(),
+        *_find_duplicates([files[index] for index in good], classes[good]),
         *_suggest_shape(headers),
     ]
-    columns = {"class": names[target], "filename": [str(file) for file in files]}
-    columns |= {key: [row[key] for row in rows] for key in rows[0]}
+    columns = {"class": classes, "filename": [str(file) for file in files]}
+    columns |= {f.name: [getattr(row, f.name) for row in rows] for f in fields(Header)}
     return Description(files=_make_table(columns), findings=findings)
 
 
 def find_differences(headers, classes):
-    """Return {what the classes differ in: a sentence}."""
-    found = {}
-    for name, values in _list_features(headers).items():
-        told = np.array([value is not None for value in values], dtype=bool)
-        values = np.array([str(value) for value in values])[told]
-        if _depends(values, classes[told]):
+    """Return {property: finding} for the properties in which classes differ."""
+    differences = {}
+    for name, values in _list_properties(headers).items():
+        given = np.array([value is not None for value in values], dtype=bool)
+        values = np.array([str(value) for value in values])[given]
+        if _depends(values, classes[given]):
             lines = [
-                f"{label}: {_count(values[classes[told] == label])}"
-                for label in np.unique(classes[told])
+                f"{label}: {_count(values[classes[given] == label])}"
+                for label in np.unique(classes[given])
             ]
-            found[name] = _list(f"Classes differ in {name}", lines)
-    return found
+            differences[name] = _list(f"Classes differ in {name}", lines)
+    return differences
 
 
-def _list_features(headers):
-    """Return what is compared, each with a value for each file."""
+def _list_properties(headers):
+    """Return {property: values} with a value, or None, for each file."""
     return {
-        "format": [row["format"] for row in headers],
-        "JPEG quality": [_name_quality(row) for row in headers],
-        "size": ["{height}x{width}".format(**row) for row in headers],
-        "mode": [row["mode"] for row in headers],
+        "format": [header.format for header in headers],
+        "JPEG quality": [_name_quality(header) for header in headers],
+        "size": [f"{header.height}x{header.width}" for header in headers],
+        "mode": [header.mode for header in headers],
     }
 
 
-def _name_quality(row):
-    """Return quality and subsampling, or None of what is no JPEG image."""
-    if not row["tables"]:
+def _name_quality(header):
+    """Return quality and subsampling of a JPEG image as text, None for others."""
+    if not header.tables:
         return None
-    known = not np.isnan(row["quality"])
-    quality = f"{row['quality']:.0f}" if known else f"tables {row['tables']}"
-    return f"{quality} {row['subsampling']}".strip()
+    known = not np.isnan(header.quality)
+    quality = f"{header.quality:.0f}" if known else f"tables {header.tables}"
+    return f"{quality} {header.subsampling}".strip()
 
 
 def _depends(values, classes):
-    """Whether the classes' distributions of values differ, by more than a trace."""
+    """Check whether the values of classes differ significantly, and not by a trace."""
+    from scipy.stats import chi2_contingency
+
     levels, columns = np.unique(values, return_inverse=True)
     names, rows = np.unique(classes, return_inverse=True)
     if min(len(levels), len(names)) < 2:
@@ -152,33 +158,37 @@ def _depends(values, classes):
     table = np.zeros((len(names), len(levels)))
     np.add.at(table, (rows, columns), 1)
     test = chi2_contingency(table)
+    # With many files tiny differences are significant too; Cramér's V measures their
+    # size, from 0 to 1.
     strength = np.sqrt(test.statistic / len(values) / (min(table.shape) - 1))
+    # Classes whose files are all alike need fewer files as evidence.
     pure = (np.count_nonzero(table, axis=1) == 1).all()
     return bool(test.pvalue < (0.01 if pure else 0.001) and strength >= 0.1)
 
 
 def _count(values):
-    """Name the most frequent values, with their numbers."""
+    """Return the most frequent values and their numbers as text."""
     counts = Counter(values.tolist()).most_common()
     more = [f"{len(counts) - SHOWN} others"] if len(counts) > SHOWN else []
     return ", ".join([f"{v} ({n})" for v, n in counts[:SHOWN]] + more)
 
 
 def _list(head, lines):
+    """Return a heading with indented lines below it."""
     return "\n  ".join([f"{head}:", *lines])
 
 
 def _describe_file(file):
-    """Return a file's header, software and what is wrong with it."""
+    """Read the header of a file, its software included, or the error."""
     try:
-        with naming(file), open_image(file) as image:
-            return {**describe(image), "software": _find_software(image), "error": ""}
+        with name_in_errors(file), open_image(file) as image:
+            return replace(describe_header(image), software=_find_software(image))
     except ValueError as error:
-        return {**NO_HEADER, "software": "", "error": str(error)}
+        return Header(error=str(error))
 
 
 def _find_software(image):
-    """Return the program that wrote a file, if it says so."""
+    """Find the program that wrote a file, by its header or EXIF; "" if not stated."""
     from PIL import Image
 
     texts = []
@@ -191,17 +201,19 @@ def _find_software(image):
     return next((str(text).strip("\0 ") for text in texts if text), "")
 
 
-def _find_unread(passed_over, rows):
-    bad = [row["error"] for row in rows if row["error"]]
+def _find_unread(passed_over, headers):
+    """Yield findings on skipped files and on files that can't be read."""
+    bad = [header.error for header in headers if header.error]
     if passed_over:
         yield f"Passed over: {passed_over}."
     if bad:
-        yield _list(f"{len(bad)} of {len(rows)} files can't be read", bad)
+        yield _list(f"{len(bad)} of {len(headers)} files can't be read", bad)
 
 
 def _find_duplicates(files, classes):
-    """Name files of several classes that are the same, byte by byte."""
+    """Yield a finding on files of several classes that are equal in all bytes."""
     same = []
+    # Only files of equal size are hashed.
     for group in _group(range(len(files)), lambda i: files[i].stat().st_size):
         same += _group(group, lambda i: _hash(files[i]))
     same = [group for group in same if len(set(classes[group])) > 1]
@@ -212,24 +224,26 @@ def _find_duplicates(files, classes):
 
 
 def _group(indices, key):
-    """Return lists of two or more indices that have the same key."""
+    """Return lists of two or more indices with the same key."""
     groups = defaultdict(list)
     for index in indices:
-        with suppress(OSError):  # it is among the files that can't be read
+        with suppress(OSError):  # the file may have vanished since its header was read
             groups[key(index)].append(index)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _hash(file):
+    """Compute the SHA-256 checksum of a file."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").digest()
 
 
 def _suggest_shape(headers):
-    """Say what the largest common part is, and one that most images have."""
+    """Yield a finding on the largest part of all images, and of most images."""
     if not headers:
         return
-    sizes = np.array([(row["height"], row["width"]) for row in headers])
+    sizes = np.array([(header.height, header.width) for header in headers])
+    # In each side, at least 95 % of the images are as large as the second shape.
     common, most = sizes.min(axis=0), np.percentile(sizes, 5, axis=0, method="lower")
     if (sizes == common).all():
         yield "All images have {}x{} pixels: no image_shape is needed.".format(*common)
@@ -244,7 +258,7 @@ def _suggest_shape(headers):
 
 
 def _make_table(columns):
-    """Return a data frame if pandas is installed, else arrays."""
+    """Return a data frame if pandas is installed, otherwise a Bunch of arrays."""
     try:
         import pandas as pd
     except ImportError:

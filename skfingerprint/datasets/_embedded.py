@@ -1,4 +1,4 @@
-"""The real images inside the package."""
+"""Real images that come with the package."""
 
 import csv
 import hashlib
@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 from sklearn.utils import Bunch
 
-# SHA-256 of the files in `data`; benchmarks/data/make_generators.py prints them.
+# SHA-256 of the files in `data`, which benchmarks/data/make_generators.py prints.
 CHECKSUMS = {
     "generators.csv": (
         "8e8874db14434e308b9da02ed7509790e2f5e0347e20c1a4a9b799df4f917751"
@@ -23,9 +23,9 @@ CHECKSUMS = {
 def load_generators(*, return_X_y=False):
     """Load real images of eight generative networks.
 
-    Small tiles of what trained networks made, lossless: two networks make faces from
-    noise, six turn the same photographs into theirs. Split by `groups`, never at
-    random: the same scene occurs once in each of the six.
+    The images are small, lossless tiles of images that trained networks made. Two
+    networks make faces from noise, and six transform the same photographs. Split by
+    `groups`, never at random: each scene occurs once for each of these six networks.
 
     =================   ================
     Classes                            8
@@ -38,19 +38,19 @@ def load_generators(*, return_X_y=False):
     Parameters
     ----------
     return_X_y : bool, default=False
-        Return `(images, target)` and not a Bunch.
+        Whether to return `(images, target)` instead of a Bunch.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
         images : ndarray of shape (640, 64, 64, 3), uint8
-            RGB, in grey levels 0..255.
+            RGB images, in grey levels 0..255.
         target : ndarray of shape (640,)
             Index of the source in `target_names`.
         target_names : ndarray of shape (8,)
             Names of the sources.
         groups : ndarray of shape (640,)
-            What an image shows: a photograph's name, or a name of its own.
+            Scene that each image shows: the name of a photograph, or a unique name.
         DESCR : str
             Provenance, licenses and protocol.
 
@@ -85,7 +85,7 @@ def load_generators(*, return_X_y=False):
 
 
 def _read(folder, name):
-    """Return the content of a file of the package, if it is what was packed."""
+    """Read a file of the package, and check its content by its checksum."""
     content = (folder / name).read_bytes()
     if hashlib.sha256(content).hexdigest() != CHECKSUMS[name]:
         raise ValueError(
@@ -96,8 +96,10 @@ def _read(folder, name):
 
 
 def _unpack_images(content):
-    """Undo the differences, modulo 256, that made the file small."""
+    """Sum up the differences of pixels and channels that are stored in the file."""
     differences = np.load(io.BytesIO(lzma.decompress(content)), allow_pickle=False)
+    # Sums of uint8 are modulo 256, as the differences were. Along rows and columns the
+    # pixels differ from their neighbors, and red and blue from green.
     images = np.cumsum(differences, axis=1, dtype=np.uint8)
     np.cumsum(images, axis=2, dtype=np.uint8, out=images)
     images[..., 0] += images[..., 1]

@@ -1,11 +1,11 @@
-"""Images of the user's own: a folder for each source, or a list of files."""
+"""Loaders for image files: a folder for each source, or a list of files."""
 
 import os
 import warnings
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from skfingerprint._core import check_choice, check_int, needs_extra, track
 from skfingerprint._images import (
     check_fits,
-    naming,
+    name_in_errors,
     read_header,
     read_image,
     without_bomb_warnings,
@@ -37,64 +37,67 @@ def load_image_folder(
     verify=False,
     verbose=False,
 ):
-    """Load images from `path/<class>/*`, in all formats that Pillow decodes.
+    """Load images from `path/<class>/*`, in all raster formats that Pillow decodes.
 
-    All come as RGB, in the orientation in which their pixels are stored (the
-    fingerprint lies in the pixels, so an EXIF rotation is not applied). An alpha
+    All images are returned as RGB, in the orientation in which their pixels are stored:
+    the fingerprint lies in the pixels, so an EXIF rotation is not applied. An alpha
     channel is dropped, grey images are repeated in three channels, 16 bits are scaled
-    to 8, of several frames the first is taken. Refused are float, signed and 32-bit
-    values, drawings and documents, and images of more than
-    `PIL.Image.MAX_IMAGE_PIXELS`. HEIC needs the package pillow_heif.
+    to 8, and the first of several frames is taken. Files with float, signed or 32-bit
+    values, drawings, documents, and images of more than `PIL.Image.MAX_IMAGE_PIXELS`
+    pixels are rejected. HEIC needs the package pillow_heif.
 
-    Warns of what else lies in the class folders, but for hidden files; and if the
-    classes differ in format, JPEG quality, size or mode, since a classifier learns
-    that too: see :func:`describe_image_folder`. Needs Pillow
+    The function warns about files in the class folders that are not images, except
+    hidden ones. It also warns if the classes differ in format, JPEG quality, size or
+    mode, since a classifier learns such differences too: see
+    :func:`describe_image_folder`. Reading needs Pillow
     (`pip install "skfingerprint[images]"`).
 
     Parameters
     ----------
     path : str or path-like
-        Folder with one folder for each class. `~` is your home.
+        Folder with one folder for each class. `~` is the home folder.
     image_shape : tuple of int or "min", default=None
-        (height, width) or (height, width, 3): the part to cut out of each image, the
+        (height, width) or (height, width, 3) of the part to cut out of each image, the
         most central one whose corner lies on a grid of 16 px, so that the phase of the
         fingerprint is kept. "min" takes the largest part that all images have, by
-        their headers. Without it all images must have one size.
+        their headers. If None, all images must have one size.
     on_error : {"raise", "warn"}, default="raise"
-        What to do with a file that can't be read, is too small or differs in size:
-        raise its name, or leave it out and name all such files in one warning.
+        Action for files that can't be read, are too small or differ in size: raise an
+        error that names the first one, or leave them out and name all of them in one
+        warning.
     lazy : bool, default=False
-        Return a dask array, whose tasks read and decode the files when they are needed
-        (extra `dask`). Only headers are read at once, so that most bad files are known
-        before a long run. A file that turns out to be damaged later raises its name.
+        Whether to return a dask array, whose tasks read and decode the files when they
+        are needed (extra `dask`). Only headers are read at once, so that most bad files
+        are known before a long run. A file whose pixels are damaged raises an error
+        with its name when it is read.
     chunk_size : int, default=64
-        Images in a task, if `lazy`.
+        Number of images in a task, if `lazy`.
     verify : bool, default=False
-        Decode every file once before a `lazy` array is returned, so that `on_error`
-        applies to damaged pixels too.
+        Whether to decode every file once before a `lazy` array is returned, so that
+        `on_error` applies to damaged pixels too.
     verbose : bool or int, default=False
-        Whether to tell how many files are read: in a bar if tqdm is installed (extra
-        `progress`), in lines otherwise. Of a `lazy` array dask tells it.
+        Whether to report how many files are read: in a bar if tqdm is installed (extra
+        `progress`), in lines otherwise. For a `lazy` array, dask reports the progress.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
         images : ndarray or dask array of shape (n_samples, height, width, 3), uint8
-            Grey levels 0..255.
+            Images in grey levels 0..255.
         target : ndarray of shape (n_samples,)
             Index of the class in `target_names`.
         target_names : ndarray of shape (n_classes,)
             Names of the class folders, sorted.
         filenames : ndarray of shape (n_samples,)
-            The files, sorted within their class.
+            Paths of the files, sorted within their class.
 
     Raises
     ------
     ImportError
         If Pillow, or dask for `lazy`, is missing.
     ValueError
-        If there is no class folder, one may not be read, a class has no readable
-        image, or (with `on_error="raise"`) a file is refused.
+        If there is no class folder, if a folder may not be read, if a class has no
+        readable image, or (with `on_error="raise"`) if a file is rejected.
 
     Examples
     --------
@@ -112,11 +115,11 @@ def load_image_folder(
     ((4, 32, 32, 3), ['source-0', 'source-1'], [0, 0, 1, 1])
     """
     _check_packages(lazy)
-    names, files, target, passed_over = list_files(Path(path).expanduser())
-    if passed_over:
-        warnings.warn(f"passed over: {passed_over}", UserWarning, stacklevel=2)
-    how = _How(image_shape, on_error, lazy, chunk_size, verify, verbose)
-    return _load(files, target, names, how)
+    listing = list_files(Path(path).expanduser())
+    if listing.passed_over:
+        warnings.warn(f"passed over: {listing.passed_over}", UserWarning, stacklevel=2)
+    options = _Options(image_shape, on_error, lazy, chunk_size, verify, verbose)
+    return _load(listing.files, listing.target, listing.names, options)
 
 
 def load_image_files(
@@ -130,24 +133,25 @@ def load_image_files(
     verify=False,
     verbose=False,
 ):
-    """Load images from a list of files, wherever they lie.
+    """Load images from a list of files, in any folders.
 
-    As :func:`load_image_folder`, for a manifest: a table of files and sources, from
-    which rows may be chosen and to which others, such as groups, belong.
+    The function reads files as :func:`load_image_folder` does. It suits a manifest: a
+    table of files and sources, from which rows can be selected, and whose other columns
+    can hold groups.
 
     Parameters
     ----------
     filenames : sequence of str or path-like of shape (n_samples,)
-        The files. `~` is your home.
+        Paths of the files. `~` is the home folder.
     target : array-like of shape (n_samples,), default=None
-        Source of each. None for images whose source is to be predicted.
+        Source of each file; None for images whose source is unknown.
     image_shape, on_error, lazy, chunk_size, verify, verbose
         As in :func:`load_image_folder`.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        As of :func:`load_image_folder`, in the order of `filenames`; `target` and
+        As for :func:`load_image_folder`, in the order of `filenames`; `target` and
         `target_names` are None without target. With `on_error="warn"` files are left
         out: match other columns by `filenames`.
 
@@ -156,8 +160,8 @@ def load_image_files(
     ImportError
         If Pillow, or dask for `lazy`, is missing.
     ValueError
-        If a class, or the list, has no readable image, or (with
-        `on_error="raise"`) a file is refused.
+        If a class, or the list, has no readable image, or (with `on_error="raise"`) if
+        a file is rejected.
 
     Examples
     --------
@@ -173,7 +177,7 @@ def load_image_files(
     >>> data.images.shape, data.target.tolist(), data.target_names.tolist()
     ((4, 64, 64, 3), [1, 0, 1, 0], ['a', 'b'])
 
-    For what is to be predicted:
+    Images whose source is to be predicted have no target:
 
     >>> load_image_files(files[:2], image_shape=(32, 32)).images.shape
     (2, 32, 32, 3)
@@ -199,14 +203,31 @@ def load_image_files(
             f"filenames and target must have one length, at least 1, got {len(files)} "
             f"and {n_targets}."
         )
-    how = _How(image_shape, on_error, lazy, chunk_size, verify, verbose)
-    return _load(files, target, names, how)
+    options = _Options(image_shape, on_error, lazy, chunk_size, verify, verbose)
+    return _load(files, target, names, options)
 
 
-class _How(NamedTuple):
-    """The keywords of both loaders."""
+@dataclass(frozen=True)
+class _Options:
+    """Keyword arguments of both loaders.
 
-    image_shape: tuple
+    Attributes
+    ----------
+    image_shape : tuple of int, "min" or None
+        (height, width[, 3]) of the part to cut out of each image.
+    on_error : {"raise", "warn"}
+        Action for bad files.
+    lazy : bool
+        Whether to return a dask array.
+    chunk_size : int
+        Number of images in a task of dask.
+    verify : bool
+        Whether to decode every file before a dask array is returned.
+    verbose : bool or int
+        Whether to report the progress.
+    """
+
+    image_shape: tuple | str | None
     on_error: str
     lazy: bool
     chunk_size: int
@@ -214,39 +235,73 @@ class _How(NamedTuple):
     verbose: bool
 
 
-def _load(files, target, names, how):
-    """Read files, or make ready to; report those that can't be."""
-    check_choice("on_error", how.on_error, ("raise", "warn"))
-    check_int("chunk_size", how.chunk_size, 1)
-    shape = _check_image_shape(how.image_shape)
-    problems = {} if how.on_error == "warn" else None
+def _load(files, target, names, options):
+    """Read files now or lazily, and report the files that can't be read.
+
+    Parameters
+    ----------
+    files : list of Path of length n_files
+        Image files.
+    target : ndarray of shape (n_files,), int or None
+        Index of the class of each file, if known.
+    names : ndarray of shape (n_classes,) or None
+        Names of the classes, if known.
+    options : _Options
+        Keyword arguments of the loader.
+
+    Returns
+    -------
+    data : Bunch
+        Result of the loader.
+    """
+    check_choice("on_error", options.on_error, ("raise", "warn"))
+    check_int("chunk_size", options.chunk_size, 1)
+    shape = _check_image_shape(options.image_shape)
+    problems = {} if options.on_error == "warn" else None
+    # Headers are read first: this is fast, and they decide the size of the images.
     with without_bomb_warnings():
         headers = dict(_try_each(read_header, files, range(len(files)), problems))
-    sizes = {i: (row["height"], row["width"]) for i, row in headers.items()}
+    sizes = {i: (header.height, header.width) for i, header in headers.items()}
     shape, size = _choose_size(shape, list(sizes.values()))
     kept = _keep_fitting(files, sizes, size, shape, problems)
     _check_filled(names, target, kept, problems)
-    if how.verify or not how.lazy:
-        places = track(kept, "files", how.verbose)
+    if options.verify or not options.lazy:
+        # Pixels may be damaged behind a sound header, so more files can drop out.
+        places = track(kept, "files", options.verbose)
         parts = _try_each(partial(_read_part, size, shape), files, places, problems)
-        kept, images = _collect(parts, len(kept), size, keep=not how.lazy)
+        kept, images = _collect(parts, len(kept), size, keep=not options.lazy)
         _check_filled(names, target, kept, problems)
     filenames = np.array([str(files[index]) for index in kept])
-    if how.lazy:
-        images = _read_later(filenames, size, shape, how.chunk_size)
+    if options.lazy:
+        images = _read_lazily(filenames, size, shape, options.chunk_size)
     if problems:
         head = f"{len(problems)} of {len(files)} files were left out:\n"
         warnings.warn(head + _list_problems(problems), UserWarning, stacklevel=3)
     if target is not None:
         target = target[kept]
         headers = [headers[index] for index in kept]
-        if different := ", ".join(find_differences(headers, names[target])):
-            warnings.warn(HISTORY.format(different), UserWarning, stacklevel=3)
+        if properties := ", ".join(find_differences(headers, names[target])):
+            warnings.warn(HISTORY.format(properties), UserWarning, stacklevel=3)
     return Bunch(images=images, target=target, target_names=names, filenames=filenames)
 
 
 def _choose_size(shape, sizes):
-    """Return the shape to cut out, if any, and the size that images will have."""
+    """Choose the part of the images, and the size that they will have.
+
+    Parameters
+    ----------
+    shape : tuple of int, "min" or None
+        Checked `image_shape` of the loader.
+    sizes : list of tuple of int
+        (height, width) of each readable file.
+
+    Returns
+    -------
+    shape : tuple of int or None
+        (height, width) of the part to cut out; None if images are kept whole.
+    size : tuple of int
+        (height, width) of the loaded images; the most frequent size without a shape.
+    """
     if not sizes:
         return None, (0, 0)
     if shape is None:
@@ -257,9 +312,25 @@ def _choose_size(shape, sizes):
 
 
 def _try_each(function, files, indices, problems):
-    """Yield index and result of files; note what is wrong with the others.
+    """Call a function with each file, and note or raise the errors.
 
-    `problems` is a dict of messages by index, or None to raise the first.
+    Parameters
+    ----------
+    function : callable
+        Function of a file that raises ValueError for a bad one.
+    files : list of Path
+        Image files.
+    indices : iterable of int
+        Indices of the files to call the function with.
+    problems : dict of int to str or None
+        Messages by index, to which errors are added; None to raise the first error.
+
+    Yields
+    ------
+    index : int
+        Index of a good file.
+    result : object
+        Result of the function.
     """
     for index in indices:
         try:
@@ -273,10 +344,29 @@ def _try_each(function, files, indices, problems):
 
 
 def _keep_fitting(files, sizes, size, shape, problems):
-    """Return the indices of files that are large enough, or of the common size."""
+    """Select files that are large enough, or have the common size.
+
+    Parameters
+    ----------
+    files : list of Path
+        Image files.
+    sizes : dict of int to tuple of int
+        (height, width) by index, for readable files.
+    size : tuple of int
+        (height, width) of the loaded images.
+    shape : tuple of int or None
+        (height, width) of the part to cut out, if any.
+    problems : dict of int to str or None
+        Messages by index; see :func:`_try_each`.
+
+    Returns
+    -------
+    kept : list of int
+        Indices of the selected files.
+    """
 
     def check(index):
-        with naming(files[index]):
+        with name_in_errors(files[index]):
             check_fits(sizes[index], shape)
             if shape is None and sizes[index] != size:
                 raise ValueError(
@@ -288,7 +378,7 @@ def _keep_fitting(files, sizes, size, shape, problems):
 
 
 def _read_part(size, shape, file):
-    """Read what is cut out of a file; its header may have lied."""
+    """Read the part of a file, and check its size, which may contradict the header."""
     part = read_image(file, shape)
     if part.shape[:2] != size:
         raise ValueError(f"{file}: its size is not the one that its header said")
@@ -296,7 +386,27 @@ def _read_part(size, shape, file):
 
 
 def _collect(parts, n, size, keep):
-    """Return the indices of up to n parts, and their stack if it is to be kept."""
+    """Collect the parts of good files.
+
+    Parameters
+    ----------
+    parts : iterable of (int, ndarray of shape (height, width, 3))
+        Index and part of each good file.
+    n : int
+        Largest number of parts.
+    size : tuple of int
+        (height, width) of the parts.
+    keep : bool
+        Whether to keep the parts, and not only their indices.
+
+    Returns
+    -------
+    kept : list of int
+        Indices of the good files.
+    images : ndarray of shape (n_kept, height, width, 3), uint8
+        Stack of the parts; empty if they are not kept.
+    """
+    # The stack is allocated once: a list of parts would need twice its memory.
     images = np.empty((n if keep else 0, *size, 3), dtype=np.uint8)
     kept = []
     for index, part in parts:
@@ -307,7 +417,7 @@ def _collect(parts, n, size, keep):
 
 
 def _check_packages(lazy):
-    """Name the extra that is missing."""
+    """Raise ImportError with the name of the extra if a package is missing."""
     with needs_extra("images", "reading images needs Pillow"):
         import PIL  # noqa: F401
     if lazy:
@@ -315,8 +425,24 @@ def _check_packages(lazy):
             import dask.array  # noqa: F401
 
 
-def _read_later(filenames, size, shape, chunk_size):
-    """Return a dask array whose tasks read the files."""
+def _read_lazily(filenames, size, shape, chunk_size):
+    """Return a dask array whose tasks read the files.
+
+    Parameters
+    ----------
+    filenames : ndarray of shape (n_files,), str
+        Image files.
+    size : tuple of int
+        (height, width) of the images.
+    shape : tuple of int or None
+        (height, width) of the part to cut out, if any.
+    chunk_size : int
+        Number of images in a task.
+
+    Returns
+    -------
+    images : dask array of shape (n_files, height, width, 3), uint8
+    """
     import dask.array as da
 
     names = da.from_array(filenames, chunks=int(chunk_size))
@@ -327,6 +453,7 @@ def _read_later(filenames, size, shape, chunk_size):
         dtype=np.uint8,
         new_axis=[1, 2, 3],
         chunks=(names.chunks[0], *size, 3),
+        # Given `meta`, dask does not call the function to infer the type.
         meta=np.empty((0, 0, 0, 0), dtype=np.uint8),
     )
 
@@ -340,7 +467,19 @@ def _read_block(filenames, size, shape):
 
 
 def _check_filled(names, target, kept, problems):
-    """Refuse a class, or a list without classes, of which no file is left."""
+    """Raise ValueError if no file is left in a class, or in a list without classes.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_classes,) or None
+        Names of the classes, if known.
+    target : ndarray of shape (n_files,) or None
+        Index of the class of each file, if known.
+    kept : list of int
+        Indices of the files that are left.
+    problems : dict of int to str or None
+        Messages by index.
+    """
     empty = [] if kept else ["the list"]
     if names is not None:
         left = np.isin(np.arange(len(names)), target[kept])
@@ -352,10 +491,12 @@ def _check_filled(names, target, kept, problems):
 
 
 def _list_problems(problems):
+    """Return the messages as lines, in the order of the files."""
     return "\n".join(problems[index] for index in sorted(problems))
 
 
 def _check_image_shape(image_shape):
+    """Return `image_shape` as (height, width), "min" or None."""
     if image_shape is None or (isinstance(image_shape, str) and image_shape == "min"):
         return image_shape
     shape = tuple(np.ravel(image_shape).tolist())

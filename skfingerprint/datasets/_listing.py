@@ -1,21 +1,55 @@
-"""Which files of a folder are images, and of which class."""
+"""Lists of the image files in a folder with one folder for each class."""
 
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from skfingerprint._images import naming, suffix_problem
+from skfingerprint._images import name_in_errors, suffix_problem
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """Image files of the class folders in a folder.
+
+    Attributes
+    ----------
+    names : ndarray of shape (n_classes,)
+        Names of the class folders, sorted.
+    files : list of Path of length n_files
+        Image files, sorted within their class.
+    target : ndarray of shape (n_files,), int
+        Index in `names` of the class of each file.
+    passed_over : str
+        Numbers of skipped files and folders by reason, or empty.
+    """
+
+    names: np.ndarray
+    files: list[Path]
+    target: np.ndarray
+    passed_over: str
 
 
 def list_files(path):
-    """Return the classes' names, the files, each file's class, and what was left.
+    """List the image files of the class folders in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with one folder for each class.
+
+    Returns
+    -------
+    listing : FolderListing
 
     Raises
     ------
     ValueError
-        If there is no class folder, it may not be read, or a class has no image file.
+        If there is no class folder, if a folder may not be read, or if a class has no
+        image file.
     """
-    with naming(path):
+    with name_in_errors(path):
         if not path.is_dir():
             raise ValueError("it is not a folder.")
         folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != ".")
@@ -29,17 +63,17 @@ def list_files(path):
     parts = [_list_class(folder, passed_over) for folder in folders]
     files = [file for part in parts for file in part]
     target = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    counts = ", ".join(f"{n} {what}" for what, n in sorted(passed_over.items()))
+    counts = ", ".join(f"{n} {reason}" for reason, n in sorted(passed_over.items()))
     if empty := [n for n, part in zip(names.tolist(), parts, strict=True) if not part]:
         end = f"; passed over: {counts}." if counts else "."
         raise ValueError(f"classes {empty} have no readable image{end}")
-    return names, files, target, counts
+    return FolderListing(names, files, target, counts)
 
 
 def _list_class(folder, passed_over):
-    """Return the image files of a class, sorted, and count what else is there."""
+    """Return the sorted image files of a class, and count skipped paths by reason."""
     files = []
-    with naming(folder):
+    with name_in_errors(folder):
         for path in sorted(folder.iterdir()):
             if path.name[0] == ".":
                 continue
@@ -51,7 +85,7 @@ def _list_class(folder, passed_over):
 
 
 def _find_problem(path):
-    """Return why a path is no image file, or None."""
+    """Return the reason why a path is not a readable image file, or None."""
     suffix = path.suffix.lower()
     if path.is_dir():
         return "folder (nested: not searched)"

@@ -16,11 +16,12 @@ def make_fingerprint_images(
     return_fingerprints=False,
     random_state=None,
 ):
-    """Make images of natural-looking content with a planted fingerprint per class.
+    """Make images with natural-looking content and one planted fingerprint per class.
 
-    The content is 1/f noise, as the spectrum of photographs, new in each image. The
-    fingerprint is quasi-periodic, as that of an up-sampling network: a few waves of
-    periods between 2 and 8 pixels under a pattern that does not repeat.
+    The content is 1/f noise, whose spectrum resembles that of photographs; it is drawn
+    for each image. The fingerprint is quasi-periodic, like that of an up-sampling
+    network: a few waves with periods between 2 and 8 pixels, added to a pattern that
+    does not repeat.
 
     Parameters
     ----------
@@ -33,18 +34,18 @@ def make_fingerprint_images(
     strength : float, default=1.0
         Standard deviation of the fingerprint, in grey levels.
     return_fingerprints : bool, default=False
-        Whether to return the planted fingerprints too.
+        Whether to return the planted fingerprints as well.
     random_state : int, RandomState instance or None, default=None
-        Seed of content, fingerprints and order.
+        Seed for content, fingerprints and order.
 
     Returns
     -------
     images : ndarray of shape (n_samples, height, width[, n_channels]), uint8
         Grey levels 0..255.
     y : ndarray of shape (n_samples,)
-        Classes 0 .. n_classes - 1.
+        Classes from 0 to n_classes - 1.
     fingerprints : ndarray of shape (n_classes, height, width[, n_channels]), float32
-        In grey levels, only if `return_fingerprints`.
+        Planted fingerprints, in grey levels. Only if `return_fingerprints` is True.
 
     Examples
     --------
@@ -62,20 +63,21 @@ def make_fingerprint_images(
             f"{image_shape}."
         )
     rng = check_random_state(random_state)
-    fingerprints = np.stack([_waves(image_shape, rng) for _ in range(n_classes)])
+    fingerprints = np.stack([_draw_waves(image_shape, rng) for _ in range(n_classes)])
     fingerprints = (strength * fingerprints).astype(np.float32)
     y = rng.permutation(np.arange(n_samples) % n_classes)
     images = np.empty((n_samples, *image_shape), dtype=np.uint8)
     for image, label in zip(images, y, strict=True):
-        grey = _content(image_shape, rng) + fingerprints[label]
+        grey = _draw_content(image_shape, rng) + fingerprints[label]
         image[...] = np.clip(np.round(grey), 0, 255)
     return (images, y, fingerprints) if return_fingerprints else (images, y)
 
 
-def _content(image_shape, rng):
-    """1/f noise around 128 with a standard deviation of 40 grey levels."""
+def _draw_content(image_shape, rng):
+    """Draw 1/f noise with mean 128 and standard deviation 40, in grey levels."""
     height, width = image_shape[:2]
     y, x = fft.fftfreq(height)[:, None], fft.rfftfreq(width)
+    # The bound only avoids a division by 0: the constant is subtracted below.
     distance = np.maximum(np.hypot(y, x), 1 / max(height, width))
     planes = []
     for _ in range(1 if len(image_shape) == 2 else 1 + image_shape[2]):
@@ -84,16 +86,33 @@ def _content(image_shape, rng):
         planes.append((plane - plane.mean()) / max(plane.std(), 1e-9))
     if len(image_shape) == 2:
         return 128 + 40 * planes[0]
-    # The first plane is the light, common to the channels.
+    # The first plane is the brightness, common to all channels. The squares of the two
+    # factors sum to 1, which keeps the variance; channels correlate by 0.9^2 = 0.81.
     colors = np.moveaxis(np.array(planes[1:]), 0, -1)
     return 128 + 40 * (0.9 * planes[0][..., None] + 0.4359 * colors)
 
 
-def _waves(image_shape, rng, n_waves=4):
-    """Quasi-periodic pattern of mean 0 and standard deviation 1."""
+def _draw_waves(image_shape, rng, n_waves=4):
+    """Draw a quasi-periodic pattern with mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width) or (height, width, n_channels).
+    rng : RandomState instance
+        Source of the random numbers.
+    n_waves : int, default=4
+        Number of plane waves.
+
+    Returns
+    -------
+    pattern : ndarray of shape `image_shape`
+        Pattern without unit.
+    """
     y, x, *channel = np.indices(image_shape)
     pattern = 0.5 * rng.normal(size=image_shape)
     for period_y, period_x in rng.uniform(2, 8, size=(n_waves, 2)):
+        # The waves are shifted by one radian from channel to channel.
         phase = rng.uniform(0, 2 * np.pi) + (channel[0] if channel else 0)
         pattern += np.cos(2 * np.pi * (y / period_y + x / period_x) + phase)
     return (pattern - pattern.mean()) / max(pattern.std(), 1e-9)

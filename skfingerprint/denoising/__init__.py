@@ -1,20 +1,20 @@
-"""Denoisers: pure functions, a stack of images in, a stack of smooth images out.
+"""Denoisers: pure functions from stacks of images to stacks of smooth images.
 
 Each takes images of shape (n_samples, height, width) or (n_samples, height, width,
-n_channels), in grey levels 0..255 of any real dtype, works on each image and channel
-by itself, reflects at the borders, and returns float32. `sigma` is the standard
-deviation of the noise in grey levels wherever it occurs. `DENOISERS` names them:
+n_channels), in grey levels 0..255 of any real dtype. Images and channels are denoised
+independently, and reflected at the borders; the result is float32. `sigma` is always
+the standard deviation of the noise in grey levels. `DENOISERS` names the functions:
 
 ================= ======================== ===========================================
-Name              Parameters               In short
+Name              Parameters               Properties
 ================= ======================== ===========================================
 wavelet_wiener    sigma, wavelet, level,   The field's standard, local in every band.
                   cycle_spins
-wavelet_shrink    sigma, wavelet, level,   One threshold for a band: rougher.
+wavelet_shrink    sigma, wavelet, level,   One threshold for each band: rougher.
                   method, mode
 wiener            sigma, size              Local mean and variance of the pixels: fast.
-gaussian          kernel_std               Blur: fastest, keeps edges in the residual.
-median            size                     Keeps edges, takes thin lines and dots.
+gaussian          kernel_std               Blur: fastest, leaves edges in the residual.
+median            size                     Keeps edges, removes thin lines and dots.
 nl_means          sigma, patch_size,       Averages similar patches: slow.
                   patch_distance
 total_variation   weight, n_iter           Flat areas and sharp edges: slow.
@@ -41,34 +41,38 @@ from skfingerprint._core import (
 )
 from skfingerprint.denoising import _wavelet as _wavelet
 
-# Planes that are filtered together, in pixels: their bands stay in the L2 cache.
+# Pixels of planes that are filtered together: their bands stay in the L2 cache.
 GROUP_PIXELS = 2**18
+# All 16 x 16 shifts that four levels of decomposition distinguish.
 MAX_SPINS = 256
-# Sides of windows, in pixels: above any that makes sense, below what fills the memory.
+# Bound of sides of windows and widths of kernels, in pixels: far above useful ones, and
+# low enough not to fill the memory.
 MAX_SIZE = 1000
 
 
 def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
-    """Wiener filter in the wavelet domain, with the variance estimated locally.
+    """Denoise by a Wiener filter of wavelet coefficients with local variances.
 
-    The standard denoiser of camera and generator fingerprints: it keeps what stands out
-    of the noise in any of four neighborhoods and takes the rest for noise. With numba
-    (extra `fast`) the same numbers come about three times as fast.
+    This is the standard denoiser of camera and generator fingerprints. A coefficient is
+    kept to the degree that its variance, the least estimate from four neighborhoods,
+    exceeds the variance of the noise. With numba (extra `fast`) the filter takes about
+    a third of the time, and the results are equal up to rounding.
 
     Parameters
     ----------
     images : ndarray of shape (n_samples, height, width[, n_channels])
         Images in grey levels. Both sides must be at least `2 * (taps - 1)` pixels (14
-        for "db4"), but for images one pixel high, which are decomposed along the width.
+        for "db4"). Images one pixel high are decomposed along the width alone.
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels.
     wavelet : str or pywt.Wavelet, default="db4"
-        An orthogonal or biorthogonal wavelet of PyWavelets.
+        Orthogonal or biorthogonal wavelet of PyWavelets.
     level : int, default=4
         Largest number of decompositions; small images allow fewer.
     cycle_spins : int, default=1
-        Number of shifted decompositions, 1 to 256, that are averaged. More depend less
-        on where the image was cropped, and take as many times longer.
+        Number of shifted decompositions, 1 to 256, that are averaged. With more of them
+        the result depends less on the position of a crop, and the time grows in
+        proportion.
 
     Returns
     -------
@@ -81,11 +85,11 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
 
     Notes
     -----
-    For each detail coefficient `c` [1]_ [2]_, ``v = max(0, min_w mean_w(c^2) -
-    sigma^2)`` over windows w of 3, 5, 7 and 9 (zeros outside the band), and the noise
-    part is ``c * sigma^2 / (v + sigma^2) = c * sigma^2 / max(min_w mean_w(c^2),
-    sigma^2)``. The inverse transform of the noise part is subtracted from the image.
-    Cycle spinning is that of [3]_, with mirrored borders.
+    The variance of the signal at each detail coefficient `c` is estimated by ``v =
+    max(0, min_w mean_w(c^2) - sigma^2)`` over windows w of 3, 5, 7 and 9, with zeros
+    outside the band [1]_ [2]_. The noise part is ``c * sigma^2 / (v + sigma^2) = c *
+    sigma^2 / max(min_w mean_w(c^2), sigma^2)``. Its inverse transform is subtracted
+    from the image. Cycle spinning follows [3]_, with mirrored borders.
 
     References
     ----------
@@ -126,7 +130,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
 def wavelet_shrink(
     images, *, sigma=3.0, wavelet="db4", level=4, method="bayes", mode="soft"
 ):
-    """Wavelet shrinkage: one threshold for all coefficients of a band.
+    """Denoise by wavelet shrinkage, with one threshold for each band.
 
     Parameters
     ----------
@@ -135,14 +139,14 @@ def wavelet_shrink(
     sigma : float, default=3.0
         Standard deviation of the noise, in grey levels.
     wavelet : str or pywt.Wavelet, default="db4"
-        An orthogonal or biorthogonal wavelet of PyWavelets.
+        Orthogonal or biorthogonal wavelet of PyWavelets.
     level : int, default=4
         Largest number of decompositions; small images allow fewer.
     method : {"bayes", "visu"}, default="bayes"
         BayesShrink [1]_, ``T = sigma^2 / sqrt(max(mean(c^2) - sigma^2, 0))`` for each
         band, or VisuShrink [2]_, ``T = sigma sqrt(2 log(height width))`` for all.
     mode : {"soft", "hard"}, default="soft"
-        What becomes of coefficients above the threshold: reduced by it, or kept.
+        Whether coefficients above the threshold are reduced by it, or kept.
 
     Returns
     -------
@@ -173,12 +177,16 @@ def wavelet_shrink(
     universal = sigma * np.sqrt(2 * np.log(max(2, height * width)))
 
     def shrink(band):
+        # The signal is independent of the noise, so that their variances add up. The
+        # floor guards the division: in a band of noise alone the threshold is so high
+        # that no coefficient is kept.
         power = np.square(band).mean(axis=(1, 2), keepdims=True)
         signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
         threshold = sigma**2 / signal if method == "bayes" else universal
         return pywt.threshold(band, threshold, mode)
 
     def smooth(planes, levels):
+        # The approximation is decomposed again; the other bands have a "d" for detail.
         if levels == 0:
             return planes
         bands = pywt.dwtn(planes, wavelet, "symmetric", axes)
@@ -188,6 +196,7 @@ def wavelet_shrink(
         return pywt.idwtn(bands, wavelet, "symmetric", axes)[:, :rows, :columns]
 
     def denoise(planes):
+        # Without the first pixel flat planes are exactly 0, and stay flat.
         first = planes[:, :1, :1].copy()
         np.add(smooth(planes - first, levels), first, out=planes)
 
@@ -195,10 +204,10 @@ def wavelet_shrink(
 
 
 def wiener(images, *, sigma=3.0, size=5):
-    """Wiener filter of the pixels, from the mean and variance around each.
+    """Denoise by a Wiener filter of pixels, with local means and variances.
 
-    Unlike :func:`scipy.signal.wiener` it reflects at the borders, which would else
-    leave the same frame in every residual, and takes the noise's variance as given.
+    Unlike :func:`scipy.signal.wiener` it takes the variance of the noise as given, and
+    reflects at the borders, so that no common frame is left in all residuals.
 
     Parameters
     ----------
@@ -232,11 +241,14 @@ def wiener(images, *, sigma=3.0, size=5):
     noise = np.float32(sigma**2)
 
     def denoise(planes):
+        # The variance is a difference of squares, which lose fewer digits in float32
+        # after a constant is subtracted; flat planes stay exactly flat.
         first = planes[:, :1, :1].copy()
         planes -= first
         mean = ndimage.uniform_filter(planes, window, mode="reflect")
         power = ndimage.uniform_filter(np.square(planes), window, mode="reflect")
         variance = np.maximum(power - np.square(mean), noise)
+        # max(v - s, 0) / max(v, s) = 1 - s / max(v, s) for the noise variance s.
         planes -= mean
         planes *= 1 - noise / variance
         planes += mean
@@ -246,7 +258,7 @@ def wiener(images, *, sigma=3.0, size=5):
 
 
 def gaussian(images, *, kernel_std=1.0):
-    """Gaussian blur: the fastest denoiser, and the roughest.
+    """Denoise by a Gaussian blur, the fastest denoiser and the roughest.
 
     Parameters
     ----------
@@ -273,7 +285,9 @@ def gaussian(images, *, kernel_std=1.0):
 
 
 def median(images, *, size=3):
-    """Median of a square window: keeps edges, takes away thin lines.
+    """Denoise by the median of a square window, which keeps edges.
+
+    Thin lines and dots are removed.
 
     Parameters
     ----------
@@ -302,7 +316,9 @@ def median(images, *, size=3):
 
 
 def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
-    """Non-local means of scikit-image: the average of pixels with similar surroundings.
+    """Denoise by non-local means, averages of pixels with similar surroundings.
+
+    The function is part of scikit-image.
 
     Parameters
     ----------
@@ -341,7 +357,7 @@ def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
 
 
 def total_variation(images, *, weight=3.0, n_iter=100):
-    """Total-variation denoising of scikit-image, after Chambolle.
+    """Denoise by total variation with Chambolle's algorithm, as in scikit-image.
 
     Parameters
     ----------
@@ -386,14 +402,21 @@ DENOISERS = {
 
 
 def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
-    """Return what :func:`wavelet_wiener` takes away from planes, without the detour.
+    """Compute the noise that :func:`wavelet_wiener` removes from planes.
+
+    The inverse transform of the noise part is the residual, so that nothing has to be
+    subtracted from the planes (eq. 1 of Marra et al.).
 
     Parameters
     ----------
     planes : ndarray of shape (m, height, width), float32
-        In grey levels.
-    sigma, wavelet, level
-        As in :func:`wavelet_wiener`.
+        Planes in grey levels.
+    sigma : float, default=3.0
+        Standard deviation of the noise, in grey levels.
+    wavelet : str or pywt.Wavelet, default="db4"
+        Orthogonal or biorthogonal wavelet of PyWavelets.
+    level : int, default=4
+        Largest number of decompositions; small planes allow fewer.
 
     Returns
     -------
@@ -416,7 +439,7 @@ def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
 
 @cache
 def _fastest_kernel():
-    """Return the noise part of wavelet planes by numba, or by NumPy without it."""
+    """Return the `wavelet_noise` compiled by numba, or the one of NumPy without it."""
     return find_compiled(
         "skfingerprint.denoising._wavelet_fast",
         "wavelet_noise",
@@ -426,7 +449,7 @@ def _fastest_kernel():
 
 
 def _is_right(wavelet_noise):
-    """Whether a compiled function does what the one of NumPy does."""
+    """Check whether a compiled function agrees with the one of NumPy."""
     planes = np.random.default_rng(0).uniform(0, 255, (1, 20, 20)).astype(np.float32)
     given = planes, np.float32(9), "db4", 1
     return np.allclose(wavelet_noise(*given), _wavelet.wavelet_noise(*given), atol=1e-3)
@@ -440,7 +463,7 @@ def _restore(images, name, **options):
     function = getattr(restoration, f"denoise_{name}")
 
     def denoise(planes):
-        for plane in planes:
+        for plane in planes:  # without the first pixel, flat planes stay flat
             first = plane[0, 0]
             plane[:] = first + function(plane - first, **options)
 
@@ -448,18 +471,45 @@ def _restore(images, name, **options):
 
 
 def _spin_offset(spin, shape):
-    """Shift of a decomposition: all phases of 2 come first, then all of 4, 8 and 16."""
+    """Return the shift of a decomposition.
+
+    All phases modulo 2 come first, then all modulo 4, 8 and 16.
+
+    Parameters
+    ----------
+    spin : int
+        Number of the decomposition, 0..255.
+    shape : tuple of int
+        (height, width) of the planes.
+
+    Returns
+    -------
+    top, left : int
+        Shift in pixels, 0..15; 0 along an axis of length 1.
+    """
+    # Even bits of the number count the horizontal shift, odd bits the vertical one.
+    # Multiplication by an odd number permutes the phases modulo 2, 4, 8 and 16, which
+    # keeps the order above. By 5, 101 in base 2, coarse phases vary from the start.
     bits = [(spin >> place) & 1 for place in range(8)]
-    # Five is odd in base 2 and base 4: the coarse phases vary from the start.
     left = 5 * sum(bit << place for place, bit in enumerate(bits[::2])) % 16
     top = 5 * sum(bit << place for place, bit in enumerate(bits[1::2])) % 16
     return (0 if shape[0] == 1 else top), (0 if shape[1] == 1 else left)
 
 
 def _apply_to_planes(denoise, images):
-    """Return a stack denoised by a function that changes float32 planes in place.
+    """Denoise a stack by a function of planes.
 
-    The function gets a few planes (m, height, width) at a time.
+    Parameters
+    ----------
+    denoise : callable
+        `denoise(planes)` changes a few planes of shape (m, height, width), float32, in
+        place.
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels.
+
+    Returns
+    -------
+    denoised : ndarray of the shape of `images`, float32
     """
     channels = images.reshape(*images.shape[:3], -1)
     n_samples, height, width, n_channels = channels.shape
@@ -478,7 +528,7 @@ def _apply_to_planes(denoise, images):
 
 
 def _count_levels(shape, wavelet, level):
-    """Return the number of decompositions that the shortest axis allows."""
+    """Count the decompositions that the shorter axis allows, at most `level`."""
     check_int("level", level, 1)
     height, width = shape
     taps = pywt.Wavelet(wavelet).dec_len

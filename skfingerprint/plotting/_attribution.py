@@ -165,6 +165,7 @@ class OneVsRestRocDisplay:
             scores = estimator.decision_function(X)
         else:
             scores = estimator.predict_proba(X)
+        # With two classes the scores are those of the second class.
         if scores.ndim == 1:
             scores = np.column_stack([-scores, scores])
         return cls.from_predictions(y, scores, estimator.classes_, ax=ax, **kwargs)

@@ -19,7 +19,20 @@ def style(i):
 
 
 def make_axes(ax, *, size=None):
-    """Return a figure and axes: the given ones, or new ones."""
+    """Return the given axes with their figure, or make new ones.
+
+    Parameters
+    ----------
+    ax : Axes or None
+        Axes to plot into; None for new ones.
+    size : float, default=None
+        Height of a new figure in inches; by default that of matplotlib.
+
+    Returns
+    -------
+    figure : Figure
+    ax : Axes
+    """
     if ax is not None:
         return ax.figure, ax
     figsize = None if size is None else (1.15 * size, size)
@@ -27,7 +40,22 @@ def make_axes(ax, *, size=None):
 
 
 def make_picture_axes(ax, n, n_columns):
-    """Return a figure and a flat array of n axes: the given ones, or new ones."""
+    """Return the given axes as a flat array with their figure, or make new ones.
+
+    Parameters
+    ----------
+    ax : array-like of Axes or None
+        Axes to plot into; None for new ones.
+    n : int
+        Number of pictures.
+    n_columns : int
+        Number of pictures beside each other in a new figure.
+
+    Returns
+    -------
+    figure : Figure
+    axes : ndarray of Axes of shape (n,)
+    """
     if ax is not None:
         axes = np.ravel(np.asarray(ax, dtype=object))
         if len(axes) != n:

@@ -1,11 +1,10 @@
 """Display of contributions to an attribution, by frequency, family and place."""
 
-import re
-
 import numpy as np
 
 from skfingerprint._attribution import FingerprintClassifier
 from skfingerprint._core import as_images, check_int, split_last
+from skfingerprint._features import parse_family
 from skfingerprint.explanation import (
     HELD_BY,
     explain_attribution,
@@ -16,9 +15,6 @@ from skfingerprint.plotting._axes import make_picture_axes
 # The colors for contributions against and for the source end the color map.
 COLOR_MAP = "PuOr_r"
 AGAINST, FOR = "#5E3C99", "#E66101"
-FAMILY = re.compile(
-    r"(?:.*__)?(residual_spectrum|spectrum|cooccurrence)(?:_(\d+))?(?:_(.+))?"
-)
 KINDS = {
     "residual_spectrum": "residual",
     "spectrum": "image",
@@ -278,6 +274,7 @@ def _name_families(families):
 def _find_largest(planes):
     """Compute the bound of the colors of all planes."""
     values = [np.abs(plane).ravel() for plane in planes.values()]
+    # The maximum would leave the colors to a few large contributions.
     largest = np.percentile(np.concatenate(values), 99.5) if values else 0
     return max(largest, np.finfo(float).tiny)
 
@@ -298,20 +295,21 @@ def _spell_each(families, kinds):
     """Return readable names of families of features or of spectra."""
     bare = {name.rpartition("__")[2] for name in kinds}
     names = {family: _spell(family, bare) for family in families}
+    # Families that share a readable name keep their own names.
     return names if len(set(names.values())) == len(names) else {f: f for f in families}
 
 
 def _spell(family, families):
     """Return a readable name; channels have names if AttributionFeatures made them."""
-    parts = FAMILY.fullmatch(family)
+    parts = parse_family(family)
     if parts is None:
         return family
-    kind, channel, step = parts.groups()
+    kind, channel, step = parts.kind, parts.channel, parts.step
     words = [KINDS[kind]]
-    if channel and any(name.startswith(f"{kind}_2") for name in families):
+    if channel is not None and any(name.startswith(f"{kind}_2") for name in families):
         known = kind != "spectrum" or "residual_spectrum_2" in families
         named = RGB if kind == "residual_spectrum" else LUMA_CHROMA
-        words.append(named[int(channel)] if known else f"channel {channel}")
+        words.append(named[channel] if known else f"channel {channel}")
     return ", ".join([*words, f"step {step}"] if step else words)
 
 
@@ -327,6 +325,7 @@ def _sum_squares(places, side):
 def _draw_plane(axes, plane, largest):
     """Plot the contributions of frequencies, with frequency 0 in the left middle."""
     height, width = plane.shape
+    # Half a cell at each side, so that cells are centered at their frequencies.
     down, right = 0.5 / height, 0.25 / max(width - 1, 1)
     middle = (height // 2) / height
     extent = (-right, 0.5 + right, 1 - middle - down, -middle - down)

@@ -211,6 +211,7 @@ class CorrelationMatrixDisplay(_ScoresDisplay):
         check_choice("statistic", self.statistic, STATISTICS)
         n = len(self.labels)
         self.figure_, self.ax_ = make_axes(ax, size=max(5, 3 + 0.32 * n))
+        # Imported after make_axes, which names the missing extra in its error.
         from matplotlib.colors import PowerNorm
 
         positive = np.maximum(self.correlations, 0)

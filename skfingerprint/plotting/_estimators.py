@@ -4,7 +4,19 @@ from skfingerprint._core import split_last, transform_by
 
 
 def split(estimator):
-    """Split a pipeline or a search into the steps before the last, and the last."""
+    """Split a pipeline or a search into the steps before the last, and the last.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted pipeline, search or bare estimator.
+
+    Returns
+    -------
+    steps : list of transformers
+        Steps before the last one; empty for a bare estimator.
+    last : estimator
+    """
     return split_last(estimator, ("best_estimator_",))
 
 

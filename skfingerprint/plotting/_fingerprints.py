@@ -112,6 +112,23 @@ class FingerprintDisplay(_PicturesDisplay):
         return self._plot_each(ax, n_columns, amplification=amplification, size=size)
 
     def _draw(self, axes, fingerprint, *, amplification, size):
+        """Plot one amplified fingerprint, and add the factor to its title.
+
+        Parameters
+        ----------
+        axes : Axes
+            Axes to plot into.
+        fingerprint : ndarray of shape (height, width[, n_channels])
+            Fingerprint in grey levels.
+        amplification : float or None
+            Factor, as in `plot`.
+        size : int or None
+            Side of the central part in pixels, as in `plot`.
+
+        Returns
+        -------
+        image : AxesImage
+        """
         picture = np.squeeze(_middle(fingerprint, size))
         if amplification is None:
             amplification = 127.5 / (3 * (picture.std() or 1))

@@ -85,6 +85,7 @@ class ScoreMapDisplay:
                 f"shape {score_map.shape}."
             )
         grey = image if image.ndim == 2 else image.mean(axis=-1)
+        # A map that lies at the threshold everywhere needs a range as well.
         limit = limit or np.abs(score_map - self.threshold).max() or 1.0
         limits = {"vmin": self.threshold - limit, "vmax": self.threshold + limit}
         self.ax_.imshow(grey, "gray", vmin=0, vmax=255)
@@ -104,6 +105,7 @@ class ScoreMapDisplay:
         if self.mask is not None:
             outlines.append((np.asarray(self.mask), "gold", "dashed"))
         for mask, color, line in outlines:
+            # matplotlib warns of contours that do not exist.
             if mask.any() and not mask.all():
                 self.ax_.contour(
                     mask, [0.5], colors=color, linestyles=line, linewidths=1.8

@@ -67,6 +67,7 @@ class OpenSetDisplay:
             ("unknown sources", self.false_alarm_rates),
         )
         for (label, shares), color in zip(parts, COLORS, strict=False):
+            # Without sources of one kind the mean is not defined.
             if not shares:
                 continue
             for share in shares.values():
