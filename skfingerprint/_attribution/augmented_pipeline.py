@@ -13,7 +13,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._core import (
+    RAGGED,
     BlockSource,
+    Estimator,
     all_or_nothing,
     as_images,
     block_sizes,
@@ -56,7 +58,7 @@ def _last_assesses(pipeline):
     return True
 
 
-class AugmentedPipeline(Pipeline):
+class AugmentedPipeline(Estimator, Pipeline):
     """Pipeline that is trained on images and on perturbed copies of them.
 
     The copies are made inside `fit`, from the training images alone, so that
@@ -290,8 +292,7 @@ class AugmentedPipeline(Pipeline):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
-        X = as_images(X)
-        check_container(X)
+        X = check_container(as_images(X))
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
@@ -458,4 +459,6 @@ def _interleave(rows, places, shape):
 def _transform(X, steps, method):
     for step in steps:
         X = getattr(step, method)(X)
+    if isinstance(X, list):
+        raise ValueError(RAGGED)
     return np.asarray(X)

@@ -115,11 +115,12 @@ def validate_images(
     return checked
 
 
-def check_container(X: Any) -> None:
-    """Raise ValueError for sparse and for empty X, in scikit-learn's words."""
-    if not is_lazy(X) and not isinstance(X, list):
-        params = {"dtype": None, "ensure_2d": False, "allow_nd": True}
-        check_array(X, ensure_all_finite=False, **params)
+def check_container(X: Any) -> Any:
+    """Return X, a frame as an array; raise ValueError for sparse and for empty X."""
+    if is_lazy(X) or isinstance(X, list):
+        return X
+    params = {"dtype": None, "ensure_2d": False, "allow_nd": True}
+    return check_array(X, ensure_all_finite=False, **params)
 
 
 def copy_shape(estimator: Any, *parts: Any) -> None:
