@@ -162,7 +162,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     >>> why = explain_attribution(
     ...     pipeline, data.images[:2], source="2xHFA2kSPAN_27k", other="srgan-pre")
     >>> why.contributions.shape, why.spectra["residual_spectrum"].shape
-    ((2, 3824), (2, 3, 32, 17))
+    ((2, 2294), (2, 3, 32, 17))
     >>> gain = why.difference - why.baseline_difference
     >>> bool(abs(why.contributions.sum(axis=1) - gain).max() < 1e-6)
     True
@@ -615,9 +615,19 @@ def _group(contributions, names):
             for family, columns in families.items()
         },
         "spectra": {
-            kind: contributions[:, columns] for kind, columns in spectra.items()
+            kind: contributions[:, columns] / _count(columns)
+            for kind, columns in spectra.items()
         },
     }
+
+
+def _count(columns):
+    """Return how often the column at each place of a plane occurs in it.
+
+    A column of a folded spectrum stands at two frequencies, which share its
+    contribution.
+    """
+    return np.bincount(columns.ravel())[columns]
 
 
 def _multiply(block, state, places):

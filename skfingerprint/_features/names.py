@@ -2,7 +2,8 @@
 
 Spectra have names ``spectrum_<channel>_<vertical>_<horizontal>``, or
 ``spectrum_<channel>_<ring>`` after averaging over rings, with frequencies in cycles per
-pixel; ``residual_`` in front marks spectra of residuals. Runs have names
+pixel; vertical frequencies of folded spectra have no sign, and ``residual_`` in front
+marks spectra of residuals. Runs have names
 ``cooccurrence_<channel>_<step>_<direction>_<run>``. A union of transformers puts a
 prefix that ends in two underscores before them.
 """
@@ -17,9 +18,9 @@ from scipy import fft
 from skfingerprint._features.cooccurrence import run_classes
 
 # The family of a feature, and the place of a frequency in a spectrum that is not
-# averaged over rings: its vertical frequency has a sign.
+# averaged over rings: its vertical frequency has a sign unless the spectrum is folded.
 FAMILY = re.compile(r"((?:.*__)?(?:(?:residual_)?spectrum_\d+|cooccurrence_\d+_[^_]+))")
-PLACE = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-][\d.]+)_([\d.]+)$")
+PLACE = re.compile(r"((?:.*__)?(?:residual_)?spectrum)_(\d+)_([+-]?)([\d.]+)_([\d.]+)$")
 PARTS = re.compile(
     r"(?:.*__)?(residual_spectrum|spectrum|cooccurrence)(?:_(\d+))?(?:_(.+))?"
 )
@@ -44,13 +45,28 @@ class Family:
     step: str | None
 
 
-def name_spectra(sides, n_channels, kind="spectrum"):
-    """Return the names of spectra: frequencies first, channels last."""
-    places = [
-        f"{v:+.4f}_{h:.4f}"
-        for v in fft.fftfreq(sides[0])
-        for h in fft.rfftfreq(sides[1])
-    ]
+def name_spectra(sides, n_channels, kind="spectrum", *, fold=False):
+    """Return the names of spectra: frequencies first, channels last.
+
+    Parameters
+    ----------
+    sides : tuple of int
+        (height, width) of the blocks.
+    n_channels : int
+        Number of channels.
+    kind : str, default="spectrum"
+        Beginning of the names.
+    fold : bool, default=False
+        Whether the spectra are folded over their vertical frequencies.
+
+    Returns
+    -------
+    names : list of str
+    """
+    vertical = [f"{v:+.4f}" for v in fft.fftfreq(sides[0])]
+    if fold:
+        vertical = [f"{v:.4f}" for v in fft.rfftfreq(sides[0])]
+    places = [f"{v}_{h:.4f}" for v in vertical for h in fft.rfftfreq(sides[1])]
     return [f"{kind}_{c}_{place}" for place in places for c in range(n_channels)]
 
 
@@ -93,15 +109,18 @@ def group_names(names):
     spectra : dict of str to ndarray of shape (n_channels, n_vertical, n_horizontal), \
             int
         Columns of each spectrum, such as `residual_spectrum`, by channel and rising
-        frequency. Vertical frequency 0 is in row `n_vertical // 2`.
+        frequency. Vertical frequency 0 is in row `n_vertical // 2`. A column of a
+        folded spectrum stands at its vertical frequency and at the negative one.
     """
     families, places = {}, {}
     for column, name in enumerate(names):
         family = FAMILY.match(name)
         families.setdefault(family[1] if family else "other", []).append(column)
         if found := PLACE.match(name):
-            where = int(found[2]), float(found[3]), float(found[4])
-            places.setdefault(found[1], {})[where] = column
+            kind, channel, sign, vertical, horizontal = found.groups()
+            plane = places.setdefault(kind, {})
+            for v in _unfold(sign, float(vertical)):
+                plane[int(channel), v, float(horizontal)] = column
     return families, {kind: _lay_out(columns) for kind, columns in places.items()}
 
 
@@ -123,6 +142,14 @@ def parse_family(name):
         return None
     kind, channel, step = parts.groups()
     return Family(kind, None if channel is None else int(channel), step)
+
+
+def _unfold(sign, vertical):
+    """Return the vertical frequencies of a column, both signs of a folded one."""
+    if sign:
+        return {-vertical if sign == "-" else vertical}
+    # Frequencies 0 and -1/2 of a spectrum have no counterpart.
+    return {-vertical} if vertical in (0, 0.5) else {-vertical, vertical}
 
 
 def _lay_out(columns):

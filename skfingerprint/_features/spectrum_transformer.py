@@ -35,6 +35,10 @@ class SpectrumTransformer(StatelessTransformer):
     radial : bool, default=False
         Whether to average the spectrum over rings of equal frequency. There are fewer
         features then, and they do not depend on direction.
+    fold : bool, default=False
+        Whether to average over the vertical frequencies v and -v, before the logarithm.
+        There are nearly half as many features then, and a mirrored image has nearly the
+        same ones.
     color_space : {"rgb", "ycbcr"}, default="rgb"
         Channels of the spectra: the channels of the images, or luma and chroma.
     n_jobs : int, default=None
@@ -78,19 +82,22 @@ class SpectrumTransformer(StatelessTransformer):
         block_size=32,
         stride=None,
         radial=False,
+        fold=False,
         color_space="rgb",
         n_jobs=None,
     ):
         self.block_size = block_size
         self.stride = stride
         self.radial = radial
+        self.fold = fold
         self.color_space = color_space
         self.n_jobs = n_jobs
 
     def get_feature_names_out(self, input_features=None):
         """Return `spectrum_<channel>_<vertical>_<horizontal frequency>`.
 
-        Frequencies are in cycles per pixel. Names of rings have a single frequency.
+        Frequencies are in cycles per pixel. Vertical ones have a sign unless the
+        spectrum is folded. Names of rings have a single frequency.
 
         Parameters
         ----------
@@ -103,7 +110,8 @@ class SpectrumTransformer(StatelessTransformer):
         """
         check_is_fitted(self, "block_shape_")
         if not self.radial:
-            return np.array(name_spectra(self.block_shape_, self.n_channels_), object)
+            given = self.block_shape_, self.n_channels_
+            return np.array(name_spectra(*given, fold=self.fold), object)
         n_rings = _number_rings(self.block_shape_).max() + 1
         names = name_rings(self.block_shape_, n_rings, self.n_channels_)
         return np.array(names, dtype=object)
@@ -116,9 +124,12 @@ class SpectrumTransformer(StatelessTransformer):
         check_int("block_size", self.block_size, 1, also=(None,))
         check_int("stride", self.stride, 1, also=(None,))
         check_choice("color_space", self.color_space, ("rgb", "ycbcr"))
-        params = {
-            name: getattr(self, name) for name in ("block_size", "stride", "radial")
-        }
+        for name in ("radial", "fold"):
+            check_choice(name, getattr(self, name), (False, True))
+        if self.radial and self.fold:
+            raise ValueError("radial spectra have no vertical frequencies to fold.")
+        names = ("block_size", "stride", "radial", "fold")
+        params = {name: getattr(self, name) for name in names}
         return _log_spectrum, params | {"to_luma": self.color_space == "ycbcr"}
 
     def _find_content(self, X):
@@ -127,7 +138,7 @@ class SpectrumTransformer(StatelessTransformer):
         return "images" if is_image else super()._find_content(X)
 
 
-def _log_spectrum(images, block_size, stride, radial, to_luma):
+def _log_spectrum(images, block_size, stride, radial, fold, to_luma):
     """Compute log-power spectra of images of one size.
 
     Parameters
@@ -136,8 +147,8 @@ def _log_spectrum(images, block_size, stride, radial, to_luma):
         Grey levels.
     block_size, stride : int or None
         Side of the blocks, and pixels from block to block.
-    radial : bool
-        Whether to average over rings.
+    radial, fold : bool
+        Whether to average over rings, or over vertical frequencies v and -v.
     to_luma : bool
         Whether to change colors to luma and chroma.
 
@@ -160,7 +171,27 @@ def _log_spectrum(images, block_size, stride, radial, to_luma):
         members = np.equal.outer(np.arange(rings.max() + 1), rings).astype(np.float32)
         members /= np.maximum(members.sum(axis=1, keepdims=True), 1)
         power = power.reshape(*power.shape[:2], -1) @ members.T
-    return to_log_power(power)
+    return to_log_power(fold_powers(power) if fold else power)
+
+
+def fold_powers(power):
+    """Compute the mean of the powers at the vertical frequencies v and -v.
+
+    A mirrored image has the powers of the image with one of the two frequencies negated
+    (and those of real images are equal if both are), so that its folded ones are equal.
+
+    Parameters
+    ----------
+    power : ndarray of shape (n, n_channels, n_vertical, n_horizontal)
+        Powers in the order of `scipy.fft.fftfreq`.
+
+    Returns
+    -------
+    folded : ndarray of shape (n, n_channels, n_vertical // 2 + 1, n_horizontal)
+    """
+    n_kept = power.shape[2] // 2 + 1
+    negative = -np.arange(n_kept) % power.shape[2]
+    return (power[:, :, :n_kept] + power[:, :, negative]) / 2
 
 
 def sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
