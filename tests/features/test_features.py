@@ -12,6 +12,7 @@ from skfingerprint import (
     SpectrumTransformer,
 )
 from skfingerprint._features import cooccurrence as _runs
+from skfingerprint._features import planes
 from skfingerprint._features.planes import LUMA_CHROMA
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.spectrum import power_spectrum, radial_profile, welch_spectrum
@@ -218,8 +219,8 @@ def test_attribution_features_are_those_of_their_families(shape):
     features = AttributionFeatures(sigma=2, block_size=16, quantization=(1, 2), order=3)
     found, names = features.fit_transform(X), features.get_feature_names_out()
     spectra = [
-        SpectrumTransformer(block_size=16),
-        SpectrumTransformer(block_size=16, color_space="ycbcr"),
+        SpectrumTransformer(block_size=16, fold=True),
+        SpectrumTransformer(block_size=16, fold=True, color_space="ycbcr"),
     ]
     residuals = ResidualExtractor(sigma=2).transform(X)
     runs = CooccurrenceTransformer(quantization=(1, 2), order=3)
@@ -234,6 +235,33 @@ def test_attribution_features_are_those_of_their_families(shape):
     assert names.tolist() == np.concatenate(inner).tolist()
 
 
+@pytest.mark.parametrize("side", [32, 15])
+def test_folded_powers_are_means_of_both_vertical_frequencies(side):
+    X = np.random.default_rng(0).integers(0, 256, (3, 64, 70, 3)).astype(np.uint8)
+    full = SpectrumTransformer(block_size=side).fit_transform(X)
+    full = np.exp(full).reshape(3, side, side // 2 + 1, 3)
+    transformer = SpectrumTransformer(block_size=side, fold=True)
+    found = np.exp(transformer.fit_transform(X)).reshape(3, -1, side // 2 + 1, 3)
+    assert found.shape[1] == side // 2 + 1
+    assert len(transformer.get_feature_names_out()) == found[0].size
+    for v in range(side // 2 + 1):
+        np.testing.assert_allclose(found[:, v], (full[:, v] + full[:, -v]) / 2, 1e-5)
+
+
+def test_mirrored_images_have_nearly_the_same_features():
+    images = load_generators().images[:40]
+    features = AttributionFeatures()
+    rows, mirrored = (features.fit_transform(X) for X in (images, images[:, :, ::-1]))
+    spread = rows.std(axis=0)
+    away = np.abs(rows - mirrored).mean(axis=0)
+    # Blocks start at other pixels of the mirrored images, and wavelets are not even.
+    assert np.median(away[spread > 0] / spread[spread > 0]) < 0.1
+    other = np.abs(rows - rows[::-1]).mean(axis=0)
+    assert np.median(other[spread > 0] / spread[spread > 0]) > 0.7
+    with pytest.raises(ValueError, match="no vertical frequencies"):
+        SpectrumTransformer(radial=True, fold=True).fit(images)
+
+
 @pytest.mark.parametrize("shape", [(300, 200, 3), (257, 310)])
 def test_tiles_change_nothing(monkeypatch, shape):
     rng = np.random.default_rng(0)
@@ -244,10 +272,10 @@ def test_tiles_change_nothing(monkeypatch, shape):
         SpectrumTransformer(block_size=None),
         CooccurrenceTransformer(order=7),
     ):
-        monkeypatch.setattr("skfingerprint._features.planes.TILED", 2**21)
+        monkeypatch.setattr(planes, "TILED", 2**21)
         whole = transformer.fit_transform(X)
-        monkeypatch.setattr("skfingerprint._features.planes.TILED", 0)
-        monkeypatch.setattr("skfingerprint._features.planes.CORE", 48)
+        monkeypatch.setattr(planes, "TILED", 0)
+        monkeypatch.setattr(planes, "CORE", 48)
         np.testing.assert_allclose(transformer.transform(X), whole, atol=1e-3)
 
 
