@@ -194,7 +194,7 @@ def _add_block_powers(planes, rows, columns, sides, power):
         blocks, sums = buffer[: len(group)], np.float32(0)
         for top in rows:
             # One multiplication for all blocks of a row that are evenly spaced.
-            for places, starts in _find_runs(columns):
+            for places, starts in _split_starts(columns):
                 np.multiply(group[:, top, starts], window, out=blocks[:, places])
             # |z|^2 is the sum of the squares of two real numbers, which are side by
             # side in memory. They are added up last, after the sum over the blocks.
@@ -204,7 +204,7 @@ def _add_block_powers(planes, rows, columns, sides, power):
         power[first : first + step] += sums
 
 
-def _find_runs(starts):
+def _split_starts(starts):
     """Split rising starts into evenly spaced ones, and yield these as slices.
 
     Parameters
@@ -240,7 +240,7 @@ def _block_sides(size, block_size):
 
 
 def _block_starts(length, block_size, stride):
-    """Return the starts of blocks along an axis, the last of which ends at its end."""
+    """Return the starts of blocks along an axis; the last block ends at the border."""
     side = min(block_size or length, length)
     last = length - side
     return sorted({*range(0, last, stride or max(1, side // 2)), last})

@@ -21,10 +21,10 @@ from skfingerprint._clustering.agglomeration import (
     merge_by_evidence,
     reassign,
 )
+from skfingerprint._clustering.base import number_by_size
 from skfingerprint._clustering.communities import (
     _join_neighbors,
     find_neighbors,
-    number_by_size,
     weigh_edges,
 )
 from skfingerprint._clustering.single_source import are_several

@@ -345,6 +345,7 @@ def test_a_killed_worker_changes_nothing(client, tmp_path):
     np.testing.assert_allclose(found.fingerprints_, expected.fingerprints_, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -2,10 +2,14 @@
 
 import numpy as np
 from sklearn.base import ClusterMixin
-from sklearn.utils import check_random_state
 
-from skfingerprint._clustering.communities import number_by_size
-from skfingerprint._core import Estimator, as_rows, read_blocks, validate_images
+from skfingerprint._core import (
+    Estimator,
+    as_rows,
+    find_generator,
+    read_blocks,
+    validate_images,
+)
 
 
 class Clustering(ClusterMixin, Estimator):
@@ -25,6 +29,18 @@ class Clustering(ClusterMixin, Estimator):
         self.n_clusters_ = int(self.labels_.max()) + 1
 
 
-def find_generator(random_state):
-    """Create a generator that is seeded by a random state."""
-    return np.random.default_rng(check_random_state(random_state).randint(2**31))
+def number_by_size(labels):
+    """Renumber clusters by size, the largest 0.
+
+    Clusters of one size keep the order of their first rows. Clusters of one row, and
+    the label -1, become -1.
+    """
+    names, firsts, inverse, counts = np.unique(
+        labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    counts = np.where(names < 0, 0, counts)
+    numbers = np.full(len(names), -1)
+    # The last key of `lexsort` is the first to sort by.
+    order = np.lexsort((firsts, -counts))[: np.count_nonzero(counts > 1)]
+    numbers[order] = np.arange(len(order))
+    return numbers[inverse]

@@ -211,20 +211,3 @@ def draw_places(n_rows, most, rng):
     if n_rows <= most:
         return np.arange(n_rows)
     return np.sort(rng.choice(n_rows, most, replace=False))
-
-
-def number_by_size(labels):
-    """Renumber clusters by size, the largest 0.
-
-    Clusters of one size keep the order of their first rows. Clusters of one row, and
-    the label -1, become -1.
-    """
-    names, firsts, inverse, counts = np.unique(
-        labels, return_index=True, return_inverse=True, return_counts=True
-    )
-    counts = np.where(names < 0, 0, counts)
-    numbers = np.full(len(names), -1)
-    # The last key of `lexsort` is the first to sort by.
-    order = np.lexsort((firsts, -counts))[: np.count_nonzero(counts > 1)]
-    numbers[order] = np.arange(len(order))
-    return numbers[inverse]

@@ -5,7 +5,6 @@ from functools import partial
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._clustering.base import find_generator
 from skfingerprint._clustering.communities import draw_places
 from skfingerprint._clustering.whitening import (
     find_patch_side,
@@ -18,6 +17,7 @@ from skfingerprint._core import (
     as_stack,
     check_int,
     check_positive,
+    find_generator,
     map_blocks,
     take_images,
     validate_images,
@@ -179,7 +179,8 @@ class PatchWhitener(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator
             Float32. The scatter of content has the variance 1 in each column.
         """
         check_is_fitted(self)
-        self._validate(X, reset=False)
+        # Columns of frames have no names from here on, as in `fit`.
+        X = self._validate(X, reset=False)
         rows = self.features_.transform(X)
         return map_blocks(project, rows, mean=self.mean_, directions=self.directions_)
 

@@ -25,6 +25,7 @@ from skfingerprint._core.checks import (
     check_positive,
     check_rate,
     check_sigma,
+    find_generator,
     find_wavelet,
     needs_extra,
 )

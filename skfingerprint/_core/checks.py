@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pywt
+from sklearn.utils import check_random_state
 
 # Upper bound of sigma, in grey levels. Images have 256 of them.
 MAX_SIGMA = 1e4
@@ -127,3 +128,8 @@ def needs_extra(extra: str, need: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise ImportError(f"{need}: pip install 'skfingerprint[{extra}]'.") from error
+
+
+def find_generator(random_state: Any) -> np.random.Generator:
+    """Create a generator that is seeded by a random state."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31))

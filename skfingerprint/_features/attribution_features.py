@@ -23,9 +23,10 @@ class AttributionFeatures(StatelessTransformer):
     """Spectra and co-occurrences of images: features of the recommended pipeline.
 
     The features of an image are the spectrum of its residual, the spectra of luma and
-    chroma, and the co-occurrences. They are those of :class:`SpectrumTransformer` and
-    :class:`CooccurrenceTransformer`, from one reading of the image. Large images are
-    read in tiles, so that the workspace does not grow with their size.
+    chroma, and the co-occurrences. :class:`SpectrumTransformer` and
+    :class:`CooccurrenceTransformer` compute the same features; here each image is read
+    once. Large images are read in tiles, so that the workspace does not grow with their
+    size.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ class AttributionFeatures(StatelessTransformer):
     def get_feature_names_out(self, input_features=None):
         """Return the names of spectra of residuals and images, and of co-occurrences.
 
-        Names of spectra of residuals begin with `residual_`. The other names are those
-        of :class:`SpectrumTransformer` and :class:`CooccurrenceTransformer`.
+        Names of spectra of residuals begin with `residual_`. The other names are the
+        same as in :class:`SpectrumTransformer` and :class:`CooccurrenceTransformer`.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """Runs of signs of neighboring differences: their codes, and counts of the codes.
 
-A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from those
-of shorter runs, for all places at once, in bytes.
+A run of k signs -1, 0, 1 has a code of k digits in base 3. Codes are built from the
+codes of shorter runs, for all places at once, in bytes.
 """
 
 from functools import cache

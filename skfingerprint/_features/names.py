@@ -78,7 +78,7 @@ def name_runs(n_channels, quantization, order):
 
 
 def group_names(names):
-    """Group the columns of features by family, and those of spectra by place.
+    """Group columns of features by family, and columns of spectra by place.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def group_names(names):
     Returns
     -------
     families : dict of str to list of int
-        Columns of each family, such as `residual_spectrum_0` or `cooccurrence_0_1`;
-        those of all further features are in the family `other`.
+        Columns of each family, such as `residual_spectrum_0` or `cooccurrence_0_1`. All
+        further features are in the family `other`.
     spectra : dict of str to ndarray of shape (n_channels, n_vertical, n_horizontal), \
             int
         Columns of each spectrum, such as `residual_spectrum`, by channel and rising

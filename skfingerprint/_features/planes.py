@@ -8,7 +8,7 @@ import numpy as np
 # Values of images that are worked on together: few calls, so that threads seldom wait
 # for the interpreter.
 GROUP_VALUES = 2**21
-# Pixels whose colors are converted together.
+# Pixels that are converted to luma and chroma together.
 CHUNK = 2**15
 # Images of more pixels than TILED are read in tiles: square cores, and a margin for the
 # filters around each. Core and margin are multiples of 16 pixels, the grid of the
@@ -38,7 +38,7 @@ class Tile:
     cores : tuple of tuple of int
         Rows and columns of the core in the image, each as (start, stop).
     rows : slice
-        Rows of the image that are read: those of the core and of its margin.
+        Rows of the image that are read: the core and its margin.
     columns : slice
         Columns of the image that are read.
     """

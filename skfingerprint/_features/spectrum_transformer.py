@@ -36,7 +36,7 @@ class SpectrumTransformer(StatelessTransformer):
         Whether to average the spectrum over rings of equal frequency. There are fewer
         features then, and they do not depend on direction.
     color_space : {"rgb", "ycbcr"}, default="rgb"
-        Channels of the spectra: those of the images, or luma and chroma.
+        Channels of the spectra: the channels of the images, or luma and chroma.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
 

@@ -54,9 +54,9 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     """Denoise by a Wiener filter of wavelet coefficients with local variances.
 
     This is the standard denoiser of camera and generator fingerprints. A coefficient is
-    kept to the degree that the variance exceeds that of the noise in each of four
-    neighborhoods. With numba (extra `fast`) the filter takes about a third of the time,
-    and the results are equal up to rounding.
+    kept to the degree that its variance, the least estimate from four neighborhoods,
+    exceeds the variance of the noise. With numba (extra `fast`) the filter takes about
+    a third of the time, and the results are equal up to rounding.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     max(0, min_w mean_w(c^2) - sigma^2)`` over windows w of 3, 5, 7 and 9, with zeros
     outside the band [1]_ [2]_. The noise part is ``c * sigma^2 / (v + sigma^2) = c *
     sigma^2 / max(min_w mean_w(c^2), sigma^2)``. Its inverse transform is subtracted
-    from the image. Cycle spinning is that of [3]_, with mirrored borders.
+    from the image. Cycle spinning follows [3]_, with mirrored borders.
 
     References
     ----------
@@ -178,7 +178,8 @@ def wavelet_shrink(
 
     def shrink(band):
         # The signal is independent of the noise, so that their variances add up. The
-        # floor guards the division: a band of noise alone is above no threshold.
+        # floor guards the division: in a band of noise alone the threshold is so high
+        # that no coefficient is kept.
         power = np.square(band).mean(axis=(1, 2), keepdims=True)
         signal = np.sqrt(np.maximum(power - sigma**2, 1e-12))
         threshold = sigma**2 / signal if method == "bayes" else universal
@@ -317,7 +318,7 @@ def median(images, *, size=3):
 def nl_means(images, *, sigma=3.0, patch_size=5, patch_distance=6):
     """Denoise by non-local means, averages of pixels with similar surroundings.
 
-    The function is that of scikit-image.
+    The function is part of scikit-image.
 
     Parameters
     ----------
@@ -486,10 +487,9 @@ def _spin_offset(spin, shape):
     top, left : int
         Shift in pixels, 0..15; 0 along an axis of length 1.
     """
-    # Even bits of the number count the shift to the left, odd ones the shift to the
-    # top. As 5 is odd and 1 modulo 4, multiplication by 5 permutes the phases modulo 4,
-    # 8 and 16 and keeps the order above; as 5 is 101 in base 2, the coarse phases vary
-    # from the first spins on.
+    # Even bits of the number count the horizontal shift, odd bits the vertical one.
+    # Multiplication by an odd number permutes the phases modulo 2, 4, 8 and 16, which
+    # keeps the order above. By 5, 101 in base 2, coarse phases vary from the start.
     bits = [(spin >> place) & 1 for place in range(8)]
     left = 5 * sum(bit << place for place, bit in enumerate(bits[::2])) % 16
     top = 5 * sum(bit << place for place, bit in enumerate(bits[1::2])) % 16

@@ -1,16 +1,19 @@
-"""Noise part of planes in the wavelet domain, with NumPy: banded matrices as blocks.
+"""Noise part of planes in the wavelet domain, by products of matrices with NumPy.
 
-`_wavelet_fast.py` holds the same function for numba.
+Filters are banded matrices, which are cut into dense blocks. `_wavelet_fast.py` holds
+the same function for numba.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pywt
 from scipy import sparse
 
+# Sides of the windows in which the variance is estimated (Mihcak et al.).
 WINDOWS = (3, 5, 7, 9)
-# Rows of an operator that make one dense block, and the widest matrix that a block is
+# Rows of a banded matrix in one dense block, and the widest matrix that a block is
 # multiplied with: products of this size stay in the L2 cache, and below the size at
 # which BLAS starts threads of its own.
 BLOCK = 16
@@ -19,9 +22,45 @@ CHUNK = 384
 STRIP_VALUES = 2**17
 
 
+@dataclass(frozen=True)
+class DenseBlock:
+    """Some rows of banded matrices of one shape.
+
+    Attributes
+    ----------
+    rows : slice
+        The rows.
+    columns : slice
+        Columns outside which the matrices are 0 in these rows.
+    matrices : ndarray of shape (n_matrices, n_rows, n_columns), float32
+        Values in these rows and columns.
+    """
+
+    rows: slice
+    columns: slice
+    matrices: np.ndarray
+
+
 def wavelet_noise(planes, variance, wavelet, levels):
-    """Return the noise part of planes (m, height, width), float32."""
-    # A constant taken off exactly makes flat planes exactly 0; bands do not see it.
+    """Compute the noise part of planes.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width), float32
+        Grey levels.
+    variance : float32
+        Variance of the noise.
+    wavelet : str
+        Name of a wavelet of PyWavelets.
+    levels : int
+        Number of decompositions.
+
+    Returns
+    -------
+    noise : ndarray of shape (m, height, width), float32
+    """
+    # Detail bands do not depend on a constant. Without the first pixel flat planes are
+    # exactly 0, and so is their noise.
     noise = planes - planes[:, :1, :1]
     decompositions = []
     for _ in range(levels):
@@ -29,7 +68,7 @@ def wavelet_noise(planes, variance, wavelet, levels):
         _keep_noise(bands, variance)
         decompositions.append((bands, noise.shape))
         noise = bands[0, 0].copy()
-    noise[:] = 0
+    noise[:] = 0  # the coarsest approximation is all signal
     for bands, (_, height, width) in reversed(decompositions):
         bands[0, 0] = noise
         noise = _recompose(bands, height, width, wavelet)
@@ -37,11 +76,25 @@ def wavelet_noise(planes, variance, wavelet, levels):
 
 
 def _decompose(planes, wavelet):
-    """One level of the DWT: bands (2, 2, m, h, w), [0, 0] the approximation."""
+    """Compute one level of the DWT of planes.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width), float32
+        The planes.
+    wavelet : str
+        Name of the wavelet.
+
+    Returns
+    -------
+    bands : ndarray of shape (2, n_filters, m, n_rows, n_columns), float32
+        By horizontal and vertical filter, low-pass first: [0, 0] is the approximation.
+        Planes one pixel high have a single vertical filter, the identity.
+    """
     m, height, width = planes.shape
     vertical, horizontal = _analysis(height, wavelet), _analysis(width, wavelet)
-    n_rows, n_columns = vertical[-1][0].stop, horizontal[-1][0].stop
-    rows = np.empty((len(vertical[0][2]), m, n_rows, width), dtype=np.float32)
+    n_rows, n_columns = vertical[-1].rows.stop, horizontal[-1].rows.stop
+    rows = np.empty((len(vertical[0].matrices), m, n_rows, width), dtype=np.float32)
     _multiply_columns(vertical, planes, out=rows)
     bands = np.empty((2, len(rows), m, n_rows, n_columns), dtype=np.float32)
     _multiply_rows(horizontal, rows, out=bands)
@@ -49,24 +102,45 @@ def _decompose(planes, wavelet):
 
 
 def _recompose(bands, height, width, wavelet):
-    """Inverse of one level of the DWT, cropped to (height, width)."""
+    """Compute the inverse of one level of the DWT.
+
+    Parameters
+    ----------
+    bands : ndarray of shape (2, n_filters, m, n_rows, n_columns), float32
+        As returned by :func:`_decompose`.
+    height, width : int
+        Size of the planes, to which the inverse is cropped.
+    wavelet : str
+        Name of the wavelet.
+
+    Returns
+    -------
+    planes : ndarray of shape (m, height, width), float32
+    """
     _, n_filters, m, n_rows, _ = bands.shape
     rows = np.empty((n_filters, m, n_rows, width), dtype=np.float32)
     for chunk in _chunks(n_rows):
-        for out, source, matrices in _synthesis(width, wavelet):
-            factors = matrices.swapaxes(1, 2)[:, np.newaxis, np.newaxis]
-            parts = np.matmul(bands[:, :, :, chunk, source], factors)
-            np.add(parts[0], parts[1], out=rows[:, :, chunk, out])
+        for block in _synthesis(width, wavelet):
+            factors = block.matrices.swapaxes(1, 2)[:, np.newaxis, np.newaxis]
+            parts = np.matmul(bands[:, :, :, chunk, block.columns], factors)
+            np.add(parts[0], parts[1], out=rows[:, :, chunk, block.rows])
     planes = np.empty((m, height, width), dtype=np.float32)
-    for out, source, matrices in _synthesis(height, wavelet):
+    for block in _synthesis(height, wavelet):
+        factors = block.matrices[:, np.newaxis]
         for chunk in _chunks(width):
-            parts = np.matmul(matrices[:, np.newaxis], rows[:, :, source, chunk])
-            np.sum(parts, axis=0, out=planes[:, out, chunk])
+            parts = np.matmul(factors, rows[:, :, block.columns, chunk])
+            np.sum(parts, axis=0, out=planes[:, block.rows, chunk])
     return planes
 
 
 def _keep_noise(bands, variance):
-    """Scale coefficients c to c * variance / max(min_w mean_w(c^2), variance)."""
+    """Scale detail coefficients to their noise part, in place.
+
+    With the variance s of the noise, the Wiener filter leaves ``c s / (v + s)`` of a
+    coefficient c to the noise. The variance of the signal is estimated by ``v = max(0,
+    M - s)`` with ``M = min_w mean_w(c^2)``, so that ``v + s = max(M, s)``.
+    """
+    # All bands but the first, the approximation, as planes of one stack.
     details = bands.reshape(-1, *bands.shape[3:])[bands.shape[2] :]
     squares = np.square(details)
     m, height, width = details.shape
@@ -74,11 +148,11 @@ def _keep_noise(bands, variance):
     n_blocks = max(1, STRIP_VALUES // (len(WINDOWS) * m * BLOCK * width))
     for first in range(0, len(vertical), n_blocks):
         blocks = vertical[first : first + n_blocks]
-        top, bottom = blocks[0][0].start, blocks[-1][0].stop
+        top, bottom = blocks[0].rows.start, blocks[-1].rows.stop
         sums = np.empty((len(WINDOWS), m, bottom - top, width), dtype=np.float32)
         _multiply_columns(blocks, squares, out=sums, top=top)
         means = np.empty_like(sums)
-        # The images' rows, laid end to end.
+        # The rows of all planes, one below the other, are a single tall matrix.
         rows = sums.reshape(len(WINDOWS), -1, width)
         _multiply_rows(horizontal, rows, out=means.reshape(rows.shape))
         spread = np.maximum(means.min(axis=0), variance)
@@ -86,32 +160,48 @@ def _keep_noise(bands, variance):
 
 
 def _multiply_columns(blocks, planes, *, out, top=0):
-    """Multiply planes (m, h, w) from the left: out[k, m] is matrix k @ plane m."""
-    for rows, source, matrices in blocks:
-        rows = slice(rows.start - top, rows.stop - top)
+    """Multiply the columns of planes by banded matrices.
+
+    Parameters
+    ----------
+    blocks : list of DenseBlock
+        Rows of the matrices, from row `top` on.
+    planes : ndarray of shape (m, n, width), float32
+        The planes.
+    out : ndarray of shape (n_matrices, m, n_rows, width), float32
+        Set to the products `matrix @ plane`.
+    top : int, default=0
+        Row of the matrices that is the first row of `out`.
+    """
+    for block in blocks:
+        rows = slice(block.rows.start - top, block.rows.stop - top)
+        factors = block.matrices[:, np.newaxis]
         for chunk in _chunks(planes.shape[2]):
-            columns = planes[:, source, chunk]
-            np.matmul(matrices[:, np.newaxis], columns, out=out[:, :, rows, chunk])
+            columns = planes[:, block.columns, chunk]
+            np.matmul(factors, columns, out=out[:, :, rows, chunk])
 
 
 def _multiply_rows(blocks, planes, *, out):
-    """Multiply planes (..., h, w) from the right by each matrix, transposed."""
+    """Multiply the rows of planes by banded matrices: set out[k] to planes @ matrix.T.
+
+    The axes of `out` are the matrices and the axes of `planes`, rows and columns last.
+    """
     between = tuple(range(1, out.ndim - 2))
     for chunk in _chunks(planes.shape[-2]):
-        for columns, source, matrices in blocks:
-            factors = np.expand_dims(matrices.swapaxes(1, 2), between)
-            rows = planes[..., chunk, source]
-            np.matmul(rows, factors, out=out[..., chunk, columns])
+        for block in blocks:
+            factors = np.expand_dims(block.matrices.swapaxes(1, 2), between)
+            rows = planes[..., chunk, block.columns]
+            np.matmul(rows, factors, out=out[..., chunk, block.rows])
 
 
 def _chunks(length):
-    """Slices of at most CHUNK."""
+    """Split a length into slices of at most CHUNK."""
     return [slice(i, min(i + CHUNK, length)) for i in range(0, length, CHUNK)]
 
 
 @lru_cache(maxsize=256)
 def _analysis(length, wavelet):
-    """Low- and high-pass filters with half the samples kept, as banded operators."""
+    """Return the low- and high-pass filter that keep every second sample, as blocks."""
     if length == 1:
         return _to_blocks([sparse.eye_array(1, format="csr")], BLOCK)
     filters = pywt.Wavelet(wavelet)
@@ -121,10 +211,16 @@ def _analysis(length, wavelet):
 
 @lru_cache(maxsize=256)
 def _synthesis(length, wavelet):
-    """Inverse of `_analysis`: what the operators return adds up to the signal."""
+    """Return the inverses of the filters of `_analysis`, as blocks.
+
+    The sum of both products is the signal.
+    """
     if length == 1:
         return _analysis(length, wavelet)
     filters = pywt.Wavelet(wavelet)
+    # The inverse of a filter bank is the transpose of the analysis by its reversed
+    # reconstruction filters. It has two rows for each column, so that twice as many
+    # rows make a block of the same size.
     pair = (filters.rec_lo[::-1], filters.rec_hi[::-1])
     matrices = [_filter_matrix(length, f, reflect=False).T.tocsr() for f in pair]
     return _to_blocks(matrices, 2 * BLOCK)
@@ -132,7 +228,10 @@ def _synthesis(length, wavelet):
 
 @lru_cache(maxsize=256)
 def _windows(length, block):
-    """Means over the windows, zeros outside and the divisor always the window."""
+    """Return the means over the windows along one axis, as blocks.
+
+    There are zeros outside the band, and the divisor is always the side of the window.
+    """
     matrices = []
     for window in WINDOWS:
         outputs, j = np.indices((length, window))
@@ -142,21 +241,36 @@ def _windows(length, block):
 
 
 def _filter_matrix(length, taps, *, reflect):
-    """Matrix of a convolution that keeps every second sample, as pywt.dwt does.
+    """Return the matrix of a convolution that keeps every second sample.
 
-    Output k is ``sum_j taps[j] * x[2 k + 1 - j]``. Outside, x is its mirror image
-    (pywt's mode "symmetric") if `reflect`, and left out otherwise.
+    As in pywt.dwt, output k is ``sum_j taps[j] * x[2 k + 1 - j]``. Beyond its ends, x
+    is its mirror image (mode "symmetric") if `reflect`, and 0 otherwise.
     """
     outputs, j = np.indices(((length + len(taps) - 1) // 2, len(taps)))
     inputs = 2 * outputs + 1 - j
-    if reflect:
+    if reflect:  # the mirrored signal has the period 2 n, and x[2 n - 1 - i] = x[i]
         inputs %= 2 * length
         inputs = np.minimum(inputs, 2 * length - 1 - inputs)
     return _matrix(outputs, inputs, taps, length)
 
 
 def _matrix(outputs, inputs, weights, length):
-    """Sparse matrix with weights[j] at (outputs[i, j], inputs[i, j]), if inside."""
+    """Build a sparse matrix from the inputs of each output.
+
+    Parameters
+    ----------
+    outputs, inputs : ndarray of shape (n_outputs, n_weights), int
+        Rows and columns of the weights. Weights outside the columns are left out, and
+        weights at the same place are added.
+    weights : array-like of shape (n_weights,)
+        Weights, equal for all outputs.
+    length : int
+        Number of columns.
+
+    Returns
+    -------
+    matrix : csr_array of shape (n_outputs, length)
+    """
     inside = (inputs >= 0) & (inputs < length)
     values = np.broadcast_to(weights, inputs.shape)[inside]
     positions = (outputs[inside], inputs[inside])
@@ -166,8 +280,16 @@ def _matrix(outputs, inputs, weights, length):
 def _to_blocks(matrices, block):
     """Cut banded matrices of one shape into dense blocks of rows.
 
-    Returns a list of (rows, columns, blocks): slices, and an array (n_matrices, n_rows,
-    n_columns) of what the matrices hold there; they are 0 elsewhere in these rows.
+    Parameters
+    ----------
+    matrices : list of csr_array of shape (n_rows, n_columns)
+        The matrices.
+    block : int
+        Rows in a block; the last one may have fewer.
+
+    Returns
+    -------
+    blocks : list of DenseBlock
     """
     blocks = []
     n_rows = matrices[0].shape[0]
@@ -177,5 +299,5 @@ def _to_blocks(matrices, block):
         used = np.concatenate([part.indices for part in parts])
         columns = slice(int(used.min()), int(used.max()) + 1)
         dense = [part.toarray()[:, columns].astype(np.float32) for part in parts]
-        blocks.append((rows, columns, np.stack(dense)))
+        blocks.append(DenseBlock(rows, columns, np.stack(dense)))
     return blocks

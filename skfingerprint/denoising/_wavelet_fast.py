@@ -1,8 +1,8 @@
 """Noise part of planes in the wavelet domain, compiled by numba.
 
-The same function as in `_wavelet.py`. Filters are tuples, so that their length is known
-to the compiler: it unrolls the sums over taps and makes vector instructions of the
-loops along rows.
+`_wavelet.py` holds the same function with NumPy. Filters are tuples, so that their
+length is known to the compiler: it unrolls the sums over taps and makes vector
+instructions of the loops along rows.
 """
 
 import numpy as np
@@ -20,7 +20,23 @@ compiled = njit(
 
 
 def wavelet_noise(planes, variance, wavelet, levels):
-    """Return the noise part of planes (m, height, width), float32."""
+    """Compute the noise part of planes.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (m, height, width), float32
+        Grey levels.
+    variance : float32
+        Variance of the noise.
+    wavelet : str
+        Name of a wavelet of PyWavelets.
+    levels : int
+        Number of decompositions.
+
+    Returns
+    -------
+    noise : ndarray of shape (m, height, width), float32
+    """
     filters = pywt.Wavelet(wavelet)
     banks = (filters.dec_lo, filters.dec_hi, filters.rec_lo, filters.rec_hi)
     taps = [tuple(np.float32(bank)) for bank in banks]
@@ -32,8 +48,24 @@ def wavelet_noise(planes, variance, wavelet, levels):
 
 @compiled
 def _noise_of_plane(plane, variance, dec_lo, dec_hi, rec_lo, rec_hi, levels, out):
+    """Compute the noise part of one plane.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (height, width), float32
+        Grey levels.
+    variance : float32
+        Variance of the noise.
+    dec_lo, dec_hi, rec_lo, rec_hi : tuple of float32
+        Filters of the wavelet.
+    levels : int
+        Number of decompositions.
+    out : ndarray of shape (height, width), float32
+        Set to the noise part.
+    """
     bands = []
-    # A constant taken off exactly makes flat planes exactly 0; bands do not see it.
+    # Detail bands do not depend on a constant. Without the first pixel a flat plane is
+    # exactly 0, and so is its noise.
     approximation, offset = plane, plane[0, 0]
     for _ in range(levels):
         decomposed = _decompose(approximation, offset, dec_lo, dec_hi)
@@ -49,7 +81,22 @@ def _noise_of_plane(plane, variance, dec_lo, dec_hi, rec_lo, rec_hi, levels, out
 
 @compiled
 def _decompose(x, offset, low_taps, high_taps):
-    """One level of the DWT of x - offset: bands (4, h, w), [0] the approximation."""
+    """Compute one level of the DWT of x - offset.
+
+    Parameters
+    ----------
+    x : ndarray of shape (height, width), float32
+        The plane.
+    offset : float32
+        Constant to subtract.
+    low_taps, high_taps : tuple of float32
+        Decomposition filters.
+
+    Returns
+    -------
+    bands : ndarray of shape (4, n_rows, n_columns), float32
+        The first one is the approximation.
+    """
     height, width = x.shape
     n_taps = len(low_taps)
     half = n_taps // 2
@@ -80,7 +127,17 @@ def _decompose(x, offset, low_taps, high_taps):
 
 @compiled
 def _split(even, odd, low_taps, high_taps, low, high):
-    """One level of the DWT of one row, given its even and odd samples."""
+    """Compute one level of the DWT of one row.
+
+    Parameters
+    ----------
+    even, odd : ndarray of shape (n_pairs,), float32
+        Even and odd samples, extended beyond the ends of the row.
+    low_taps, high_taps : tuple of float32
+        Decomposition filters.
+    low, high : ndarray of shape (n_columns,), float32
+        Set to the coefficients.
+    """
     half = len(low_taps) // 2
     for i in range(len(low)):
         a = b = np.float32(0)
@@ -93,14 +150,24 @@ def _split(even, odd, low_taps, high_taps, low, high):
 
 @compiled
 def _mirror(i, n):
-    """Index of sample i of a signal of length n, mirrored at its ends."""
+    """Return the index of sample i of a signal of length n, mirrored at its ends."""
     i %= 2 * n
     return min(i, 2 * n - 1 - i)
 
 
 @compiled
 def _deinterleave(row, before, even, odd):
-    """Split into samples 2 i and 2 i + 1 for i >= -before, mirrored outside the row."""
+    """Split a row into even and odd samples, mirrored at its ends.
+
+    Parameters
+    ----------
+    row : ndarray of shape (n,), float32
+        The row.
+    before : int
+        Number of pairs of samples before the row.
+    even, odd : ndarray of shape (n_pairs,), float32
+        Set to samples 2 i and 2 i + 1 for i from -`before` on.
+    """
     n = len(row)
     inside = n // 2
     for i in range(before):
@@ -116,9 +183,14 @@ def _deinterleave(row, before, even, odd):
 
 @compiled
 def _keep_noise(band, variance):
-    """Scale coefficients c to c * variance / max(min_w mean_w(c^2), variance)."""
+    """Scale the coefficients c of a band to their noise part, in place.
+
+    It is ``c s / max(min_w mean_w(c^2), s)`` for the variance s of the noise; the
+    derivation is in `_wavelet.py`.
+    """
     height, width = band.shape
-    # The squares of nine rows, in a ring, and their sums over 3, 5, 7 and 9 rows.
+    # The squares of nine rows, in a ring, and their sums over 3, 5, 7 and 9 rows. The
+    # four zeros on either side of the sums stand for the outside of the band.
     ring = np.zeros((9, width), dtype=np.float32)
     sums = np.zeros((4, width + 8), dtype=np.float32)
     third, fifth = np.float32(1 / 9), np.float32(1 / 25)
@@ -166,7 +238,17 @@ def _sum_rows(ring, row, sums):
 
 @compiled
 def _recompose(bands, low_taps, high_taps, out):
-    """Inverse of one level of the DWT, cropped to the shape of `out`."""
+    """Compute the inverse of one level of the DWT, cropped to the shape of `out`.
+
+    Parameters
+    ----------
+    bands : ndarray of shape (4, n_rows, n_columns), float32
+        Coefficients; the first band is the approximation.
+    low_taps, high_taps : tuple of float32
+        Reconstruction filters.
+    out : ndarray of shape (height, width), float32
+        Set to the plane.
+    """
     height, width = out.shape
     half = len(low_taps) // 2
     n_rows = bands.shape[1]
@@ -180,7 +262,7 @@ def _recompose(bands, low_taps, high_taps, out):
         _merge(bands[2, k], bands[3, k], low_taps, high_taps, even, odd)
         _interleave(even, odd, high[k])
     for row in range(height):
-        # An even sample takes every second tap, an odd one the others.
+        # Even samples are sums over the even taps, odd samples over the odd taps.
         k, parity = row // 2, row % 2
         target = out[row]
         if parity == 0:
@@ -201,7 +283,17 @@ def _recompose(bands, low_taps, high_taps, out):
 
 @compiled
 def _merge(low, high, low_taps, high_taps, even, odd):
-    """Inverse of one level of the DWT of one row: its even and odd samples."""
+    """Compute the inverse of one level of the DWT of one row.
+
+    Parameters
+    ----------
+    low, high : ndarray of shape (n_columns,), float32
+        Coefficients.
+    low_taps, high_taps : tuple of float32
+        Reconstruction filters.
+    even, odd : ndarray of shape (n_pairs,), float32
+        Set to the even and odd samples.
+    """
     half = len(low_taps) // 2
     for i in range(len(even)):
         a = b = np.float32(0)
@@ -214,6 +306,7 @@ def _merge(low, high, low_taps, high_taps, even, odd):
 
 @compiled
 def _interleave(even, odd, row):
+    """Join even and odd samples to a row, which may have an odd length."""
     for i in range(len(row) // 2):
         row[2 * i] = even[i]
         row[2 * i + 1] = odd[i]
