@@ -36,8 +36,8 @@ from skfingerprint import (
     ResidualExtractor,
 )
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
+from tests.common.test_interrupts import freeze
 from tests.estimators import ESTIMATORS, assert_same
-from tests.test_interrupts import freeze
 
 
 @pytest.fixture

