@@ -177,7 +177,7 @@ def tail_probability(
     return _mean_share(tails, np.asarray(scores, dtype=float))
 
 
-def _fit_tails(null_scores, sample_weight, groups, n_scores):
+def _fit_tails(null_scores, sample_weight=None, groups=None, n_scores=None):
     """Sort the scores of each group, and estimate the tail that the groups share.
 
     Parameters

@@ -284,6 +284,31 @@ def _add_products(squares, rows, sign=1):
     return multiply(sign, rows.T, beta=1, c=squares, lower=1, overwrite_c=1)
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """Covariance and means of classes, in columns of unit variance.
+
+    Attributes
+    ----------
+    within : ndarray of shape (d, d)
+        Lower triangle of the pooled covariance within classes.
+    level : float
+        Mean variance, ``trace(within) / d``.
+    means : ndarray of shape (n_classes, d)
+        Class means.
+    inverse : ndarray of shape (d,)
+        One over the standard deviations of the columns.
+    labels : tuple of ndarray of shape (n_classes,), int
+        Source and condition of each class.
+    """
+
+    within: np.ndarray
+    level: float
+    means: np.ndarray
+    inverse: np.ndarray
+    labels: tuple
+
+
 def solve(moments, shrinkage, without=None):
     """Solve the discriminants of all folds, or of all folds but one.
 
@@ -303,6 +328,26 @@ def solve(moments, shrinkage, without=None):
         of each class: with a class for each source, and with one for each cell if there
         are more of these.
     """
+    scatters = find_scatters(moments, without)
+    return [solve_scatter(scatter, shrinkage) for scatter in scatters]
+
+
+def find_scatters(moments, without=None):
+    """Compute the scatters of sources, and of cells, of all folds or all but one.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of all folds.
+    without : int, default=None
+        Fold to leave out.
+
+    Returns
+    -------
+    scatters : list of Scatter
+        With a class for each source, and with one for each cell if there are more of
+        these.
+    """
     parts = [fold for fold in range(len(moments.squares)) if fold != without]
     squares = sum(moments.squares[fold] for fold in parts)
     sums, totals = moments.sums[parts].sum(axis=0), moments.totals[parts].sum(axis=0)
@@ -319,10 +364,7 @@ def solve(moments, shrinkage, without=None):
     if len(owners) > len(sources):
         used = totals > 0
         classes.append((sums[used], totals[used], owners[used], conditions[used]))
-    return [
-        (*_solve_one(moments, squares, sums, totals, shrinkage), *labels)
-        for sums, totals, *labels in classes
-    ]
+    return [_find_scatter(moments, squares, *one) for one in classes]
 
 
 def _pool(owners):
@@ -330,12 +372,8 @@ def _pool(owners):
     return sparse.csr_array((np.ones(len(owners)), (owners, np.arange(len(owners)))))
 
 
-def _solve_one(moments, squares, sums, totals, shrinkage):
-    """Solve the shrunk linear discriminant of classes with these sums.
-
-    In columns of unit variance, with the pooled covariance S of d columns and the class
-    means m_k, it is ``A = (1 - a) S + a trace(S) / d I``, coefficients ``A^-1 m_k`` and
-    intercepts ``-m_k' A^-1 m_k / 2``.
+def _find_scatter(moments, squares, sums, totals, *labels):
+    """Compute the scatter of classes with these sums.
 
     Parameters
     ----------
@@ -347,13 +385,12 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
         Sums of the rows of each class.
     totals : ndarray of shape (n_classes,)
         Sums of their weights.
-    shrinkage : float
-        The weight a.
+    *labels : ndarray of shape (n_classes,), int
+        Source and condition of each class.
 
     Returns
     -------
-    coef : ndarray of shape (n_classes, d)
-    intercept : ndarray of shape (n_classes,)
+    scatter : Scatter
     """
     means, centers, counts = sums / totals[:, np.newaxis], sums, totals
     if moments.rotation is not None:
@@ -364,17 +401,41 @@ def _solve_one(moments, squares, sums, totals, shrinkage):
     roots = centers / np.sqrt(counts)[:, np.newaxis]
     within = squares.copy(order="F")
     within = _add_products(within, roots.astype(within.dtype), sign=-1)
-    inverse = (1 / (moments.unit * np.ones(len(within)))).astype(within.dtype)
     # From scatter to covariance, n rows less one for each mean, in units of columns.
+    inverse = (1 / (moments.unit * np.ones(len(within)))).astype(within.dtype)
     within *= inverse[:, np.newaxis] / max(totals.sum() - len(counts), 1)
     within *= inverse
     level = within.trace(dtype=np.float64) / moments.n_columns
-    within *= 1 - shrinkage
-    within.flat[:: len(within) + 1] += shrinkage * (level if level > 0 else 1)
-    factor = linalg.cho_factor(within, lower=True, overwrite_a=True, check_finite=False)
-    scaled = (means * inverse).astype(within.dtype)
-    coef = linalg.cho_solve(factor, scaled.T, check_finite=False).T
-    return coef * inverse, -0.5 * np.einsum("kd,kd->k", coef, scaled, dtype=np.float64)
+    means = (means * inverse).astype(within.dtype)
+    return Scatter(within, level if level > 0 else 1, means, inverse, labels)
+
+
+def solve_scatter(scatter, shrinkage):
+    """Solve a shrunk linear discriminant.
+
+    With the covariance S of d columns and the class means m_k of a scatter, it is
+    ``A = (1 - a) S + a trace(S) / d I``, with coefficients ``A^-1 m_k`` and intercepts
+    ``-m_k' A^-1 m_k / 2``.
+
+    Parameters
+    ----------
+    scatter : Scatter
+        The scatter.
+    shrinkage : float
+        The weight a.
+
+    Returns
+    -------
+    coef : ndarray of shape (n_classes, d)
+    intercept : ndarray of shape (n_classes,)
+    sources, conditions : ndarray of shape (n_classes,), int
+    """
+    shrunk = (1 - shrinkage) * scatter.within
+    shrunk.flat[:: len(shrunk) + 1] += shrinkage * scatter.level
+    factor = linalg.cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
+    coef = linalg.cho_solve(factor, scatter.means.T, check_finite=False).T
+    squares = np.einsum("kd,kd->k", coef, scatter.means, dtype=np.float64)
+    return coef * scatter.inverse, -0.5 * squares, *scatter.labels
 
 
 def choose_shrinkage(moments, members, folds, weights, shares, candidates):
@@ -399,23 +460,57 @@ def choose_shrinkage(moments, members, folds, weights, shares, candidates):
     inverse : ndarray of shape (n_conditions,)
         Inverse temperature of each condition.
     """
-    best = (np.inf, None, None)
-    for shrinkage in candidates:
-        scores = np.empty((len(members), moments.cells.owners.max() + 1))
-        conditions = np.empty(len(members), dtype=int)
-        for fold in np.unique(folds):
-            own = folds == fold
-            solved = solve(moments, shrinkage, without=fold)
+    candidates, best = sorted(set(candidates)), (np.inf, None, None)
+    # The loss falls and rises once: after the first two shrinkages, which share their
+    # scatters, the next one is tried only while the last one was the best.
+    batches = [candidates[:2], *([one] for one in candidates[2:])]
+    for number, batch in enumerate(batches):
+        if number and best[1] != candidates[number]:
+            break
+        for shrinkage, scores, conditions in _score_kept(moments, folds, batch):
+            n_conditions = moments.cells.conditions.max() + 1
+            known = members, weights, conditions, n_conditions
+            inverse = _fit_temperatures(scores, *known)
+            tempered = inverse[conditions][:, np.newaxis] * scores
+            likelihoods = log_softmax(tempered, axis=1)
+            # A kept row stands for all rows of its condition, of which others were
+            # drawn.
+            loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
+            if loss < best[0]:
+                best = (loss, shrinkage, inverse)
+    return best[1:]
+
+
+def _score_kept(moments, folds, shrinkages):
+    """Score the kept rows of each fold by the discriminants of the other folds.
+
+    Parameters
+    ----------
+    moments : Moments
+        Moments of all rows, and the kept rows.
+    folds : ndarray of shape (n_kept,), int
+        Fold of each kept row.
+    shrinkages : sequence of float
+        Shrinkages, which share the scatter of a fold.
+
+    Returns
+    -------
+    scored : list of tuple
+        Each shrinkage, the scores (n_kept, n_sources) and the predicted conditions
+        (n_kept,).
+    """
+    n_kept, n_sources = len(folds), moments.cells.owners.max() + 1
+    scored = [
+        (shrinkage, np.empty((n_kept, n_sources)), np.empty(n_kept, dtype=int))
+        for shrinkage in shrinkages
+    ]
+    for fold in np.unique(folds):
+        own, scatters = folds == fold, find_scatters(moments, without=fold)
+        for shrinkage, scores, conditions in scored:
+            solved = [solve_scatter(scatter, shrinkage) for scatter in scatters]
             found = score_discriminants(moments.kept[own], solved)
             scores[own], conditions[own] = found
-        n_conditions = moments.cells.conditions.max() + 1
-        inverse = _fit_temperatures(scores, members, weights, conditions, n_conditions)
-        likelihoods = log_softmax(inverse[conditions][:, np.newaxis] * scores, axis=1)
-        # A kept row stands for all rows of its condition, of which others were drawn.
-        loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
-        if loss < best[0]:
-            best = (loss, shrinkage, inverse)
-    return best[1:]
+    return scored
 
 
 def _fit_temperatures(scores, members, weights, conditions, n_conditions):

@@ -7,6 +7,7 @@ assigns each row to one of them, whose distances and null scores then judge the 
 from dataclasses import replace
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from skfingerprint._attribution import (
     find_cells,
@@ -19,7 +20,7 @@ from skfingerprint._attribution import (
 from skfingerprint._core import as_rows
 from skfingerprint._open_set.mahalanobis import fit_mahalanobis, score_mahalanobis
 from skfingerprint._open_set.simplex import FEWEST_SOURCES, fit_simplex, score_simplex
-from skfingerprint.thresholds import tail_probability
+from skfingerprint.thresholds import _fit_tails, _mean_share
 
 # A condition has a detector of its own if fewer than this share of the unprocessed
 # images are assigned to it, since these are what a user states the rate for, and if at
@@ -162,8 +163,8 @@ def score_conditions(rows, state):
     rows : ndarray of shape (n_rows, n_features)
         Features.
     state : tuple of (gate, spaces)
-        The discriminant of conditions, and for each condition its distances and its
-        null scores.
+        The discriminant of conditions, and for each condition its distances and the
+        tails of its null scores.
 
     Returns
     -------
@@ -174,25 +175,25 @@ def score_conditions(rows, state):
     assigned = assign_conditions(rows, gate)
     scores = np.empty((len(rows), spaces[0][0].n_sources))
     for number in np.unique(assigned):
-        space, null = spaces[number]
+        space, tails = spaces[number]
         own = assigned == number
-        scores[own] = to_log_tail(score_distances(rows[own], space), null)
+        scores[own] = to_log_tail(score_distances(rows[own], space), tails)
     return scores
 
 
-def to_log_tail(scores, null):
+def fit_null_tails(null):
+    """Estimate the tail of null scores, as a Bunch, or None without such scores."""
+    if not len(null.scores):
+        return None
+    given = {"sample_weight": null.weights, "groups": null.sources}
+    tails = _fit_tails(null.scores, n_scores=null.weights.sum(), **given)
+    # Saved models should not name a private class.
+    return Bunch(**vars(tails))
+
+
+def to_log_tail(scores, tails):
     """Return ``-log p``, p being the share of unknown sources that score as high.
 
-    Scores of all conditions are then on one scale. Without null scores they stay as
-    they are.
+    Scores of all conditions are then on one scale. Without tails they stay as they are.
     """
-    if not len(null.scores):
-        return scores
-    shares = tail_probability(
-        null.scores,
-        scores,
-        sample_weight=null.weights,
-        groups=null.sources,
-        n_scores=null.weights.sum(),
-    )
-    return -np.log(shares)
+    return scores if tails is None else -np.log(_mean_share(tails, scores))

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._attribution import PreparedFingerprintsMixin, average_held_out
@@ -29,7 +30,7 @@ from skfingerprint.correlation import (
     _find_common,
     _prepare_fingerprints,
 )
-from skfingerprint.thresholds import tail_probability, tail_threshold
+from skfingerprint.thresholds import _fit_tails, _mean_share, tail_threshold
 
 # Wrong alignments of the fingerprint with which each residual of a single source is
 # correlated: each is one more row of a matrix product, and one more null score.
@@ -209,6 +210,7 @@ class FingerprintDetector(
         )
         self.smallest_rate_ = 1 / len(self.null_scores_)
         self._n_residuals = float(weights.sum())
+        self._fit_tails()
         offset = tail_threshold(
             self.null_scores_, self.false_alarm_rate, **self._describe_null()
         )
@@ -258,11 +260,16 @@ class FingerprintDetector(
             :func:`~skfingerprint.thresholds.tail_probability`.
         """
         scores = self.score_samples(X)
-        return tail_probability(self.null_scores_, scores, **self._describe_null())
+        return _mean_share(self._tails, scores)
 
     def _check_parameters(self):
         check_rate("false_alarm_rate", self.false_alarm_rate)
         check_choice("subtract_common", self.subtract_common, (False, True))
+
+    def _fit_tails(self):
+        """Estimate the tail of the null scores once, as a Bunch for saved models."""
+        tails = _fit_tails(self.null_scores_, **self._describe_null())
+        self._tails = Bunch(**vars(tails))
 
     def _describe_null(self):
         """Return the options for the tail of the null scores."""
@@ -348,6 +355,7 @@ def restore_detector(classes, fingerprints, null, known, **params):
     detector.null_scores_, detector.null_sources_, detector.null_weights_ = null
     detector.offset_, detector.detection_rate_, detector._n_residuals = known
     detector.smallest_rate_ = 1 / len(detector.null_scores_)
+    detector._fit_tails()
     detector._restore(fingerprints)
     return detector
 

@@ -25,11 +25,13 @@ class Ridge:
         Square roots of the weights.
     errors : ndarray of shape (n_rows, n_targets)
         Targets minus fitted values, times `roots`.
-    inverse : ndarray of shape (n_rows, n_rows) or (n_columns, n_columns)
-        ``I - H`` with at most as many rows as columns, otherwise
-        ``(X'X + alpha I)^-1``.
-    factors : ndarray of shape (n_rows, n_columns) or None
-        The rows X, if `inverse` is that of their columns.
+    inverse : ndarray of shape (n_rows, n_rows) or (n_columns + 1, n_columns + 1)
+        ``I - H`` without the intercept, with at most as many rows as columns. Otherwise
+        ``(Z'Z + alpha D)^-1`` for the rows Z of `factors`, of which the first column is
+        not penalized.
+    factors : ndarray of shape (n_rows, n_columns + 1) or None
+        The roots of the weights at unit norm, for the intercept, and the rows, if there
+        are more rows than columns.
     """
 
     coef: np.ndarray
@@ -80,7 +82,10 @@ def fit_ridge(rows, targets, weights, alpha):
     else:
         inverse = _invert(_multiply(rows.T), alpha)
         coef = inverse @ (rows.T @ targets.astype(rows.dtype))
-        errors, factors = targets - rows @ coef, rows
+        # Weighted rows are orthogonal to the roots of the weights, so that the column
+        # of the intercept stands alone in the inverse.
+        errors, inverse = targets - rows @ coef, linalg.block_diag(1, inverse)
+        factors = np.column_stack([roots / np.linalg.norm(roots), rows])
     return Ridge(
         coef=coef,
         intercept=middle - center @ coef,
@@ -117,9 +122,7 @@ def predict_without(ridge, fold, groups=()):
     -----
     With the errors e of the fit and the block of the hat matrix H for the held-out
     rows, the predictions are ``t - (I - H)^-1 e``, the residuals of the prediction sum
-    of squares (PRESS) for several rows at once [1]_. No further fit is needed. The
-    block of a fold and a group is solved by that of the fold, which is factorized once,
-    and a Schur complement.
+    of squares (PRESS) for several rows at once [1]_. No further fit is needed.
 
     References
     ----------
@@ -127,35 +130,85 @@ def predict_without(ridge, fold, groups=()):
        Augmentation and a Method for Prediction", Technometrics, 1974.
        :doi:`10.1080/00401706.1974.10489157`
     """
-    beside = _find_blocks(ridge, fold, np.arange(len(ridge.roots)))
-    factor = linalg.cho_factor(beside[:, fold], lower=True, check_finite=False)
-    errors = linalg.cho_solve(factor, ridge.errors[fold], check_finite=False)
-    solved = linalg.cho_solve(factor, beside, check_finite=False)
+    hold_out = _hold_out_rows if ridge.factors is None else _hold_out_columns
+    errors, hold_out_group = hold_out(ridge, fold)
     by_group = []
     for group in groups:
-        # The system for fold and rest is [[A, B'], [B, C]], and A is factorized: the
-        # Schur complement C - B A^-1 B' solves the rest.
         inside, rest = np.isin(fold, group), np.setdiff1d(group, fold)
-        block = _find_blocks(ridge, rest, rest) - beside[:, rest].T @ solved[:, rest]
-        left = ridge.errors[rest] - beside[:, rest].T @ errors
-        found = np.linalg.solve(block, left)
-        found = errors[inside] - solved[np.ix_(inside, rest)] @ found
-        by_group.append(_restore(ridge, fold[inside], found))
+        by_group.append(_restore(ridge, fold[inside], hold_out_group(inside, rest)))
     return _restore(ridge, fold, errors), by_group
 
 
-def _find_blocks(ridge, rows, columns):
-    """Compute rows and columns of I minus the hat matrix, intercept included.
+def _hold_out_rows(ridge, fold):
+    """Hold out rows by the hat matrix, with at most as many rows as columns.
 
-    The intercept adds ``r r' / r'r`` to the hat matrix, with the roots r of weights.
+    Parameters
+    ----------
+    ridge : Ridge
+        The regression.
+    fold : ndarray of shape (n_fold,), int
+        Rows to hold out.
+
+    Returns
+    -------
+    errors : ndarray of shape (n_fold, n_targets)
+        Their held-out errors.
+    hold_out_group : callable
+        `hold_out_group(inside, rest)` returns the held-out errors of a mask of the fold
+        if further rows are held out, too.
     """
-    if ridge.factors is None:
-        block = ridge.inverse[np.ix_(rows, columns)]
-    else:
-        block = -ridge.factors[rows] @ ridge.inverse @ ridge.factors[columns].T
-        block[np.equal.outer(rows, columns)] += 1
+    # I - H, with the part r r' / r'r of the intercept for the roots r of the weights.
     roots = ridge.roots
-    return block - np.outer(roots[rows], roots[columns]) / (roots @ roots)
+    beside = ridge.inverse[fold] - np.outer(roots[fold], roots) / (roots @ roots)
+    factor = linalg.cho_factor(beside[:, fold], lower=True, check_finite=False)
+    errors = linalg.cho_solve(factor, ridge.errors[fold], check_finite=False)
+    solved = linalg.cho_solve(factor, beside, check_finite=False)
+
+    def hold_out_group(inside, rest):
+        # The system for fold and rest is [[A, B'], [B, C]], and A is factorized: the
+        # Schur complement C - B A^-1 B' solves the rest.
+        block = ridge.inverse[np.ix_(rest, rest)]
+        block = block - np.outer(roots[rest], roots[rest]) / (roots @ roots)
+        block -= beside[:, rest].T @ solved[:, rest]
+        left = ridge.errors[rest] - beside[:, rest].T @ errors
+        found = np.linalg.solve(block, left)
+        return errors[inside] - solved[np.ix_(inside, rest)] @ found
+
+    return errors, hold_out_group
+
+
+def _hold_out_columns(ridge, fold):
+    """Hold out rows by the inverse of the columns, with more rows than columns.
+
+    Its time grows with the number of rows, not with the product of fold and rows.
+
+    Parameters
+    ----------
+    ridge, fold
+        As in :func:`_hold_out_rows`.
+
+    Returns
+    -------
+    errors, hold_out_group
+        As in :func:`_hold_out_rows`.
+    """
+    rows, own = ridge.factors, ridge.factors[fold]
+    # Woodbury: with P = (Z'Z + alpha D)^-1 and the rows F of the fold, the inverse
+    # without the fold is P + P F' (I - F P F')^-1 F P.
+    half = ridge.inverse @ own.T
+    beside = np.eye(len(fold)) - own @ half
+    factor = linalg.cho_factor(beside, lower=True, check_finite=False)
+    errors = linalg.cho_solve(factor, ridge.errors[fold], check_finite=False)
+    inverse = ridge.inverse + half @ linalg.cho_solve(factor, half.T)
+    # Without the fold the coefficients change by -P F' errors, and so do all errors.
+    left = ridge.errors + rows @ (half @ errors)
+
+    def hold_out_group(inside, rest):
+        cross = rows[rest] @ inverse
+        found = np.linalg.solve(np.eye(len(rest)) - cross @ rows[rest].T, left[rest])
+        return errors[inside] + (own[inside] @ cross.T) @ found
+
+    return errors, hold_out_group
 
 
 def _restore(ridge, rows, errors):

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils import Bunch, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core import (
@@ -30,6 +30,7 @@ from skfingerprint._open_set.conditions import (
     assign_conditions,
     choose_conditions,
     fit_distances,
+    fit_null_tails,
     score_conditions,
     separate_conditions,
     to_log_tail,
@@ -240,11 +241,13 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             fit_distances(part, n_sources, self.alpha)
             for part in track(parts, "detectors", self.verbose)
         ]
-        # Saved models should not name a private class: null scores are kept in a Bunch.
-        self.spaces_ = [(space, Bunch(**vars(null))) for space, null, _ in fits]
         # On the scale of tail probabilities one threshold serves all conditions.
-        nulls = [_level(null, null) for _, null, _ in fits]
-        knowns = [_level(known, null) for _, null, known in fits]
+        tails = [fit_null_tails(null) for _, null, _ in fits]
+        self.spaces_ = list(zip([space for space, *_ in fits], tails, strict=True))
+        nulls, knowns = (
+            [_level(fit[part], tail) for fit, tail in zip(fits, tails, strict=True)]
+            for part in (1, 2)
+        )
         self._set_threshold(nulls, knowns)
         return self
 
@@ -458,9 +461,9 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         return self.false_alarm_rate is not None
 
 
-def _level(values, null):
-    """Return records of scores with these as ``-log p``."""
-    return replace(values, scores=to_log_tail(values.scores, null))
+def _level(values, tails):
+    """Return a record of scores with these as ``-log p``."""
+    return replace(values, scores=to_log_tail(values.scores, tails))
 
 
 def _check_conditions(conditions, y):
