@@ -23,6 +23,8 @@ from skfingerprint._core import (
     check_int,
     check_labels,
     check_length,
+    follow_blocks,
+    follow_fit,
     join_stateless,
     list_steps,
     make_report,
@@ -30,6 +32,7 @@ from skfingerprint._core import (
     read_images,
     share_metadata,
     split_stateless,
+    with_callbacks,
 )
 
 # Values of images whose copies are held in memory at a time.
@@ -97,6 +100,13 @@ class AugmentedPipeline(Estimator, Pipeline):
     See Also
     --------
     make_attribution_pipeline : The recommended pipeline.
+
+    Notes
+    -----
+    Callbacks of scikit-learn (`set_callbacks`, from scikit-learn 1.9 on) see a task for
+    each block of images, and one for the fit of the steps behind the stateless ones. If
+    the classifier reads block by block, the blocks after the first are read during its
+    fit. Without perturbations there is only the fit of all steps.
 
     Examples
     --------
@@ -236,6 +246,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         check_is_fitted(self)
         return self.steps[-1][1].assess(self[:-1].transform(X))
 
+    @with_callbacks
     def _fit_steps(self, method, X, y, params):
         """Fit clones of the steps by a method of pipelines, and take them over.
 
@@ -265,8 +276,10 @@ class AugmentedPipeline(Estimator, Pipeline):
             result = self._fit_copies(fitted, method, X, y, changes, metadata)
         else:
             shared = _share(self, fitted, metadata)
-            result = getattr(fitted, method)(X, y, **shared)
-        self.steps = fitted.steps
+            with follow_fit(self, method, 1, X=X, y=y) as run_task:
+                with run_task("fit-steps", fitted):
+                    result = getattr(fitted, method)(X, y, **shared)
+                self.steps = fitted.steps
         return result
 
     def _fit_copies(self, fitted, method, X, y, changes, metadata):
@@ -310,19 +323,26 @@ class AugmentedPipeline(Estimator, Pipeline):
         }
         if takes_conditions:
             repeated["conditions"] = conditions.ravel()
-        y = repeated.pop("y")
+        labels = repeated.pop("y")
         given = _share(self, rest, repeated)
-        rows = _make_source(X, changes, conditions, first, self.n_jobs, self.verbose)
-        # Only a classifier of this package, right behind the stateless steps, reads
-        # blocks; any other step needs all rows in memory.
-        if not takes_conditions or len(rest) > 1 or method != "fit":
-            rows = read_blocks(rows)
-        result = getattr(rest, method)(rows, y, **given)
-        join_stateless(fitted, rest)
+        n_blocks = len(block_sizes(X, IMAGE_VALUES))
+        with follow_fit(self, method, n_blocks + 1, X=X, y=y) as run_task:
+            rows = _make_source(
+                X, changes, conditions, first, self.n_jobs, self.verbose, run_task
+            )
+            # Only a classifier of this package, right behind the stateless steps, reads
+            # blocks; any other step needs all rows in memory.
+            if not takes_conditions or len(rest) > 1 or method != "fit":
+                rows = read_blocks(rows)
+            with run_task("fit-steps", rest):
+                result = getattr(rest, method)(rows, labels, **given)
+            join_stateless(fitted, rest)
+            # Callbacks see the fitted steps at the end.
+            self.steps = fitted.steps
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
-        return _safe_indexing(result, np.arange(0, len(y), n_copies))
+        return _safe_indexing(result, np.arange(0, len(labels), n_copies))
 
 
 def _share(owner, pipeline, metadata):
@@ -372,7 +392,7 @@ def _draw_conditions(n_images, n_changes, max_perturbations):
     return np.concatenate([conditions[:, :1], drawn], axis=1)
 
 
-def _make_source(X, changes, conditions, steps, n_jobs, verbose):
+def _make_source(X, changes, conditions, steps, n_jobs, verbose, run_task):
     """Return the images and their copies, transformed, as a source of blocks.
 
     Copies of one image are neighbors, so that unshuffled folds inside the classifier,
@@ -390,6 +410,8 @@ def _make_source(X, changes, conditions, steps, n_jobs, verbose):
         Stateless steps that are applied to images and copies.
     n_jobs, verbose
         As in :class:`AugmentedPipeline`.
+    run_task : callable
+        Makes the reading of a block a task; see `follow_fit`.
 
     Returns
     -------
@@ -416,7 +438,8 @@ def _make_source(X, changes, conditions, steps, n_jobs, verbose):
         report(k + 1)
         return _interleave(rows, places, own.shape)
 
-    return BlockSource(read, [size * conditions.shape[1] for size in sizes])
+    n_rows = [size * conditions.shape[1] for size in sizes]
+    return BlockSource(follow_blocks(read, run_task), n_rows)
 
 
 def _make_copies(images, change, steps):

@@ -44,7 +44,13 @@ from skfingerprint._core.labels import (
     to_decision,
     validate_known,
 )
-from skfingerprint._core.progress import make_report, track
+from skfingerprint._core.progress import (
+    follow_blocks,
+    follow_fit,
+    make_report,
+    track,
+    with_callbacks,
+)
 from skfingerprint._core.routing import share_metadata
 from skfingerprint._core.state import Estimator, all_or_nothing, at_once
 from skfingerprint._core.steps import (

@@ -88,8 +88,9 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     n_jobs : int, default=None
         Number of threads of the default estimator; -1 for all processors.
     verbose : bool or int, default=False
-        Whether to report how many folds are done: in a bar if tqdm is installed
-        (extra `progress`), in lines otherwise.
+        Whether to report how many folds of the fit are done, and how many groups of
+        windows of large images are scored: in a bar if tqdm is installed (extra
+        `progress`), in lines otherwise.
 
     Attributes
     ----------
@@ -418,7 +419,8 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         """
         for places, stack in self._read(as_images(X)):
             grid = find_grid(stack.shape[1:3], self.window_size, self.stride)
-            yield places, score_windows(stack, grid, self._score_windows), grid
+            score = self._score_windows
+            yield places, score_windows(stack, grid, score, self.verbose), grid
 
     def _score_windows(self, windows):
         """Score windows by the steps in front and the fitted rest."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d
 
+from skfingerprint._core import track
 from skfingerprint.spectrum import _block_starts
 
 # Values of windows that are copied and scored at a time: 64 MiB in float64.
@@ -86,7 +87,7 @@ def draw_windows(image, sides, n_windows):
     return windows[drawn // n_columns, drawn % n_columns]
 
 
-def score_windows(images, grid, score):
+def score_windows(images, grid, score, verbose=False):
     """Score the windows of images of one size, some at a time.
 
     Parameters
@@ -97,6 +98,8 @@ def score_windows(images, grid, score):
         Positions of the windows.
     score : callable
         Computes scores (n, n_scores) of windows (n, *sides[, n_channels]).
+    verbose : bool or int, default=False
+        Whether to report how many groups of windows are done, if there are several.
 
     Returns
     -------
@@ -108,7 +111,9 @@ def score_windows(images, grid, score):
     # are copied from the view, so that the memory does not grow with the images.
     step = max(1, GROUP_VALUES // np.prod(windows.shape[3:], dtype=int))
     total, parts = np.prod(shape), []
-    for first in range(0, total, step):
+    groups = range(0, total, step)
+    # Small images are a single group each, and would all print a line.
+    for first in track(groups, "groups of windows", verbose and len(groups) > 1):
         places = np.arange(first, min(first + step, total))
         image, row, column = np.unravel_index(places, shape)
         tops, lefts = np.take(grid.tops, row), np.take(grid.lefts, column)
