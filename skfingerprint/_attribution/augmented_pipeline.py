@@ -83,10 +83,10 @@ class AugmentedPipeline(Estimator, Pipeline):
         Each makes one copy of the images; see `skfingerprint.perturbation`. The
         unprocessed images are always trained on.
     max_perturbations : int, "auto" or None, default=None
-        Number of perturbed copies of each image, drawn for each at random; None makes
-        all. "auto" makes all for up to 4,096 images, and fewer for more images, but at
-        least two, so that the time of the fit grows with that of a few unprocessed
-        images.
+        Number of perturbed copies of each image, by the first perturbations of the
+        list; None makes all. "auto" makes all for up to 4,096 images, and fewer for
+        more images, but at least two, so that the time of the fit grows with that of a
+        few unprocessed images.
     n_jobs : int, default=None
         Number of threads that make copies and their features; -1 for all processors.
     transform_input : list of str, default=None
@@ -310,7 +310,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
         first, rest = split_stateless(fitted)
-        conditions = _draw_conditions(len(X), len(changes), self.max_perturbations)
+        conditions = _list_conditions(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
         # Each image is a group of its own unless the user knows more: otherwise folds
         # inside the classifier would hold out an image and train on its copies.
@@ -363,8 +363,8 @@ def _takes_groups(estimator):
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
-def _draw_conditions(n_images, n_changes, max_perturbations):
-    """Draw the condition of each copy of each image.
+def _list_conditions(n_images, n_changes, max_perturbations):
+    """List the conditions of the copies of each image, the same for every image.
 
     Parameters
     ----------
@@ -376,20 +376,15 @@ def _draw_conditions(n_images, n_changes, max_perturbations):
     Returns
     -------
     conditions : ndarray of shape (n_images, n_copies), int
-        Sorted in each row; 0 for the unprocessed image, which is always there.
+        0, 1, 2, ... in each row; 0 for the unprocessed image.
     """
     if max_perturbations == "auto":
         affordable = MOST_IMAGES * (n_changes + 1) // n_images - 1
         max_perturbations = max(FEWEST_PERTURBATIONS, affordable)
-    elif max_perturbations is not None:
-        check_int("max_perturbations", max_perturbations, 1)
-    conditions = np.tile(np.arange(n_changes + 1), (n_images, 1))
-    if max_perturbations is None or max_perturbations >= n_changes:
-        return conditions
-    # A draw for each image: with many images all perturbations are seen anyway.
-    drawn = np.random.default_rng(0).permuted(conditions[:, 1:], axis=1)
-    drawn = np.sort(drawn[:, :max_perturbations], axis=1)
-    return np.concatenate([conditions[:, :1], drawn], axis=1)
+    elif max_perturbations is None:
+        max_perturbations = n_changes
+    check_int("max_perturbations", max_perturbations, 1)
+    return np.tile(np.arange(min(max_perturbations, n_changes) + 1), (n_images, 1))
 
 
 def _make_source(X, changes, conditions, steps, n_jobs, verbose, run_task):

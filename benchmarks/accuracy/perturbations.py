@@ -1,0 +1,192 @@
+"""Choose the perturbations of the default list, on the half of the scenes for fitting.
+
+``python -m benchmarks.accuracy.perturbations --folder FOLDER`` describes the images of
+`registry/` (see `data/real_images.py`) that the reference split fits on, under each
+candidate and under the perturbations of `accuracy/robustness.py`, and keeps the rows in
+a folder. Two halves of their scenes are fitted and tested in turn. Starting with the
+unprocessed images, the candidate that raises the mean accuracy over all tests most is
+added, one after the other, and each step prints its cost. No image that the pages test
+on is read.
+
+The second moments of the rows add up over conditions, so that a list costs two
+factorizations.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import linalg
+from sklearn.pipeline import make_pipeline
+
+from benchmarks.accuracy.robustness import PERTURBATIONS
+from benchmarks.data.real_images import read_images, reference_split
+from skfingerprint import AttributionFeatures
+from skfingerprint._attribution.lda import score_discriminants
+from skfingerprint.perturbation import (
+    GaussianBlur,
+    GaussianNoise,
+    JPEGCompression,
+    RandomPerturbation,
+    Resize,
+    WebPCompression,
+)
+
+SHRINKAGE = 0.02
+
+
+def draw(perturbation, **distributions):
+    """Return a perturbation with random strengths."""
+    return RandomPerturbation(perturbation, distributions)
+
+
+CANDIDATES = {
+    "JPEG 95": JPEGCompression(quality=95),
+    "JPEG 80..95": draw(JPEGCompression(), quality=range(80, 96)),
+    "JPEG 60..85": draw(JPEGCompression(), quality=range(60, 86)),
+    "JPEG 45..80": draw(JPEGCompression(), quality=range(45, 81)),
+    "JPEG 65..92, 4:4:4": draw(
+        JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)
+    ),
+    "JPEG twice": draw(
+        make_pipeline(JPEGCompression(), JPEGCompression()),
+        **{"jpegcompression-1__quality": range(80, 96)},
+        **{"jpegcompression-2__quality": range(65, 91)},
+    ),
+    "WebP 70..92": draw(WebPCompression(), quality=range(70, 93)),
+    "noise 1..4": draw(GaussianNoise(), std=np.linspace(1, 4, 31)),
+    "noise 3..10": draw(GaussianNoise(), std=np.geomspace(3, 10, 31)),
+    "resize .5...85": draw(Resize(), scale=np.linspace(0.5, 0.85, 36)),
+    "resize .75..1": draw(Resize(), scale=np.linspace(0.75, 0.99, 36)),
+    "blur .3..1": draw(GaussianBlur(), std=np.linspace(0.3, 1, 36)),
+    "blur .8..2": draw(GaussianBlur(), std=np.geomspace(0.8, 2, 36)),
+    "resize, JPEG": draw(
+        make_pipeline(Resize(), JPEGCompression()),
+        resize__scale=np.linspace(0.55, 1, 46),
+        jpegcompression__quality=range(65, 96),
+    ),
+}
+
+
+def describe(images, perturbation, path):
+    """Return rows of perturbed images, and the processor time of perturbing one."""
+    if path.exists():
+        return np.load(path)
+    start = time.process_time()
+    if perturbation is not None:
+        images = perturbation.fit_transform(images)
+    spent = (time.process_time() - start) / len(images)
+    rows = AttributionFeatures().fit_transform(images)
+    np.save(path, rows)
+    print(f"{path.stem}: {1e3 * spent:.2f} ms an image", flush=True)
+    return rows
+
+
+def sum_moments(rows, members, n_sources):
+    """Return the products of rows, their sums by source, and the counts."""
+    sums = np.zeros((n_sources, rows.shape[1]))
+    np.add.at(sums, members, rows)
+    return rows.T @ rows, sums, np.bincount(members, minlength=n_sources)
+
+
+def solve(moments, unit):
+    """Return the discriminants of sources, and of sources in conditions."""
+    squares = sum(part[0] for part in moments)
+    cells = np.concatenate([part[1] for part in moments])
+    counts = np.concatenate([part[2] for part in moments])
+    n_sources = len(moments[0][2])
+    owners = np.tile(np.arange(n_sources), len(moments))
+    conditions = np.repeat(np.arange(len(moments)), n_sources)
+    pooled = cells.reshape(len(moments), n_sources, -1).sum(axis=0)
+    sources = np.arange(n_sources)
+    n_pooled = counts.reshape(len(moments), -1).sum(axis=0)
+    parts = [(pooled, n_pooled, sources, 0 * sources)]
+    if len(moments) > 1:
+        parts.append((cells, counts, owners, conditions))
+    return [solve_one(squares, unit, *part) for part in parts]
+
+
+def solve_one(squares, unit, sums, counts, owners, conditions):
+    """Solve one discriminant with a fixed shrinkage."""
+    roots = (sums / np.sqrt(counts)[:, None]).astype(np.float32)
+    within = (squares - roots.T @ roots) / (counts.sum() - len(counts))
+    within = within / unit / unit[:, None]
+    level = np.trace(within) / len(within)
+    within *= 1 - SHRINKAGE
+    within.flat[:: len(within) + 1] += SHRINKAGE * level
+    means = (sums / counts[:, None] / unit).astype(np.float32)
+    coef = linalg.solve(within.astype(np.float32), means.T, assume_a="pos").T
+    intercept = -0.5 * np.einsum("kd,kd->k", coef, means)
+    return coef / unit, intercept, owners, conditions
+
+
+def main():
+    """Describe the images, and add candidates one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=12)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    data = read_images("registry/")
+    fit = ~reference_split(data.groups) & (data.sources != "real-photo")
+    images, groups = data.images[fit], data.groups[fit]
+    members = np.unique(data.sources[fit], return_inverse=True)[1]
+    half = np.unique(groups, return_inverse=True)[1] % 2 == 0
+    rows, tests = (
+        {
+            name: describe(images, change, args.folder / f"{prefix} {name}.npy")
+            for name, change in changes.items()
+        }
+        for prefix, changes in (
+            ("fit", {"clean": None} | CANDIDATES),
+            ("test", PERTURBATIONS),
+        )
+    )
+    center = rows["clean"].mean(axis=0)
+    unit = rows["clean"].std(axis=0) + 1e-3
+    splits = [
+        (
+            {
+                name: sum_moments(part[own] - center, members[own], members.max() + 1)
+                for name, part in rows.items()
+            },
+            {name: part[~own] - center for name, part in tests.items()},
+            members[~own],
+        )
+        for own in (half, ~half)
+    ]
+
+    def judge(names):
+        found = []
+        for moments, parts, truth in splits:
+            solved = solve([moments[name] for name in names], unit)
+            found.append(
+                [
+                    np.mean(
+                        score_discriminants(part, solved)[0].argmax(axis=1) == truth
+                    )
+                    for part in parts.values()
+                ]
+            )
+        return np.mean(found, axis=0)
+
+    chosen = ["clean"]
+    show(chosen, judge(chosen), tests)
+    while len(chosen) <= min(args.steps, len(CANDIDATES)):
+        left = [name for name in CANDIDATES if name not in chosen]
+        scores = {name: judge([*chosen, name]) for name in left}
+        best = max(left, key=lambda name: scores[name].mean())
+        chosen.append(best)
+        show(chosen, scores[best], tests)
+
+
+def show(chosen, scores, tests):
+    """Print the accuracies of a list."""
+    print(f"\n{len(chosen) - 1} perturbations, + {chosen[-1]}: {scores.mean():.4f}")
+    print(", ".join(f"{n} {s:.3f}" for n, s in zip(tests, scores, strict=True)))
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
