@@ -55,19 +55,19 @@ def count_sets(planes, corner, size, leasts, order):
         Counts for each channel and step, along the difference and across it.
     """
     n_channels, n, *shape = planes.shape
-    n_steps, n_skipped = len(leasts), WORD - order
+    n_steps, n_more = len(leasts), WORD - order
     # Runs end up to `order` pixels behind the part.
     area = [
         min(length - start, own + order)
         for length, start, own in zip(shape, corner, size, strict=True)
     ]
     n_rows = min(max(STRIP_VALUES // max(area[1], 1), STRIP_ROWS), size[0])
-    n_rows = (n_rows // (n_skipped + 1) + 1) * (n_skipped + 1)
+    n_rows = (n_rows // (n_more + 1) + 1) * (n_more + 1)
     # Blocks end behind the last row, and the signs there have to be valid.
     n_values = (n_rows + WORD) * area[1] + 2 * BLOCK
     buffers = [np.zeros(n_values, dtype) for dtype in (np.int16, np.uint8, np.uint16)]
     tables = np.zeros((n_steps, 2, TURNS * N_WORDS), dtype=np.uint32)
-    first_runs = (np.arange(N_WORDS) // 3**n_skipped).astype(np.uint16)
+    first_runs = (np.arange(N_WORDS) // 3**n_more).astype(np.uint16)
     counts = np.zeros((n, n_steps + n_channels - 1, 2, 3**order), dtype=np.int64)
     part = (*corner, *size, *area)
     given = leasts, order, np.float32(LARGEST_LEVEL), n_rows
@@ -79,7 +79,25 @@ def count_sets(planes, corner, size, leasts, order):
 def _count_images(
     planes, part, leasts, order, largest, strip, levels, signs, words, tables, runs, out
 ):
-    """Count the runs of all images, with the same buffers."""
+    """Count the runs of all images, with the same buffers.
+
+    Parameters
+    ----------
+    planes, leasts, order, largest
+        As above; `largest` bounds rounded grey levels.
+    part : tuple of int
+        (top, left, height, width) of the part, and (height, width) of what is read.
+    strip : int
+        Rows of a strip in which runs start, a multiple of 8 - `order`.
+    levels, signs, words : ndarray of shape (n_values,), int16, uint8 and uint16
+        Buffers for the rows of a strip, one behind the other.
+    tables : ndarray of shape (n_steps, 2, TURNS * N_WORDS), uint32
+        Counters of words, 0 before and after.
+    runs : ndarray of shape (N_WORDS,), uint16
+        Run of the first signs of each word.
+    out : ndarray of shape (n, n_sets, 2, 3 ** order), int64
+        Counts, to which those of the images are added.
+    """
     n_channels, n_steps = len(planes), len(leasts)
     n_rows, height, width = part[2], part[4], part[5]
     for i in range(planes.shape[1]):
@@ -93,17 +111,28 @@ def _count_images(
                 _round(planes[channel, i], start, area, largest, levels)
                 own = min(strip, n_rows - y), part[3]
                 for k in range(n_sets):
-                    counts, table = out[i, first + k], tables[k]
-                    for axis in range(2):
-                        _compare(levels, area, axis, leasts[k], signs)
-                        lengths = area[0] - 1 + axis, area[1] - axis
-                        common = width, own, lengths, order
-                        a, b = 1 - axis, axis
-                        _count_rows(signs, common, words, table[a], runs, counts[a])
-                        _count_columns(signs, common, words, table[b], runs, counts[b])
+                    given = levels, area, own, leasts[k], order
+                    counts = out[i, first + k]
+                    _count_set(given, signs, words, tables[k], runs, counts)
             for k in range(n_sets):
                 for direction in range(2):
                     _add_runs(tables[k, direction], out[i, first + k, direction])
+
+
+@compiled
+def _count_set(given, signs, words, table, runs, counts):
+    """Count the runs of one set that start in a strip."""
+    levels, area, own, least, order = given
+    for axis in range(2):
+        _compare(levels, area, axis, least, signs)
+        # Runs in rows go along the differences in rows, and across those in columns.
+        in_rows, in_columns = 1 - axis, axis
+        shape = area[0] - 1 + axis, area[1] - axis
+        common = area[1], own, shape, order
+        _count_rows(signs, common, words, table[in_rows], runs, counts[in_rows])
+        _count_columns(
+            signs, common, words, table[in_columns], runs, counts[in_columns]
+        )
 
 
 @compiled
@@ -141,9 +170,9 @@ def _count_rows(signs, common, words, table, runs, counts):
     Words start at every (8 - order)-th place. The last runs, too few for a word, are
     the first signs of words that end outside of the row.
     """
-    width, own, lengths, order = common
-    n_rows, width = unsigned(min(own[0], lengths[0])), unsigned(width)
-    n_runs = unsigned(max(min(own[1], lengths[1] - order + 1), 0))
+    width, own, shape, order = common
+    n_rows, width = unsigned(min(own[0], shape[0])), unsigned(width)
+    n_runs = unsigned(max(min(own[1], shape[1] - order + 1), 0))
     step = unsigned(WORD + 1 - order)
     n_words = n_runs // step
     _encode(signs, unsigned(0), unsigned(1), n_rows * width, words)
@@ -157,9 +186,9 @@ def _count_rows(signs, common, words, table, runs, counts):
 @compiled
 def _count_columns(signs, common, words, table, runs, counts):
     """Count the runs of signs below each other, in the same way."""
-    width, own, lengths, order = common
-    n_runs = unsigned(max(min(own[0], lengths[0] - order + 1), 0))
-    n_columns, width = unsigned(max(min(own[1], lengths[1]), 0)), unsigned(width)
+    width, own, shape, order = common
+    n_runs = unsigned(max(min(own[0], shape[0] - order + 1), 0))
+    n_columns, width = unsigned(max(min(own[1], shape[1]), 0)), unsigned(width)
     step = unsigned(WORD + 1 - order)
     whole = n_runs // step * step
     for y in range(unsigned(0), whole, step):
