@@ -12,6 +12,8 @@ from skfingerprint._core import find_compiled
 
 # Codes in a plane from which on two at a time are counted, in 65,536 bins.
 MANY = 2**15
+# Bound of rounded grey levels, so that their differences fit into 16 bits.
+LARGEST_LEVEL = 2**14 - 1
 
 
 @cache
@@ -40,15 +42,57 @@ def run_classes(order):
     return classes, smallest
 
 
-def count_runs(planes, step, order, size):
+def count_sets(planes, corner, size, quantization, order):
+    """Count the runs of all channels and steps that start in a part of planes.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (n_channels, n, height, width), float32
+        Luma and chroma in grey levels, which may be rounded in place.
+    corner : tuple of int
+        (top, left) of the part.
+    size : tuple of int
+        (height, width) of the part, within the planes.
+    quantization : tuple of float
+        Steps of luma in grey levels; chroma has the first one only.
+    order : int
+        Number of signs in a run, 1..7.
+
+    Returns
+    -------
+    counts : ndarray of shape (n, n_sets, 2, 3 ** order), int
+        Counts for each channel and step, along the difference and across it.
+    """
+    # A difference d is an integer: d / step is rounded to 1 or more if d > step / 2,
+    # that is from floor(step / 2) + 1 on.
+    largest = np.iinfo(np.int16).max
+    leasts = [min(step // 2 + 1, largest) for step in quantization]
+    leasts = np.array(leasts, dtype=np.int16)
+    return _fastest_count()(planes, corner, size, leasts, order)
+
+
+def _count_sets(planes, corner, size, leasts, order):
+    """Count the runs of all channels and steps, one after the other."""
+    counts = []
+    for channel, plane in enumerate(planes):
+        plane = plane[:, corner[0] :, corner[1] :]
+        np.rint(plane, out=plane)
+        np.clip(plane, -LARGEST_LEVEL, LARGEST_LEVEL, out=plane)
+        levels = plane.astype(np.int16)
+        own = leasts if channel == 0 else leasts[:1]
+        counts += [count_runs(levels, least, order, size) for least in own]
+    return np.stack(counts, axis=1)
+
+
+def count_runs(planes, least, order, size):
     """Count the runs that start in the upper left part of planes.
 
     Parameters
     ----------
     planes : ndarray of shape (n, height, width), int16
         Grey levels.
-    step : float
-        Divisor of the differences, before they are rounded to -1, 0 or 1.
+    least : int
+        Difference from which on a sign is 1.
     order : int
         Number of signs in a run, 1..7.
     size : tuple of int
@@ -60,10 +104,7 @@ def count_runs(planes, step, order, size):
         Counts of runs along the direction of the difference, and across it. Horizontal
         and vertical differences are counted together.
     """
-    # A difference d is an integer: d / step is rounded to 1 or more if d > step / 2,
-    # that is from floor(step / 2) + 1 on.
-    least = np.int16(min(step // 2 + 1, np.iinfo(np.int16).max))
-    count = _fastest_count()
+    least = np.int16(least)
     counts = np.zeros((len(planes), 2, 3**order), dtype=np.int64)
     for axis in (1, 2):
         differences = np.diff(planes, axis=axis)
@@ -73,7 +114,7 @@ def count_runs(planes, step, order, size):
             signs = signs.astype(np.uint16)
         for across, along in enumerate((axis, 3 - axis)):
             codes = _encode(signs, order, along)
-            count(codes[:, : size[0], : size[1]], counts[:, across])
+            _count(codes[:, : size[0], : size[1]], counts[:, across])
     return counts
 
 
@@ -113,13 +154,16 @@ def _count(codes, counts):
 def _fastest_count():
     """Return the count compiled by numba, or the one of NumPy without it."""
     return find_compiled(
-        "skfingerprint._features.cooccurrence_fast", "count", _count, _is_right
+        "skfingerprint._features.cooccurrence_fast",
+        "count_sets",
+        _count_sets,
+        _is_right,
     )
 
 
 def _is_right(count):
-    """Check whether a compiled function counts correctly in parts of arrays."""
-    codes = np.arange(20, dtype=np.uint8).reshape(1, 4, 5)[:, :3, :4] % 5
-    counts = np.zeros((1, 2, 8), dtype=np.int64)[:, 0]
-    count(codes, counts)
-    return np.array_equal(counts[0, :5], np.bincount(codes.ravel(), minlength=5))
+    """Check whether a compiled function counts correctly in a part of small planes."""
+    planes = np.arange(2 * 13 * 14, dtype=np.float32) * 0.7 % 5
+    planes = planes.reshape(2, 1, 13, 14)
+    given = (1, 2), (10, 9), np.array([1, 2], dtype=np.int16), 3
+    return np.array_equal(count(planes, *given), _count_sets(planes, *given))

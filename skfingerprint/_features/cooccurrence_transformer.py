@@ -7,12 +7,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core import StatelessTransformer, check_int
-from skfingerprint._features.cooccurrence import count_runs, run_classes
+from skfingerprint._features.cooccurrence import count_sets, run_classes
 from skfingerprint._features.names import name_runs
 from skfingerprint._features.planes import sum_tiles, to_luma_chroma
-
-# Bound of rounded grey levels, so that their differences fit into 16 bits.
-LARGEST_LEVEL = 2**14 - 1
 
 
 class CooccurrenceTransformer(StatelessTransformer):
@@ -107,7 +104,7 @@ def count_tile(planes, tile, quantization, order):
     Parameters
     ----------
     planes : ndarray of shape (n_channels, n, height, width), float32
-        Luma and chroma in grey levels, which are rounded in place.
+        Luma and chroma in grey levels, which may be rounded in place.
     tile : Tile
         Place of the planes in the images.
     quantization : tuple of float
@@ -121,15 +118,8 @@ def count_tile(planes, tile, quantization, order):
         Counts for each channel and step, along the difference and across it.
     """
     (top, bottom), (left, right) = tile.cores
-    counts = []
-    for channel, plane in enumerate(planes):
-        plane = plane[:, top - tile.rows.start :, left - tile.columns.start :]
-        np.rint(plane, out=plane)
-        np.clip(plane, -LARGEST_LEVEL, LARGEST_LEVEL, out=plane)
-        levels, size = plane.astype(np.int16), (bottom - top, right - left)
-        own = quantization if channel == 0 else quantization[:1]
-        counts += [count_runs(levels, step, order, size) for step in own]
-    return np.stack(counts, axis=1)
+    corner = top - tile.rows.start, left - tile.columns.start
+    return count_sets(planes, corner, (bottom - top, right - left), quantization, order)
 
 
 def to_root_shares(counts):

@@ -87,7 +87,7 @@ def test_switched_off_is_numpy(expected, fresh, monkeypatch):
     assert expected[1] == 0
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     assert denoising._fastest_kernel() is _wavelet.wavelet_noise
-    assert _runs._fastest_count() is _runs._count
+    assert _runs._fastest_count() is _runs._count_sets
 
 
 @pytest.mark.parametrize("damage", ["emptied", "garbage"])
@@ -139,4 +139,4 @@ def test_a_missing_numba_says_nothing(fresh, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert denoising._fastest_kernel() is _wavelet.wavelet_noise
-        assert _runs._fastest_count() is _runs._count
+        assert _runs._fastest_count() is _runs._count_sets

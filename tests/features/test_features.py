@@ -279,18 +279,76 @@ def test_tiles_change_nothing(monkeypatch, shape):
         np.testing.assert_allclose(transformer.transform(X), whole, atol=1e-3)
 
 
-def test_without_numba_counts_are_the_same(monkeypatch):
+def test_counts_of_large_planes_are_complete():
     rng = np.random.default_rng(0)
     planes = rng.integers(0, 6, (2, 200, 201)).astype(np.int16)
     assert planes[0].size > _runs.MANY
     for length in (2, 5, 6):
-        expected = _runs.count_runs(planes, 1, length, (200, 201))
-        monkeypatch.setattr(_runs, "_fastest_count", lambda: _runs._count)
         found = _runs.count_runs(planes, 1, length, (200, 201))
-        np.testing.assert_array_equal(found, expected)
         starts = 200 * (201 - length) + 201 * (200 - length)
         assert found[:, 0].sum(axis=1).tolist() == [starts, starts]
-        monkeypatch.undo()
+
+
+def check_compiled_counts(planes, corner, size, quantization, order):
+    """Compare the counts with numba, where it is installed, and with NumPy."""
+    expected = _runs._count_sets(
+        planes.copy(), corner, size, find_leasts(quantization), order
+    )
+    found = _runs.count_sets(planes.copy(), corner, size, quantization, order)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype == np.int64
+    n_sets = len(quantization) + len(planes) - 1
+    assert found.shape == (planes.shape[1], n_sets, 2, 3**order)
+    return found
+
+
+def find_leasts(quantization):
+    """Return the smallest difference with a sign, found by rounding all of them."""
+    differences = np.arange(1, 2**15 - 1)
+    signs = np.rint(np.divide.outer(differences, quantization)) >= 1
+    return np.where(signs.any(axis=0), 1 + signs.argmax(axis=0), 2**15 - 1)
+
+
+@pytest.mark.parametrize("order", range(1, 8))
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *((1, 1), (1, 40), (40, 1), (2, 2), (3, 9), (5, 5), (6, 6), (7, 8), (8, 7)),
+        *((33, 33), (32, 96), (98, 100), (129, 37), (30, 400), (400, 30)),
+    ],
+)
+def test_compiled_counts_are_equal(order, shape):
+    rng = np.random.default_rng(0)
+    planes = rng.normal(100, 2, (2, 2, *shape)).astype(np.float32)
+    found = check_compiled_counts(planes, (0, 0), shape, (1, 3.0, 0.2), order)
+    height, width = shape
+    along = height * max(width - order, 0) + width * max(height - order, 0)
+    across = (width - 1) * max(height - order + 1, 0)
+    across += (height - 1) * max(width - order + 1, 0)
+    assert (found.sum(axis=-1) == [along, across]).all()
+
+
+@pytest.mark.parametrize("order", [1, 4, 5, 7])
+@pytest.mark.parametrize("width", [300, 3000])
+def test_compiled_counts_of_parts_add_up(order, width):
+    rng = np.random.default_rng(0)
+    planes = rng.normal(100, 2, (3, 1, 131, width)).astype(np.float32)
+    total = 0
+    for top, bottom in [(0, 1), (1, 50), (50, 131)]:
+        for left, right in [(0, 17), (17, width - 2), (width - 2, width)]:
+            size = bottom - top, right - left
+            total += check_compiled_counts(planes, (top, left), size, (1, 2), order)
+    whole = check_compiled_counts(planes, (0, 0), (131, width), (1, 2), order)
+    np.testing.assert_array_equal(total, whole)
+
+
+def test_compiled_counts_round_half_to_even_and_clip():
+    rng = np.random.default_rng(0)
+    planes = rng.integers(-9, 9, (1, 1, 40, 70)).astype(np.float32) / 2
+    check_compiled_counts(planes, (0, 0), (40, 70), (1, 3), 3)
+    planes *= 10.0 ** rng.integers(0, 18, planes.shape)
+    check_compiled_counts(planes, (0, 0), (40, 70), (1, 5e4, 1e12), 3)
+    check_compiled_counts(np.zeros_like(planes), (0, 0), (40, 70), (1,), 5)
 
 
 def test_workspace_does_not_grow_with_the_size():
