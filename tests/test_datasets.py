@@ -766,11 +766,11 @@ def test_every_quality_of_libjpeg_is_recognized(tmp_path, mode):
     for quality in range(1, 101, 3):
         file = tmp_path / "0.jpg"
         picture(np.zeros((8, 8, 3), np.uint8)).convert(mode).save(file, quality=quality)
-        assert decoding.read_header(file)["quality"] == quality
+        assert decoding.read_header(file).quality == quality
     with Image.open(file) as image:
         luma = image.quantization[0]
     picture(np.zeros((8, 8), np.uint8)).save(file, qtables=[[n + 1 for n in luma]])
-    assert np.isnan(decoding.read_header(file)["quality"])
+    assert np.isnan(decoding.read_header(file).quality)
 
 
 def test_the_same_file_in_several_classes_is_found(folder):

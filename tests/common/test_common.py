@@ -98,7 +98,7 @@ def test_every_estimator_is_checked():
         for name, value in vars(skfingerprint.perturbation).items()
         if name[0] != "_" and isinstance(value, type) and hasattr(value, "_perturb")
     }
-    # It takes text, of which the checks check next to nothing: see test_image_reader.py.
+    # It takes text, which the checks hardly check: see test_image_reader.py.
     exported -= {"ImageReader"}
     assert exported == {type(estimator).__name__ for estimator in ESTIMATORS}
 

@@ -138,7 +138,6 @@ def list_summaries():
     }
 
 
-@pytest.mark.xfail(strict=False, reason="summaries are being rewritten")
 def test_summaries_name_nouns():
     summaries = list_summaries()
     assert len(summaries) > 300
