@@ -27,8 +27,9 @@ from skfingerprint.spectrum import _hann
 SIDE, LANES = 32, 32
 AREA = SIDE * LANES
 HALF_SIDE = SIDE // 2 + 1
-# Transformed columns that are kept. They take 135 KB, and so stay in the processor's
-# second cache. Neighboring runs overlap by half a block, which is transformed twice.
+# Columns of a run: blocks side by side, whose transformed columns are kept together.
+# They take 135 KB, and so stay in the processor's second cache. Neighboring runs
+# overlap by half a block, whose columns are transformed twice.
 RUN = 16 * SIDE + SIDE // 2
 # Bytes in a cache line. Vectors that cross lines take 15 % longer altogether.
 LINE = 64
@@ -77,10 +78,16 @@ def add_block_powers(planes, rows, columns, sides, power):
     """
     if sides != (SIDE, SIDE):
         raise ValueError(f"sides must be {(SIDE, SIDE)}, got {sides}.")
+    if not (len(rows) and len(columns)):
+        return
+    # Compiled code would read whatever lies behind the planes.
+    if rows[-1] + SIDE > planes.shape[1] or columns[-1] + SIDE > planes.shape[2]:
+        raise IndexError(f"blocks must lie in planes of shape {planes.shape}.")
     _add_powers(
         np.require(planes, np.float32, ["C", "W"]),
         np.array(rows, np.intp),
         np.array(columns, np.intp),
+        np.array(_split_runs(columns), np.intp),
         _allocate(2 * AREA),
         _allocate(2 * RUN * LANES),
         _allocate(AREA),
@@ -95,36 +102,31 @@ def _allocate(n):
     return values[first : first + n]
 
 
+def _split_runs(columns):
+    """Return the index of the first block of each run of blocks, and the end."""
+    edges = [0]
+    for i in range(1, len(columns)):
+        is_apart = columns[i] > columns[i - 1] + SIDE
+        if is_apart or columns[i] + SIDE > columns[edges[-1]] + RUN:
+            edges.append(i)
+    return [*edges, len(columns)]
+
+
 @compiled
-def _add_powers(planes, rows, columns, block, run, sums, power):
+def _add_powers(planes, rows, columns, edges, block, run, sums, power):
     """Add the powers of each plane. The workspace is a block, a run and sums, flat."""
     for i in range(len(planes)):
         sums[:] = 0
         for j in range(0, len(rows), 2):
-            pair, first = rows[j : j + 2], 0
-            while first < len(columns):
-                after = _find_run(columns, first)
-                start, end = columns[first], columns[after - 1] + SIDE
-                _transform_columns(planes[i], pair, start, end, block, run)
-                for column in columns[first:after]:
-                    _load_rows(run, column - start, block)
+            for k in range(len(edges) - 1):
+                lefts = columns[edges[k] : edges[k + 1]]
+                start, end = lefts[0], lefts[-1] + SIDE
+                _transform_columns(planes[i], rows[j : j + 2], start, end, block, run)
+                for left in lefts:
+                    _load_rows(run, left - start, block)
                     _transform(block)
                     _add_squares(block, sums)
-                first = after
         _add_symmetric(sums, power[i])
-
-
-@compiled
-def _find_run(columns, first):
-    """Return the index after the last block of a run of blocks without gaps."""
-    after = first + 1
-    while (
-        after < len(columns)
-        and columns[after] <= columns[after - 1] + SIDE
-        and columns[after] + SIDE <= columns[first] + RUN
-    ):
-        after += 1
-    return after
 
 
 @compiled

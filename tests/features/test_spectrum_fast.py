@@ -89,12 +89,15 @@ def test_planes_of_other_types_and_layouts():
         np.testing.assert_array_equal(compute(add_block_powers, same), expected)
 
 
-def test_no_blocks_and_other_blocks():
+def test_no_blocks_other_blocks_and_blocks_outside():
     power = np.ones((1, 32, 17), dtype=np.float32)
     add_block_powers(draw(1, 40, 40), [], [], SIDES, power)
     assert (power == 1).all()
     with pytest.raises(ValueError, match=r"sides must be \(32, 32\), got \(16, 32\)"):
         add_block_powers(draw(1, 40, 40), [0], [0], (16, 32), power)
+    for rows, columns in [([9], [0]), ([0], [0, 9])]:
+        with pytest.raises(IndexError, match=r"must lie in planes of shape \(1, 40, 4"):
+            add_block_powers(draw(1, 40, 40), rows, columns, SIDES, power)
 
 
 @pytest.mark.parametrize("shape", [(45, 70, 3), (33, 32)])
