@@ -15,6 +15,7 @@ from benchmarks.speed.literal import (
     literal_residual,
     literal_shifts,
     literal_signs,
+    literal_spectrum,
 )
 from skfingerprint import (
     AttributionFeatures,
@@ -23,9 +24,11 @@ from skfingerprint import (
     PatchWhitener,
     ResidualClustering,
     ResidualExtractor,
+    SpectrumTransformer,
     denoising,
 )
 from skfingerprint._features import cooccurrence as _runs
+from skfingerprint._features import spectrum_transformer as _spectra
 from skfingerprint.correlation import correlation_matrix, search_shifts
 from skfingerprint.denoising import _wavelet as _wavelet
 
@@ -34,11 +37,12 @@ def by_numba(function):
     """Return a function that has numba's kernels chosen before each call."""
 
     def call(*args):
-        from skfingerprint._features import cooccurrence_fast
+        from skfingerprint._features import cooccurrence_fast, spectrum_fast
         from skfingerprint.denoising import _wavelet_fast
 
         denoising._fastest_kernel = lambda: _wavelet_fast.wavelet_noise
         _runs._fastest_count = lambda: cooccurrence_fast.count_sets
+        _spectra._fastest_add = lambda: spectrum_fast.add_block_powers
         return function(*args)
 
     return call
@@ -50,6 +54,7 @@ def by_numpy(function):
     def call(*args):
         denoising._fastest_kernel = lambda: _wavelet.wavelet_noise
         _runs._fastest_count = lambda: _runs._count_sets
+        _spectra._fastest_add = lambda: _spectra._add_block_powers
         return function(*args)
 
     return call
@@ -89,6 +94,11 @@ def bm3d_residual(image):
 def features(image):
     """Compute the features with this package."""
     return AttributionFeatures().fit_transform(image[np.newaxis])[0]
+
+
+def spectra(image):
+    """Compute the log-power spectra of the channels with this package."""
+    return SpectrumTransformer().fit_transform(image[np.newaxis])[0]
 
 
 def pairs(plane):
@@ -198,6 +208,11 @@ METHODS = {
         "literal": literal_features,
         "numba": by_numba(features),
         "numpy": by_numpy(features),
+    },
+    "spectra": {
+        "literal": literal_spectrum,
+        "numba": by_numba(spectra),
+        "numpy": by_numpy(spectra),
     },
     "pairs": {
         "literal": literal_pairs,

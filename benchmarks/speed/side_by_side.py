@@ -8,6 +8,7 @@ BM3D. Parts:
 
 * ``residual``: the residual of an RGB image, of 256 x 256 to 4000 x 3000 pixels;
 * ``features``: the features of the recommended pipeline for such an image;
+* ``spectra``: the log-power spectra of the channels of such an image;
 * ``pairs``: co-occurrences of two differences only, which scikit-image has too;
 * ``scoring``: correlations of 16 residuals of 256 x 256 x 3 with 20 and 1,000
   fingerprints, by a fitted classifier and by arrays;
@@ -51,6 +52,7 @@ SIZES = {"64": (64, 64), "256": (256, 256), "1024": (1024, 1024), "12M": (3000, 
 ROUNDS = {
     "residual": {"256": 15, "1024": 7, "12M": 3},
     "features": {"256": 15, "1024": 5, "12M": 1},
+    "spectra": {"64": 15, "256": 15, "1024": 5},
     "pairs": {"256": 15, "1024": 7},
     "scoring": {"20": 15, "1000": 3},
     "shifts": {"20": 7},
@@ -122,6 +124,7 @@ def make_networks(size):
 MAKERS = {
     "residual": make_image,
     "features": make_image,
+    "spectra": make_image,
     "pairs": make_plane,
     "scoring": make_residuals,
     "shifts": make_shifted,

@@ -1,10 +1,18 @@
 """Log-power spectra of images or residuals as rows of features."""
 
+from functools import cache
+
 import numpy as np
 from scipy import fft
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._core import StatelessTransformer, as_stack, check_choice, check_int
+from skfingerprint._core import (
+    StatelessTransformer,
+    as_stack,
+    check_choice,
+    check_int,
+    find_compiled,
+)
 from skfingerprint._features.names import name_rings, name_spectra
 from skfingerprint._features.planes import sum_tiles, to_luma_chroma
 from skfingerprint.spectrum import _add_block_powers, _block_sides, _block_starts
@@ -15,6 +23,8 @@ SMALLEST_POWER = np.float32(1e-3)
 # Values of planes that are prepared and transformed together, while they are in the
 # cache.
 PLANE_VALUES = 2**20
+# (height, width) of the blocks that numba has a function for.
+COMPILED_SIDES = (32, 32)
 
 
 class SpectrumTransformer(StatelessTransformer):
@@ -227,12 +237,33 @@ def sum_powers(planes, tile, block_size, stride, prepare=np.asarray):
     ]
     power = np.zeros((n_channels * n_samples, sides[0], sides[1] // 2 + 1), np.float32)
     flat = planes.reshape(-1, height, width)
+    add = _fastest_add() if sides == COMPILED_SIDES else _add_block_powers
     step = max(1, PLANE_VALUES // (height * width))
     for first in range(0, len(flat) if all(own) else 0, step):
         part = slice(first, first + step)
-        _add_block_powers(prepare(flat[part]), *own, sides, power[part])
+        add(prepare(flat[part]), *own, sides, power[part])
     power /= np.float32(len(starts[0]) * len(starts[1]))
     return power.reshape(n_channels, n_samples, *power.shape[1:]).swapaxes(0, 1)
+
+
+@cache
+def _fastest_add():
+    """Return the function compiled by numba, or the NumPy function without numba."""
+    return find_compiled(
+        "skfingerprint._features.spectrum_fast",
+        "add_block_powers",
+        _add_block_powers,
+        _is_right,
+    )
+
+
+def _is_right(add):
+    """Check whether a compiled function computes the powers of overlapping blocks."""
+    planes = np.random.default_rng(0).normal(size=(1, 64, 57)).astype(np.float32)
+    found, expected = np.zeros((2, 1, 32, 17), dtype=np.float32)
+    for function, power in ((add, found), (_add_block_powers, expected)):
+        function(planes, [0, 16, 32], [0, 16, 25], COMPILED_SIDES, power)
+    return np.allclose(found, expected, rtol=1e-3)
 
 
 def to_log_power(power):

@@ -284,7 +284,9 @@ def test_each_lazy_image_is_read_once(planted):
 @pytest.mark.parametrize(
     ("max_perturbations", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)]
 )
-def test_the_first_perturbations_make_the_copies_of_every_image(planted, max_perturbations, n):
+def test_the_first_perturbations_make_the_copies_of_every_image(
+    planted, max_perturbations, n
+):
     X, y = planted[0][:60], planted[1][:60]
     changes = [Shift(down=1, right=0), Shift(down=0, right=1), GaussianBlur(std=1)]
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())

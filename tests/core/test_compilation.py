@@ -12,6 +12,7 @@ import pytest
 from skfingerprint import ResidualExtractor, denoising
 from skfingerprint._core import compilation as _numba
 from skfingerprint._features import cooccurrence as _runs
+from skfingerprint._features import spectrum_transformer as _spectra
 from skfingerprint.denoising import _wavelet
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def expected():
 @pytest.fixture
 def fresh():
     """Forget what is compiled, before and after."""
-    finders = denoising._fastest_kernel, _runs._fastest_count
+    finders = denoising._fastest_kernel, _runs._fastest_count, _spectra._fastest_add
     for finder in finders:
         finder.cache_clear()
     yield
@@ -88,6 +89,7 @@ def test_switched_off_is_numpy(expected, fresh, monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     assert denoising._fastest_kernel() is _wavelet.wavelet_noise
     assert _runs._fastest_count() is _runs._count_sets
+    assert _spectra._fastest_add() is _spectra._add_block_powers
 
 
 @pytest.mark.parametrize("damage", ["emptied", "garbage"])
@@ -136,7 +138,9 @@ def test_wrong_results_are_not_taken(fresh, monkeypatch):
 def test_a_missing_numba_says_nothing(fresh, monkeypatch):
     monkeypatch.setitem(sys.modules, "skfingerprint.denoising._wavelet_fast", None)
     monkeypatch.setitem(sys.modules, "skfingerprint._features.cooccurrence_fast", None)
+    monkeypatch.setitem(sys.modules, "skfingerprint._features.spectrum_fast", None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert denoising._fastest_kernel() is _wavelet.wavelet_noise
         assert _runs._fastest_count() is _runs._count_sets
+        assert _spectra._fastest_add() is _spectra._add_block_powers
