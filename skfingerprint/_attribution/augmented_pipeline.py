@@ -6,12 +6,13 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import UNUSED, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
     RAGGED,
     BlockSource,
@@ -23,6 +24,7 @@ from skfingerprint._core import (
     check_int,
     check_labels,
     check_length,
+    find_store,
     join_stateless,
     list_steps,
     make_report,
@@ -30,6 +32,7 @@ from skfingerprint._core import (
     read_images,
     share_metadata,
     split_stateless,
+    transform_by,
 )
 
 # Values of images whose copies are held in memory at a time.
@@ -259,10 +262,12 @@ class AugmentedPipeline(Estimator, Pipeline):
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = [change for change in self.perturbations or () if change is not None]
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
-        # were. A plain pipeline does not make copies again.
+        # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
         if changes:
             result = self._fit_copies(fitted, method, X, y, changes, metadata)
+        elif find_store(self.memory) is not None and _keeps_rows(fitted):
+            result = self._fit_kept(fitted, method, X, y, metadata)
         else:
             shared = _share(self, fitted, metadata)
             result = getattr(fitted, method)(X, y, **shared)
@@ -312,17 +317,69 @@ class AugmentedPipeline(Estimator, Pipeline):
             repeated["conditions"] = conditions.ravel()
         y = repeated.pop("y")
         given = _share(self, rest, repeated)
-        rows = _make_source(X, changes, conditions, first, self.n_jobs, self.verbose)
+        rows, memory = self._make_rows(X, changes, conditions, first)
         # Only a classifier of this package, right behind the stateless steps, reads
         # blocks; any other step needs all rows in memory.
         if not takes_conditions or len(rest) > 1 or method != "fit":
             rows = read_blocks(rows)
         result = getattr(rest, method)(rows, y, **given)
         join_stateless(fitted, rest)
+        self._report(memory)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
         return _safe_indexing(result, np.arange(0, len(y), n_copies))
+
+    def _fit_kept(self, fitted, method, X, y, metadata):
+        """Fit a pipeline on unprocessed images whose rows may be known.
+
+        Parameters
+        ----------
+        fitted, method, X, y, metadata
+            As in :meth:`_fit_copies`; X may hold what the first step reads, such as
+            paths, and y may be None.
+
+        Returns
+        -------
+        result : ndarray or estimator
+            Result of the method.
+        """
+        first, rest = split_stateless(fitted)
+        readers, steps = _split_readers(first)
+        # The pixels name a row, and not the path, behind which the file may change.
+        for reader in readers:
+            X = reader.fit_transform(X)
+        X = check_container(as_images(X))
+        given = _share(self, rest, metadata)
+        conditions = np.zeros((len(X), 1), dtype=int)
+        rows, memory = self._make_rows(X, [], conditions, steps)
+        result = getattr(rest, method)(read_blocks(rows), y, **given)
+        join_stateless(fitted, rest)
+        self._report(memory)
+        return result
+
+    def _make_rows(self, X, changes, conditions, steps):
+        """Return the rows of images and copies, and the memory of rows or None.
+
+        Parameters
+        ----------
+        X, changes, conditions, steps
+            As in :func:`_make_source`.
+
+        Returns
+        -------
+        rows : BlockSource
+        memory : RowMemory or None
+        """
+        changes = [None, *[clone(change) for change in changes]]
+        store = find_store(self.memory) if steps else None
+        memory = None if store is None else RowMemory(store, changes, steps)
+        params = self.n_jobs, self.verbose, memory
+        return _make_source(X, changes, conditions, steps, *params), memory
+
+    def _report(self, memory):
+        if self.verbose and memory is not None:
+            memory.report()
 
 
 def _share(owner, pipeline, metadata):
@@ -341,6 +398,27 @@ def _takes_groups(estimator):
     if not get_config()["enable_metadata_routing"]:
         return True
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
+
+
+def _keeps_rows(pipeline):
+    """Return whether stateless steps make rows of images that are read in front."""
+    steps = _split_readers(split_stateless(pipeline)[0])[1]
+    # Steps that read files by themselves, such as branches of a union, hide the pixels.
+    inside = [part for step in steps for part in [step, *step.get_params().values()]]
+    return bool(steps) and not any(map(_reads_files, inside))
+
+
+def _split_readers(steps):
+    """Split stateless steps into those in front that read files, and the others."""
+    steps = [part for step in steps for part in list_steps(step)]
+    n = 0
+    while n < len(steps) and _reads_files(steps[n]):
+        n += 1
+    return steps[:n], steps[n:]
+
+
+def _reads_files(step):
+    return hasattr(step, "__sklearn_tags__") and get_tags(step).input_tags.string
 
 
 def _draw_conditions(n_images, n_changes, max_perturbations):
@@ -372,7 +450,7 @@ def _draw_conditions(n_images, n_changes, max_perturbations):
     return np.concatenate([conditions[:, :1], drawn], axis=1)
 
 
-def _make_source(X, changes, conditions, steps, n_jobs, verbose):
+def _make_source(X, changes, conditions, steps, n_jobs, verbose, memory=None):
     """Return the images and their copies, transformed, as a source of blocks.
 
     Copies of one image are neighbors, so that unshuffled folds inside the classifier,
@@ -382,14 +460,16 @@ def _make_source(X, changes, conditions, steps, n_jobs, verbose):
     ----------
     X : stack, list, dask array or source of images
         The images.
-    changes : list of transformers
-        The perturbations.
+    changes : list of transformers or None
+        Perturbation of each condition; None for unprocessed images.
     conditions : ndarray of shape (n_images, n_copies), int
         Condition of each copy.
     steps : list of transformers
         Stateless steps that are applied to images and copies.
     n_jobs, verbose
         As in :class:`AugmentedPipeline`.
+    memory : RowMemory, default=None
+        Memory of the rows that other fits computed.
 
     Returns
     -------
@@ -397,22 +477,25 @@ def _make_source(X, changes, conditions, steps, n_jobs, verbose):
     """
     sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
-    changes = [None, *[clone(change) for change in changes]]
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
     report = make_report("blocks of images and copies", len(sizes), verbose)
+
+    def compute(images, found, numbers):
+        return parallel(
+            delayed(_make_copies)(_safe_indexing(images, own), changes[number], steps)
+            for number, own in zip(found, numbers, strict=True)
+        )
 
     def read(k):
         part = slice(ends[k] - sizes[k], ends[k])
         images, own = read_images(X, k, part), conditions[part]
         if k == 0:
             # Stateless steps learn nothing, but remember the number of channels.
-            _transform(images[:1], steps, "fit_transform")
+            _fit(images[:1], steps)
         found = np.unique(own)
         places = [np.nonzero(own == condition) for condition in found]
-        rows = parallel(
-            delayed(_make_copies)(_safe_indexing(images, at[0]), changes[number], steps)
-            for number, at in zip(found, places, strict=True)
-        )
+        given = images, found, [at[0] for at in places]
+        rows = compute(*given) if memory is None else memory.complete(*given, compute)
         report(k + 1)
         return _interleave(rows, places, own.shape)
 
@@ -423,7 +506,7 @@ def _make_copies(images, change, steps):
     """Perturb images, unless the change is None, and transform them by the steps."""
     if change is not None:
         images = clone(change).fit_transform(images)
-    return _transform(images, steps, "transform")
+    return _transform(images, steps)
 
 
 def _interleave(rows, places, shape):
@@ -456,9 +539,15 @@ def _interleave(rows, places, shape):
     return found.reshape(-1, *found.shape[2:])
 
 
-def _transform(X, steps, method):
-    for step in steps:
-        X = getattr(step, method)(X)
+def _fit(X, steps):
+    for step in steps[:-1]:
+        X = step.fit_transform(X)
+    for step in steps[-1:]:
+        step.fit(X)
+
+
+def _transform(X, steps):
+    X = transform_by(steps, X)
     if isinstance(X, list):
         raise ValueError(RAGGED)
     return np.asarray(X)
