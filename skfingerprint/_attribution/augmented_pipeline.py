@@ -91,15 +91,40 @@ class AugmentedPipeline(Estimator, Pipeline):
         Number of threads that make copies and their features; -1 for all processors.
     transform_input : list of str, default=None
         As in :class:`~sklearn.pipeline.Pipeline`.
-    memory : None
-        As in :class:`~sklearn.pipeline.Pipeline`.
+    memory : str, path-like, joblib.Memory or None, default=None
+        Folder that keeps rows between fits: the results of the stateless steps at the
+        beginning, for each image and perturbation. A further fit, such as one on other
+        folds or with another classifier, computes new rows only. Fitted steps are not
+        kept, unlike in :class:`~sklearn.pipeline.Pipeline`. See the Notes.
     verbose : bool or int, default=False
         Whether to report how many blocks of images are done: in a bar if tqdm is
-        installed (extra `progress`), in lines otherwise.
+        installed (extra `progress`), in lines otherwise. With `memory`, a line at the
+        end of the fit reports how many rows were read and computed, and the size of the
+        folder.
 
     See Also
     --------
     make_attribution_pipeline : The recommended pipeline.
+
+    Notes
+    -----
+    With `memory`, a row is identified by the decoded pixels with their shape and dtype,
+    by the perturbation and the stateless steps with their parameters, and by the
+    versions of this package and of the packages that compute rows, such as NumPy, numba
+    and Pillow. If any of them changes, the row is computed anew. Rows have the same
+    bits as computed ones; without numba, or on another processor, they may differ from
+    rows that are computed in another batch by rounding.
+
+    Rows are computed in each fit, and a warning names the reason, if a parameter is a
+    function or an object without a stable description, or if a step or perturbation
+    belongs to a package other than this one and scikit-learn: its code may change while
+    its name does not. Functions of NumPy are exceptions. Predictions do not use the
+    folder.
+
+    The folder holds one file for each image, and numbers only. It may be shared by
+    several processes. It may be deleted at any time, and
+    `joblib.Memory(folder).clear()` removes its rows. If the disk is full, the fit warns
+    and goes on.
 
     Examples
     --------
@@ -127,6 +152,18 @@ class AugmentedPipeline(Estimator, Pipeline):
     0.37
     >>> pipeline[:-1].get_feature_names_out().shape
     (432,)
+
+    With `memory`, the second fit reads all its rows, from one file for each image:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = tempfile.mkdtemp()
+    >>> pipeline = pipeline.set_params(memory=folder)
+    >>> for shrinkage in (0.1, 0.5):
+    ...     pipeline = pipeline.set_params(lda__shrinkage=shrinkage)
+    ...     pipeline = pipeline.fit(data.images[test][:40], data.target[test][:40])
+    >>> sum(path.is_file() for path in Path(folder).rglob("*"))
+    40
     """
 
     # Passed on to the steps, whose requests decide.
@@ -349,10 +386,12 @@ class AugmentedPipeline(Estimator, Pipeline):
         # The pixels name a row, and not the path, behind which the file may change.
         for reader in readers:
             X = reader.fit_transform(X)
-        X = check_container(as_images(X))
+        images = check_container(as_images(X))
         given = _share(self, rest, metadata)
-        conditions = np.zeros((len(X), 1), dtype=int)
-        rows, memory = self._make_rows(X, [], conditions, steps)
+        conditions = np.zeros((len(images), 1), dtype=int)
+        rows, memory = self._make_rows(images, [], conditions, steps)
+        if hasattr(X, "columns"):  # a frame: steps remember its names
+            _fit(_safe_indexing(X, [0]), steps)
         result = getattr(rest, method)(read_blocks(rows), y, **given)
         join_stateless(fitted, rest)
         self._report(memory)

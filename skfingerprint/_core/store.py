@@ -28,6 +28,8 @@ from skfingerprint._core.versions import find_version
 # head has the format, the checksum of the index, and the length of the index.
 HEAD = struct.Struct("<8sII")
 FORMAT = b"skfrows1"
+# Kinds of values in rows. Bytes must never be read as objects, which are addresses.
+KINDS = "biufc"
 # joblib.Memory keeps its own files in the first of these folders, and empties it.
 FOLDERS = "joblib", "skfingerprint"
 # Packages whose classes have versions that tell a change of their code.
@@ -82,11 +84,12 @@ class RowStore:
         image : str
             Digest of the image.
         rows : dict of str to ndarray
-            Rows by name.
+            Rows by name. Rows that do not hold numbers are left out.
         """
         kept = self._read(image)
         for name, values in rows.items():
-            kept[name] = _Row(values, _sum(values))
+            if values.dtype.kind in KINDS:
+                kept[name] = _Row(values, _sum(values))
         path = self._find_path(image)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Another name until the file is complete: a killed writer leaves no half file
@@ -168,7 +171,10 @@ def _unpack(image: str, content: bytes) -> dict:
         raise ValueError(f"no rows of image {image}")
     rows, start = {}, HEAD.size + length
     for name, dtype, shape, own in json.loads(index):
-        end = start + np.dtype(dtype).itemsize * int(np.prod(shape, dtype=int))
+        dtype = np.dtype(dtype)
+        if dtype.kind not in KINDS:
+            raise ValueError(f"rows of {dtype}")
+        end = start + dtype.itemsize * int(np.prod(shape, dtype=int))
         if end <= len(content):
             values = np.ndarray(shape, dtype, buffer=content, offset=start)
             rows[name] = _Row(values, own)
