@@ -15,6 +15,7 @@ def make_attribution_pipeline(
     miss_rate=None,
     background=None,
     n_jobs=None,
+    memory=None,
     verbose=False,
 ):
     """Make the recommended pipeline for attribution, from images to sources.
@@ -53,6 +54,9 @@ def make_attribution_pipeline(
         any rate, `assess` then replaces `predict_proba`.
     n_jobs : int, default=None
         Number of threads; -1 for all processors.
+    memory : str, path-like, joblib.Memory or None, default=None
+        Folder that keeps the features of images and perturbed copies, so that further
+        fits compute new ones only: see :class:`AugmentedPipeline`.
     verbose : bool, default=False
         Whether to report the progress of a fit on perturbed copies: in bars if tqdm is
         installed (extra `progress`), in lines otherwise.
@@ -103,5 +107,6 @@ def make_attribution_pipeline(
         perturbations=perturbations,
         max_perturbations=max_perturbations,
         n_jobs=n_jobs,
+        memory=memory,
         verbose=verbose,
     )

@@ -215,9 +215,7 @@ def test_one_source_and_a_background_without_a_rate():
 )
 def test_rates_are_checked_before_images_are_read(rates, message, monkeypatch):
     X, y = make_fingerprint_images(30, 3, image_shape=(24, 24, 3), random_state=0)
-    monkeypatch.setattr(
-        "skfingerprint._attribution.augmented_pipeline.IMAGE_VALUES", 5 * X[0].size
-    )
+    monkeypatch.setattr("skfingerprint._attribution.copies.IMAGE_VALUES", 5 * X[0].size)
     seen, describe = [], AttributionFeatures.transform
     monkeypatch.setattr(
         AttributionFeatures,

@@ -6,41 +6,34 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import UNUSED, get_routing_for_object
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skfingerprint._attribution.copies import (
+    count_blocks,
+    count_perturbations,
+    fit_stateless,
+    make_source,
+)
+from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
-    RAGGED,
-    BlockSource,
     Estimator,
     all_or_nothing,
     as_images,
-    block_sizes,
     check_container,
-    check_int,
     check_labels,
     check_length,
-    follow_blocks,
+    find_store,
     follow_fit,
     join_stateless,
     list_steps,
-    make_report,
     read_blocks,
-    read_images,
     share_metadata,
     split_stateless,
     with_callbacks,
 )
-
-# Values of images whose copies are held in memory at a time.
-IMAGE_VALUES = 2**22
-# "auto" makes at most as many rows as this number of images has with all perturbations,
-# but at least two perturbed copies of each image.
-MOST_IMAGES = 2**12
-FEWEST_PERTURBATIONS = 2
 
 
 def _last_has(method):
@@ -91,11 +84,16 @@ class AugmentedPipeline(Estimator, Pipeline):
         Number of threads that make copies and their features; -1 for all processors.
     transform_input : list of str, default=None
         As in :class:`~sklearn.pipeline.Pipeline`.
-    memory : None
-        As in :class:`~sklearn.pipeline.Pipeline`.
+    memory : str, path-like, joblib.Memory or None, default=None
+        Folder that keeps rows between fits: the results of the stateless steps at the
+        beginning, for each image and perturbation. A further fit, such as one on other
+        folds or with another classifier, computes new rows only. Fitted steps are not
+        kept, unlike in :class:`~sklearn.pipeline.Pipeline`. See the Notes.
     verbose : bool or int, default=False
         Whether to report how many blocks of images are done: in a bar if tqdm is
-        installed (extra `progress`), in lines otherwise.
+        installed (extra `progress`), in lines otherwise. With `memory`, a line at the
+        end of the fit reports how many rows were read and computed, and the size of the
+        folder.
 
     See Also
     --------
@@ -107,6 +105,24 @@ class AugmentedPipeline(Estimator, Pipeline):
     each block of images, and one for the fit of the steps behind the stateless ones. If
     the classifier reads block by block, the blocks after the first are read during its
     fit. Without perturbations there is only the fit of all steps.
+
+    With `memory`, a row is identified by the decoded pixels with their shape and dtype,
+    by the perturbation and the stateless steps with their parameters, and by the
+    versions of this package and of the packages that compute rows, such as NumPy, numba
+    and Pillow. If any of them changes, the row is computed anew. Rows have the same
+    bits as computed ones; without numba, or on another processor, they may differ from
+    rows that are computed in another batch by rounding.
+
+    Rows are computed in each fit, and a warning names the reason, if a parameter is a
+    function or an object without a stable description, or if a step or perturbation
+    belongs to a package other than this one and scikit-learn: its code may change while
+    its name does not. Functions of NumPy are exceptions. Predictions do not use the
+    folder.
+
+    The folder holds one file for each image, and numbers only. It may be shared by
+    several processes. It may be deleted at any time, and
+    `joblib.Memory(folder).clear()` removes its rows. If the disk is full, the fit warns
+    and goes on.
 
     Examples
     --------
@@ -134,6 +150,18 @@ class AugmentedPipeline(Estimator, Pipeline):
     0.37
     >>> pipeline[:-1].get_feature_names_out().shape
     (432,)
+
+    With `memory`, the second fit reads all its rows, from one file for each image:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = tempfile.mkdtemp()
+    >>> pipeline = pipeline.set_params(memory=folder)
+    >>> for shrinkage in (0.1, 0.5):
+    ...     pipeline = pipeline.set_params(lda__shrinkage=shrinkage)
+    ...     pipeline = pipeline.fit(data.images[test][:40], data.target[test][:40])
+    >>> sum(path.is_file() for path in Path(folder).rglob("*"))
+    40
     """
 
     # Passed on to the steps, whose requests decide.
@@ -270,10 +298,12 @@ class AugmentedPipeline(Estimator, Pipeline):
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = [change for change in self.perturbations or () if change is not None]
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
-        # were. A plain pipeline does not make copies again.
+        # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
         if changes:
             result = self._fit_copies(fitted, method, X, y, changes, metadata)
+        elif find_store(self.memory) is not None and _keeps_rows(fitted):
+            result = self._fit_kept(fitted, method, X, y, metadata)
         else:
             shared = _share(self, fitted, metadata)
             with follow_fit(self, method, 1, X=X, y=y) as run_task:
@@ -310,39 +340,103 @@ class AugmentedPipeline(Estimator, Pipeline):
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
         first, rest = split_stateless(fitted)
-        conditions = _list_conditions(len(X), len(changes), self.max_perturbations)
+        n_copies = 1 + count_perturbations(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
         # Each image is a group of its own unless the user knows more: otherwise folds
         # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
-        n_copies = conditions.shape[1]
         repeated = {
             name: np.repeat(np.asarray(values), n_copies, axis=0)
             for name, values in {"y": y, **metadata}.items()
         }
         if takes_conditions:
-            repeated["conditions"] = conditions.ravel()
+            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))
         labels = repeated.pop("y")
         given = _share(self, rest, repeated)
-        n_blocks = len(block_sizes(X, IMAGE_VALUES))
-        with follow_fit(self, method, n_blocks + 1, X=X, y=y) as run_task:
-            rows = _make_source(
-                X, changes, conditions, first, self.n_jobs, self.verbose, run_task
-            )
-            # Only a classifier of this package, right behind the stateless steps, reads
-            # blocks; any other step needs all rows in memory.
-            if not takes_conditions or len(rest) > 1 or method != "fit":
-                rows = read_blocks(rows)
+        # Only a classifier of this package, right behind the stateless steps, reads
+        # blocks; any other step needs all rows in memory.
+        streams = takes_conditions and len(rest) == 1 and method == "fit"
+        changes = [None, *map(clone, changes[: n_copies - 1])]
+        given = changes, first, rest, method, labels, given, streams
+        result = self._fit_rows(fitted, X, y, *given)
+        if method == "fit":
+            return result
+        # The first row of each image is that of the unprocessed image.
+        return _safe_indexing(result, np.arange(0, len(labels), n_copies))
+
+    def _fit_kept(self, fitted, method, X, y, metadata):
+        """Fit a pipeline on unprocessed images whose rows may be known.
+
+        Parameters
+        ----------
+        fitted, method, X, y, metadata
+            As in :meth:`_fit_copies`; X may hold what the first step reads, such as
+            paths, and y may be None.
+
+        Returns
+        -------
+        result : ndarray or estimator
+            Result of the method.
+        """
+        first, rest = split_stateless(fitted)
+        readers, steps = _split_readers(first)
+        # The pixels name a row, and not the path, behind which the file may change.
+        for reader in readers:
+            X = reader.fit_transform(X)
+        images = check_container(as_images(X))
+        given = _share(self, rest, metadata)
+        given = [None], steps, rest, method, y, given, False
+        result = self._fit_rows(fitted, images, y, *given)
+        if hasattr(X, "columns"):  # a frame: steps remember its names
+            fit_stateless(_safe_indexing(X, [0]), steps)
+        return result
+
+    def _fit_rows(
+        self, fitted, X, y, changes, steps, rest, method, labels, given, streams
+    ):
+        """Fit the steps behind the stateless ones on the rows of all copies.
+
+        Parameters
+        ----------
+        fitted : Pipeline
+            Pipeline that the rest was split from.
+        X, y
+            Images and sources.
+        changes : list of transformers or None
+            Perturbation of each copy; None for the unprocessed image.
+        steps : list of transformers
+            Stateless steps in front.
+        rest : Pipeline
+            The steps behind them.
+        method : {"fit", "fit_transform", "fit_predict"}
+            Method of the rest.
+        labels : ndarray of shape (n_rows,)
+            Source of each row.
+        given : dict
+            Metadata of the rows.
+        streams : bool
+            Whether the rest reads rows block by block.
+
+        Returns
+        -------
+        result : ndarray or estimator
+            Result of the method for all rows.
+        """
+        store = find_store(self.memory) if steps else None
+        memory = None if store is None else RowMemory(store, changes, steps)
+        options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
+        with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
+            rows = make_source(X, changes, steps, memory, run_task, **options)
+            rows = rows if streams else read_blocks(rows)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)
             join_stateless(fitted, rest)
             # Callbacks see the fitted steps at the end.
             self.steps = fitted.steps
-        if method == "fit":
-            return result
-        # The first row of each image is that of the unprocessed image.
-        return _safe_indexing(result, np.arange(0, len(labels), n_copies))
+        if self.verbose and memory is not None:
+            memory.report()
+        return result
 
 
 def _share(owner, pipeline, metadata):
@@ -363,120 +457,22 @@ def _takes_groups(estimator):
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
-def _list_conditions(n_images, n_changes, max_perturbations):
-    """List the conditions of the copies of each image, the same for every image.
-
-    Parameters
-    ----------
-    n_images, n_changes : int
-        Numbers of images and of perturbations.
-    max_perturbations : int, "auto" or None
-        Number of perturbed copies of each image.
-
-    Returns
-    -------
-    conditions : ndarray of shape (n_images, n_copies), int
-        0, 1, 2, ... in each row; 0 for the unprocessed image.
-    """
-    if max_perturbations == "auto":
-        affordable = MOST_IMAGES * (n_changes + 1) // n_images - 1
-        max_perturbations = max(FEWEST_PERTURBATIONS, affordable)
-    elif max_perturbations is None:
-        max_perturbations = n_changes
-    check_int("max_perturbations", max_perturbations, 1)
-    return np.tile(np.arange(min(max_perturbations, n_changes) + 1), (n_images, 1))
+def _keeps_rows(pipeline):
+    """Return whether stateless steps make rows of images that are read in front."""
+    steps = _split_readers(split_stateless(pipeline)[0])[1]
+    # Steps that read files by themselves, such as branches of a union, hide the pixels.
+    inside = [part for step in steps for part in [step, *step.get_params().values()]]
+    return bool(steps) and not any(map(_reads_files, inside))
 
 
-def _make_source(X, changes, conditions, steps, n_jobs, verbose, run_task):
-    """Return the images and their copies, transformed, as a source of blocks.
-
-    Copies of one image are neighbors, so that unshuffled folds inside the classifier,
-    as of a calibration, do not separate them.
-
-    Parameters
-    ----------
-    X : stack, list, dask array or source of images
-        The images.
-    changes : list of transformers
-        The perturbations.
-    conditions : ndarray of shape (n_images, n_copies), int
-        Condition of each copy.
-    steps : list of transformers
-        Stateless steps that are applied to images and copies.
-    n_jobs, verbose
-        As in :class:`AugmentedPipeline`.
-    run_task : callable
-        Makes the reading of a block a task; see `follow_fit`.
-
-    Returns
-    -------
-    rows : BlockSource
-    """
-    sizes = block_sizes(X, IMAGE_VALUES)
-    ends = np.cumsum(sizes)
-    changes = [None, *[clone(change) for change in changes]]
-    parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
-    report = make_report("blocks of images and copies", len(sizes), verbose)
-
-    def read(k):
-        part = slice(ends[k] - sizes[k], ends[k])
-        images, own = read_images(X, k, part), conditions[part]
-        if k == 0:
-            # Stateless steps learn nothing, but remember the number of channels.
-            _transform(images[:1], steps, "fit_transform")
-        found = np.unique(own)
-        places = [np.nonzero(own == condition) for condition in found]
-        rows = parallel(
-            delayed(_make_copies)(_safe_indexing(images, at[0]), changes[number], steps)
-            for number, at in zip(found, places, strict=True)
-        )
-        report(k + 1)
-        return _interleave(rows, places, own.shape)
-
-    n_rows = [size * conditions.shape[1] for size in sizes]
-    return BlockSource(follow_blocks(read, run_task), n_rows)
+def _split_readers(steps):
+    """Split stateless steps into those in front that read files, and the others."""
+    steps = [part for step in steps for part in list_steps(step)]
+    n = 0
+    while n < len(steps) and _reads_files(steps[n]):
+        n += 1
+    return steps[:n], steps[n:]
 
 
-def _make_copies(images, change, steps):
-    """Perturb images, unless the change is None, and transform them by the steps."""
-    if change is not None:
-        images = clone(change).fit_transform(images)
-    return _transform(images, steps, "transform")
-
-
-def _interleave(rows, places, shape):
-    """Put the rows of each condition to their places, copies of one image together.
-
-    Parameters
-    ----------
-    rows : list of ndarray of shape (n, ...)
-        Rows of each condition.
-    places : list of tuple of ndarray
-        Indices (image, copy) of these rows.
-    shape : tuple of int
-        (n_images, n_copies).
-
-    Returns
-    -------
-    interleaved : ndarray of shape (n_images * n_copies, ...)
-    """
-    sizes = {part.shape[1:] for part in rows}
-    if len(sizes) > 1:
-        raise ValueError(
-            f"copies differ in shape: {sorted(sizes)}. Put features that take any "
-            "size, such as AttributionFeatures, in front of the classifier, or restore "
-            "the size of the images."
-        )
-    # Rows are computed by condition, one call for many images, and sorted by image.
-    found = np.empty((*shape, *rows[0].shape[1:]), dtype=rows[0].dtype)
-    for part, at in zip(rows, places, strict=True):
-        found[at] = part
-    return found.reshape(-1, *found.shape[2:])
-
-
-def _transform(X, steps, method):
-    for step in steps:
-        X = getattr(step, method)(X)
-    if isinstance(X, list):
-        raise ValueError(RAGGED)
-    return np.asarray(X)
+def _reads_files(step):
+    return hasattr(step, "__sklearn_tags__") and get_tags(step).input_tags.string

@@ -54,11 +54,20 @@ from skfingerprint._core.progress import (
 from skfingerprint._core.routing import share_metadata
 from skfingerprint._core.state import Estimator, all_or_nothing, at_once
 from skfingerprint._core.steps import (
+    is_stateless,
     join_stateless,
     list_steps,
     split_last,
     split_stateless,
     transform_by,
+)
+from skfingerprint._core.store import (
+    RowStore,
+    describe,
+    find_store,
+    hash_image,
+    list_versions,
+    name_rows,
 )
 from skfingerprint._core.transformers import ImageOutputMixin, StatelessTransformer
 from skfingerprint._core.validation import (

@@ -5,11 +5,16 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import ModuleType
+
+from skfingerprint._core.versions import find_version
 
 # Whether compiled functions are kept in files: read by compiling modules at import.
 caching = True
 LOCK = threading.Lock()
+# Modules whose compiled functions fail here, so that those of NumPy are used.
+failed = set()
 
 
 def is_caching() -> bool:
@@ -40,7 +45,7 @@ def find_compiled(
     -------
     function : callable
     """
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if _is_disabled():
         return fallback
     problems = []
     for with_cache in (True, False):
@@ -55,6 +60,7 @@ def find_compiled(
             problems.append(repr(error))
     else:
         function = fallback
+        failed.add(module)
     if problems:
         instead = "NumPy is used" if function is fallback else "it does without"
         warnings.warn(
@@ -64,6 +70,17 @@ def find_compiled(
             stacklevel=3,
         )
     return function
+
+
+def describe_kernels() -> str:
+    """Return "numpy", or the version of numba and the modules that can't use it."""
+    if _is_disabled() or find_spec("numba") is None:
+        return "numpy"
+    return " ".join(["numba", find_version("numba"), *sorted(failed)])
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def _import(module: str, with_cache: bool) -> ModuleType:

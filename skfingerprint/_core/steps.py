@@ -64,7 +64,7 @@ def split_stateless(estimator: Any) -> tuple[list, Any]:
         return [], estimator
     steps = estimator.steps
     n = 0
-    while n < len(steps) - 1 and _is_stateless(steps[n][1]):
+    while n < len(steps) - 1 and is_stateless(steps[n][1]):
         n += 1
     first, last = [step for _, step in steps[:n]], steps[-1][1]
     if n == len(steps) - 1 and isinstance(last, Pipeline):
@@ -82,9 +82,10 @@ def join_stateless(estimator: Any, rest: Any) -> None:
     estimator.steps[-len(rest.steps) :] = rest.steps
 
 
-def _is_stateless(step: Any) -> bool:
+def is_stateless(step: Any) -> bool:
+    """Return whether neither a step nor any step inside it needs a fit."""
     if isinstance(step, Pipeline):
-        return all(_is_stateless(part) for _, part in step.steps)
+        return all(is_stateless(part) for _, part in step.steps)
     if isinstance(step, FeatureUnion):
-        return all(_is_stateless(part) for _, part in step.transformer_list)
+        return all(is_stateless(part) for _, part in step.transformer_list)
     return hasattr(step, "transform") and not get_tags(step).requires_fit

@@ -20,11 +20,11 @@ def show_versions() -> None:
     python         3...
     """
     rows = {
-        "skfingerprint": _find_version("skfingerprint"),
+        "skfingerprint": find_version("skfingerprint"),
         "python": sys.version.replace("\n", " "),
         "system": f"{platform.platform()}, {os.cpu_count()} processors",
     }
-    rows |= {name: _find_version(name) for name in _list_packages()}
+    rows |= {name: find_version(name) for name in _list_packages()}
     width = max(map(len, rows)) + 2
     print("\n".join(f"{name:{width}}{found}" for name, found in rows.items()))
 
@@ -36,7 +36,8 @@ def _list_packages() -> dict:
     return dict.fromkeys(name for name in names if name != "skfingerprint")
 
 
-def _find_version(name: str) -> str:
+def find_version(name: str) -> str:
+    """Return the version of an installed package, and "-" for any other."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -20,7 +20,7 @@ from skfingerprint import (
     WindowedClassifier,
     make_attribution_pipeline,
 )
-from skfingerprint._attribution import augmented_pipeline
+from skfingerprint._attribution import copies
 from skfingerprint._core import iterate_blocks, progress
 from skfingerprint._localization import windows
 from skfingerprint.datasets import load_image_files, make_fingerprint_images
@@ -156,7 +156,7 @@ class FailsInTheMiddle(ClassifierMixin, BaseEstimator):
 @pytest.fixture
 def callback(monkeypatch):
     # Three blocks of eight images.
-    monkeypatch.setattr(augmented_pipeline, "IMAGE_VALUES", 8 * IMAGES[0].size)
+    monkeypatch.setattr(copies, "IMAGE_VALUES", 8 * IMAGES[0].size)
     return pytest.importorskip("sklearn.callback")
 
 

@@ -1,0 +1,135 @@
+"""Perturbed copies of images, made and described block by block."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from skfingerprint._core import (
+    RAGGED,
+    BlockSource,
+    block_sizes,
+    check_int,
+    follow_blocks,
+    make_report,
+    read_images,
+    transform_by,
+)
+
+# Values of images whose copies are held in memory at a time.
+IMAGE_VALUES = 2**22
+# "auto" makes at most as many rows as this number of images has with all perturbations,
+# but at least two perturbed copies of each image.
+MOST_IMAGES = 2**12
+FEWEST_PERTURBATIONS = 2
+
+
+def count_perturbations(n_images, n_changes, max_perturbations):
+    """Return the number of perturbed copies of each image.
+
+    Parameters
+    ----------
+    n_images, n_changes : int
+        Numbers of images and of perturbations.
+    max_perturbations : int, "auto" or None
+        As in :class:`AugmentedPipeline`.
+
+    Returns
+    -------
+    n_perturbations : int
+    """
+    if max_perturbations == "auto":
+        affordable = MOST_IMAGES * (n_changes + 1) // n_images - 1
+        max_perturbations = max(FEWEST_PERTURBATIONS, affordable)
+    elif max_perturbations is None:
+        return n_changes
+    check_int("max_perturbations", max_perturbations, 1)
+    return min(max_perturbations, n_changes)
+
+
+def count_blocks(X):
+    """Return the number of blocks in which copies of images are made."""
+    return len(block_sizes(X, IMAGE_VALUES))
+
+
+def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
+    """Return the images and their copies, transformed, as a source of blocks.
+
+    Copies of one image are neighbors, so that unshuffled folds inside the classifier,
+    as of a calibration, do not separate them.
+
+    Parameters
+    ----------
+    X : stack, list, dask array or source of images
+        The images.
+    changes : list of transformers or None
+        Perturbation of each copy; None for the unprocessed image.
+    steps : list of transformers
+        Stateless steps that are applied to images and copies.
+    memory : RowMemory or None
+        Memory of the rows that other fits computed.
+    run_task : callable
+        Makes the reading of a block a task; see `follow_fit`.
+    n_jobs, verbose
+        As in :class:`AugmentedPipeline`.
+
+    Returns
+    -------
+    rows : BlockSource
+    """
+    sizes = block_sizes(X, IMAGE_VALUES)
+    ends = np.cumsum(sizes)
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)
+    report = make_report("blocks of images and copies", len(sizes), verbose)
+
+    def compute(parts, numbers):
+        # By perturbation: one call describes many images.
+        return parallel(
+            delayed(_make_copies)(images, changes[number], steps)
+            for images, number in zip(parts, numbers, strict=True)
+        )
+
+    def read(k):
+        images = read_images(X, k, slice(ends[k] - sizes[k], ends[k]))
+        if k == 0:
+            # Stateless steps learn nothing, but remember the number of channels.
+            fit_stateless(images[:1], steps)
+        numbers = range(len(changes))
+        if memory is None:
+            rows = compute([images] * len(changes), numbers)
+        else:
+            rows = memory.complete(images, numbers, compute)
+        report(k + 1)
+        return _interleave(rows)
+
+    n_rows = [size * len(changes) for size in sizes]
+    return BlockSource(follow_blocks(read, run_task), n_rows)
+
+
+def fit_stateless(X, steps):
+    """Fit stateless steps on a few images."""
+    for step in steps[:-1]:
+        X = step.fit_transform(X)
+    for step in steps[-1:]:
+        step.fit(X)
+
+
+def _make_copies(images, change, steps):
+    """Perturb images, unless the change is None, and transform them by the steps."""
+    if change is not None:
+        images = clone(change).fit_transform(images)
+    rows = transform_by(steps, images)
+    if isinstance(rows, list):
+        raise ValueError(RAGGED)
+    return np.asarray(rows)
+
+
+def _interleave(rows):
+    """Put the copies of each image, computed by perturbation, side by side."""
+    sizes = {part.shape[1:] for part in rows}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"copies differ in shape: {sorted(sizes)}. Put features that take any "
+            "size, such as AttributionFeatures, in front of the classifier, or restore "
+            "the size of the images."
+        )
+    return np.stack(rows, axis=1).reshape(-1, *rows[0].shape[1:])
