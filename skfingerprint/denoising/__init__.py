@@ -44,6 +44,8 @@ from skfingerprint.denoising import _wavelet as _wavelet
 # Planes that are filtered together, in pixels: their bands stay in the L2 cache.
 GROUP_PIXELS = 2**18
 MAX_SPINS = 256
+# Longest filters of the compiled function. NumPy takes less time for longer ones.
+COMPILED_TAPS = 10
 # Sides of windows, in pixels: above any that makes sense, below what fills the memory.
 MAX_SIZE = 1000
 
@@ -105,22 +107,9 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     >>> bool(wavelet_wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
-    check_sigma(sigma)
-    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
-    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
-    levels = _count_levels(shape, wavelet, level)
-    kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
-    variance = np.float32(sigma**2)
-
-    def denoise(planes):
-        noise = kernel(planes, variance, wavelet, levels)
-        for spin in range(1, cycle_spins):
-            top, left = _spin_offset(spin, shape)
-            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
-            noise += kernel(padded, variance, wavelet, levels)[:, top:, left:]
-        planes -= noise if cycle_spins == 1 else noise / np.float32(cycle_spins)
-
-    return _apply_to_planes(denoise, images)
+    options = {"wavelet": wavelet, "level": level, "cycle_spins": cycle_spins}
+    residuals = wavelet_residual(images, sigma=sigma, **options)
+    return np.subtract(images, residuals, out=residuals, casting="same_kind")
 
 
 def wavelet_shrink(
@@ -385,33 +374,54 @@ DENOISERS = {
 }
 
 
-def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
-    """Return what :func:`wavelet_wiener` takes away from planes, without the detour.
+def wavelet_residual(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
+    """Compute the residual of :func:`wavelet_wiener`, without a denoised image.
 
     Parameters
     ----------
-    planes : ndarray of shape (m, height, width), float32
-        In grey levels.
-    sigma, wavelet, level
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels, of any real dtype.
+    sigma, wavelet, level, cycle_spins
         As in :func:`wavelet_wiener`.
 
     Returns
     -------
-    residuals : ndarray of shape (m, height, width), float32
+    residuals : ndarray of the shape of `images`, float32
 
     Examples
     --------
     >>> import numpy as np
     >>> from skfingerprint.denoising import wavelet_residual, wavelet_wiener
-    >>> planes = np.random.default_rng(0).normal(100, 3, (2, 32, 32)).astype(np.float32)
-    >>> expected = planes - wavelet_wiener(planes)
-    >>> bool(np.allclose(wavelet_residual(planes), expected, atol=1e-4))
+    >>> images = np.random.default_rng(0).normal(100, 3, (2, 32, 32))
+    >>> expected = images - wavelet_wiener(images)
+    >>> bool(np.allclose(wavelet_residual(images), expected, atol=1e-4))
     True
     """
-    wavelet = find_wavelet(wavelet)
-    levels = _count_levels(planes.shape[1:], wavelet, level)
-    kernel = _wavelet.wavelet_noise if planes.shape[1] == 1 else _fastest_kernel()
-    return kernel(planes, np.float32(sigma**2), wavelet, levels)
+    check_sigma(sigma)
+    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
+    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
+    levels = _count_levels(shape, wavelet, level)
+    kernel = _choose_kernel(shape, wavelet)
+    options = np.float32(sigma**2), wavelet, levels
+    if cycle_spins == 1 and kernel is not _wavelet.wavelet_noise:
+        return kernel(images, *options)
+
+    def replace(planes):
+        noise = kernel(planes, *options)
+        for spin in range(1, cycle_spins):
+            top, left = _spin_offset(spin, shape)
+            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
+            noise += kernel(padded, *options)[:, top:, left:]
+        np.divide(noise, np.float32(cycle_spins), out=planes)
+
+    return _apply_to_planes(replace, images)
+
+
+def _choose_kernel(shape, wavelet):
+    """Return the function for the noise part of images (height, width)."""
+    if shape[0] == 1 or pywt.Wavelet(wavelet).dec_len > COMPILED_TAPS:
+        return _wavelet.wavelet_noise
+    return _fastest_kernel()
 
 
 @cache
