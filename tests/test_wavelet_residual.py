@@ -1,12 +1,13 @@
 """Residuals from image to image: the literal formula, whatever the size and batch."""
 
-import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 import pywt
 
 from benchmarks.speed.literal import literal_plane
+from benchmarks.speed.side_by_side import read_peak, restart_peak
 from skfingerprint import ResidualExtractor, denoising
 from skfingerprint.datasets import load_generators
 from skfingerprint.denoising import _wavelet, wavelet_residual, wavelet_wiener
@@ -109,13 +110,13 @@ def test_residual_and_denoised_add_up_to_the_image(kernel):
         np.testing.assert_allclose(total, images, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(1000, 1500), (1000, 1500, 3), (256, 256, 3)])
+@pytest.mark.parametrize("shape", [(1000, 1500), (1000, 1500, 3)])
 def test_memory_is_at_most_one_and_a_half_images(shape):
     pytest.importorskip("numba", reason="needs numba (extra fast)")
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("the peak is measured on Linux")
     image = draw((1, *shape))
     wavelet_residual(image[:, :64, :64])  # compiles
-    tracemalloc.start()
+    before = restart_peak()
     wavelet_residual(image)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1.5 * 4 * image.size
+    assert read_peak() - before < 1.5 * 4 * image.size / 2**20 + 1

@@ -34,10 +34,11 @@ def by_numba(function):
     """Return a function that has numba's kernels chosen before each call."""
 
     def call(*args):
-        from skfingerprint import _runs_fast, _wavelet_fast
+        from skfingerprint._features import cooccurrence_fast
+        from skfingerprint.denoising import _wavelet_fast
 
         denoising._fastest_kernel = lambda: _wavelet_fast.wavelet_noise
-        _runs._fastest_count = lambda: _runs_fast.count
+        _runs._fastest_count = lambda: cooccurrence_fast.count
         return function(*args)
 
     return call
