@@ -1,6 +1,7 @@
 """Noise residuals: images minus their denoised versions."""
 
 import inspect
+from functools import cache
 
 import numpy as np
 
@@ -11,7 +12,12 @@ from skfingerprint._core import (
     check_sigma,
     find_wavelet,
 )
-from skfingerprint.denoising import DENOISERS, MAX_SPINS
+from skfingerprint.denoising import (
+    DENOISERS,
+    MAX_SPINS,
+    wavelet_residual,
+    wavelet_wiener,
+)
 
 # Parameters of denoisers that are parameters of the extractor too.
 OWN_PARAMETERS = ("sigma", "wavelet", "level", "cycle_spins")
@@ -134,7 +140,7 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         check_int("cycle_spins", self.cycle_spins, 1, MAX_SPINS)
         find_wavelet(self.wavelet)
         function = DENOISERS[self.denoiser]
-        known = list(inspect.signature(function).parameters)[1:]
+        known = _list_parameters(function)
         further = [name for name in known if name not in OWN_PARAMETERS]
         if unknown := sorted(set(extra) - set(further)):
             raise ValueError(
@@ -145,8 +151,16 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         return function, own | extra
 
 
+@cache
+def _list_parameters(denoise):
+    """Return the names of a denoiser's parameters, which takes a while to find out."""
+    return list(inspect.signature(denoise).parameters)[1:]
+
+
 def _subtract_denoised(images, denoise, params):
     """Subtract the denoised images of one batch (eq. 1 of Marra et al.)."""
+    if denoise is wavelet_wiener:
+        return wavelet_residual(images, **params)
     if denoise in DENOISERS.values():  # they return a new array, which is reused
         denoised = denoise(images, **params)
         return np.subtract(images, denoised, out=denoised)

@@ -45,6 +45,8 @@ from skfingerprint.denoising import _wavelet as _wavelet
 GROUP_PIXELS = 2**18
 # All 16 x 16 shifts that four levels of decomposition distinguish.
 MAX_SPINS = 256
+# Longest filters of the compiled function. NumPy takes less time for longer ones.
+COMPILED_TAPS = 10
 # Bound of sides of windows and widths of kernels, in pixels: far above useful ones, and
 # low enough not to fill the memory.
 MAX_SIZE = 1000
@@ -109,22 +111,9 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
     >>> bool(wavelet_wiener(noise, sigma=3).std() < 0.3 * noise.std())
     True
     """
-    check_sigma(sigma)
-    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
-    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
-    levels = _count_levels(shape, wavelet, level)
-    kernel = _wavelet.wavelet_noise if shape[0] == 1 else _fastest_kernel()
-    variance = np.float32(sigma**2)
-
-    def denoise(planes):
-        noise = kernel(planes, variance, wavelet, levels)
-        for spin in range(1, cycle_spins):
-            top, left = _spin_offset(spin, shape)
-            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
-            noise += kernel(padded, variance, wavelet, levels)[:, top:, left:]
-        planes -= noise if cycle_spins == 1 else noise / np.float32(cycle_spins)
-
-    return _apply_to_planes(denoise, images)
+    options = {"wavelet": wavelet, "level": level, "cycle_spins": cycle_spins}
+    residuals = wavelet_residual(images, sigma=sigma, **options)
+    return np.subtract(images, residuals, out=residuals, casting="same_kind")
 
 
 def wavelet_shrink(
@@ -401,40 +390,57 @@ DENOISERS = {
 }
 
 
-def wavelet_residual(planes, *, sigma=3.0, wavelet="db4", level=4):
-    """Compute the noise that :func:`wavelet_wiener` removes from planes.
+def wavelet_residual(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
+    """Compute the residual of :func:`wavelet_wiener`, without a denoised image.
 
     The inverse transform of the noise part is the residual, so that nothing has to be
-    subtracted from the planes (eq. 1 of Marra et al.).
+    subtracted (eq. 1 of Marra et al.).
 
     Parameters
     ----------
-    planes : ndarray of shape (m, height, width), float32
-        Planes in grey levels.
-    sigma : float, default=3.0
-        Standard deviation of the noise, in grey levels.
-    wavelet : str or pywt.Wavelet, default="db4"
-        Orthogonal or biorthogonal wavelet of PyWavelets.
-    level : int, default=4
-        Largest number of decompositions; small planes allow fewer.
+    images : ndarray of shape (n_samples, height, width[, n_channels])
+        Images in grey levels, of any real dtype.
+    sigma, wavelet, level, cycle_spins
+        As in :func:`wavelet_wiener`.
 
     Returns
     -------
-    residuals : ndarray of shape (m, height, width), float32
+    residuals : ndarray of the shape of `images`, float32
 
     Examples
     --------
     >>> import numpy as np
     >>> from skfingerprint.denoising import wavelet_residual, wavelet_wiener
-    >>> planes = np.random.default_rng(0).normal(100, 3, (2, 32, 32)).astype(np.float32)
-    >>> expected = planes - wavelet_wiener(planes)
-    >>> bool(np.allclose(wavelet_residual(planes), expected, atol=1e-4))
+    >>> images = np.random.default_rng(0).normal(100, 3, (2, 32, 32))
+    >>> expected = images - wavelet_wiener(images)
+    >>> bool(np.allclose(wavelet_residual(images), expected, atol=1e-4))
     True
     """
-    wavelet = find_wavelet(wavelet)
-    levels = _count_levels(planes.shape[1:], wavelet, level)
-    kernel = _wavelet.wavelet_noise if planes.shape[1] == 1 else _fastest_kernel()
-    return kernel(planes, np.float32(sigma**2), wavelet, levels)
+    check_sigma(sigma)
+    check_int("cycle_spins", cycle_spins, 1, MAX_SPINS)
+    shape, wavelet = images.shape[1:3], find_wavelet(wavelet)
+    levels = _count_levels(shape, wavelet, level)
+    kernel = _choose_kernel(shape, wavelet)
+    options = np.float32(sigma**2), wavelet, levels
+    if cycle_spins == 1 and kernel is not _wavelet.wavelet_noise:
+        return kernel(images, *options)
+
+    def replace(planes):
+        noise = kernel(planes, *options)
+        for spin in range(1, cycle_spins):
+            top, left = _spin_offset(spin, shape)
+            padded = np.pad(planes, ((0, 0), (top, 0), (left, 0)), mode="symmetric")
+            noise += kernel(padded, *options)[:, top:, left:]
+        np.divide(noise, np.float32(cycle_spins), out=planes)
+
+    return _apply_to_planes(replace, images)
+
+
+def _choose_kernel(shape, wavelet):
+    """Return the function for the noise part of images (height, width)."""
+    if shape[0] == 1 or pywt.Wavelet(wavelet).dec_len > COMPILED_TAPS:
+        return _wavelet.wavelet_noise
+    return _fastest_kernel()
 
 
 @cache
