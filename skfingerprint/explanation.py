@@ -162,7 +162,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     >>> why = explain_attribution(
     ...     pipeline, data.images[:2], source="2xHFA2kSPAN_27k", other="srgan-pre")
     >>> why.contributions.shape, why.spectra["residual_spectrum"].shape
-    ((2, 2294), (2, 3, 32, 17))
+    ((2, 3824), (2, 3, 32, 17))
     >>> gain = why.difference - why.baseline_difference
     >>> bool(abs(why.contributions.sum(axis=1) - gain).max() < 1e-6)
     True

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 from scipy import ndimage
 from sklearn.base import clone
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skfingerprint._core import (
     ImageOutputMixin,
@@ -450,28 +450,29 @@ def _random(perturbation, **distributions):
     return RandomPerturbation(perturbation, distributions)
 
 
-# Perturbations of images on the web that `make_attribution_pipeline` trains on, ordered
-# by use, for `max_perturbations`. They were chosen on the half of the registry of
-# generators that the pages fit on, with `benchmarks/accuracy/perturbations.py`: the 15
-# reach the mean accuracy of the 23 perturbations that version 0.2.0 trained on.
+# Perturbations that are common on the web, and with which `make_attribution_pipeline`
+# trains: usual strengths, and narrow ranges between them. They were chosen on the half
+# of the registry of generators that the pipeline was fitted on.
 COMMON_PERTURBATIONS = (
+    *(JPEGCompression(quality=quality) for quality in (95, 90, 85, 75, 50)),
+    *(GaussianBlur(std=std) for std in (0.5, 1.0, 2.0)),
+    *(GaussianNoise(std=std) for std in (2.0, 5.0, 10.0)),
+    *(Resize(scale=scale) for scale in (0.9, 0.75, 0.5)),
+    _random(JPEGCompression(), quality=range(60, 86)),
+    _random(JPEGCompression(), quality=range(80, 95)),
+    _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),
+    _random(
+        Pipeline([("first", JPEGCompression()), ("second", JPEGCompression())]),
+        first__quality=range(80, 96),
+        second__quality=range(65, 91),
+    ),
+    _random(WebPCompression(), quality=range(70, 93)),
+    _random(GaussianNoise(), std=np.linspace(1, 4, 31)),
+    _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
+    _random(GaussianBlur(), std=np.linspace(0.3, 1, 36)),
     _random(
         make_pipeline(Resize(), JPEGCompression()),
         resize__scale=np.linspace(0.55, 1, 46),
         jpegcompression__quality=range(65, 96),
     ),
-    _random(GaussianBlur(), std=np.linspace(0.3, 1, 36)),
-    GaussianNoise(std=5.0),
-    JPEGCompression(quality=85),
-    GaussianBlur(std=2.0),
-    _random(GaussianNoise(), std=np.linspace(1, 4, 31)),
-    JPEGCompression(quality=95),
-    Resize(scale=0.5),
-    _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),
-    _random(WebPCompression(), quality=range(70, 93)),
-    _random(JPEGCompression(), quality=range(45, 81)),
-    _random(JPEGCompression(), quality=range(60, 86)),
-    GaussianNoise(std=10.0),
-    GaussianBlur(std=1.0),
-    _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
 )

@@ -84,7 +84,7 @@ def test_features_have_names():
     pipeline = make_attribution_pipeline(perturbations=()).fit(X, y)
     names = pipeline[:-1].get_feature_names_out()
     assert len(names) == pipeline[:-1].transform(X[:1]).shape[1]
-    assert names[0] == "residual_spectrum_0_0.0000_0.0000"
+    assert names[0] == "residual_spectrum_0_+0.0000_0.0000"
     assert len(set(names)) == len(names)
 
 

@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from skfingerprint._core import (
     RAGGED,
@@ -43,44 +42,42 @@ class RowMemory:
         self._names = None
         self._is_writing = True
 
-    def complete(self, images, conditions, compute):
+    def complete(self, images, conditions, numbers, compute):
         """Return rows of images under conditions, and compute only those not known.
 
         Parameters
         ----------
         images : ndarray of shape (n_images, ...), or list of ndarray
             A block of images.
-        conditions : sequence of int
-            Numbers of the conditions.
+        conditions : ndarray of shape (n_conditions,), int
+            Conditions in this block.
+        numbers : list of ndarray of int
+            Numbers of the images in each condition.
         compute : callable
-            `compute(parts, conditions)` returns a list of the rows of images under each
-            condition.
+            `compute(images, conditions, numbers)` returns a list of such rows.
 
         Returns
         -------
-        rows : list of ndarray of shape (n_images, ...)
-            Rows of the images under each condition.
+        rows : list of ndarray of shape (n, ...)
+            Rows of the images in each condition.
         """
         if self._names is None:
             self._names = _name_conditions(self.changes, self.steps)
         keys = [hash_image(np.asarray(image)) for image in images]
-        known = self._look_up(keys, conditions)
-        missing = {
-            condition: [i for i, rows in enumerate(known) if condition not in rows]
-            for condition in conditions
-        }
-        missing = {condition: own for condition, own in missing.items() if own}
+        known = self._look_up(keys, conditions, numbers)
+        pairs = list(zip(conditions, numbers, strict=True))
+        missing = [(c, [i for i in own if c not in known[i]]) for c, own in pairs]
+        missing = [(condition, own) for condition, own in missing if own]
         new = [{} for _ in keys]
-        parts = [_safe_indexing(images, own) for own in missing.values()]
-        computed = compute(parts, missing) if missing else []
-        for (condition, own), rows in zip(missing.items(), computed, strict=True):
-            for i, row in zip(own, rows, strict=True):
-                new[i][condition] = row
+        if missing:
+            computed = compute(images, *zip(*missing, strict=True))
+            for (condition, own), rows in zip(missing, computed, strict=True):
+                for i, row in zip(own, rows, strict=True):
+                    new[i][condition] = row
         self.n_read += sum(map(len, known))
         self.n_computed += sum(map(len, new))
         self._keep(keys, new)
-        rows = [one | other for one, other in zip(known, new, strict=True)]
-        return [_stack([row[condition] for row in rows]) for condition in conditions]
+        return [_stack([(known[i] | new[i])[c] for i in own]) for c, own in pairs]
 
     def report(self):
         """Print the numbers of rows, and the size of the store."""
@@ -90,11 +87,15 @@ class RowMemory:
             flush=True,
         )
 
-    def _look_up(self, keys, conditions):
+    def _look_up(self, keys, conditions, numbers):
         """Return the known rows of each image, by condition."""
-        names = {c: self._names[c] for c in conditions if self._names[c] is not None}
+        wanted = [{} for _ in keys]
+        for condition, own in zip(conditions, numbers, strict=True):
+            if (name := self._names[condition]) is not None:
+                for i in own:
+                    wanted[i][condition] = name
         found = []
-        for key in keys:
+        for key, names in zip(keys, wanted, strict=True):
             rows = self.store.get(key, set(names.values())) if names else {}
             found.append({c: rows[name] for c, name in names.items() if name in rows})
         return found

@@ -197,7 +197,7 @@ def test_callbacks_see_blocks_that_are_read_during_the_fit(callback):
 @pytest.mark.parametrize(
     ("method", "step"),
     [
-        ("fit", LogisticRegression()),
+        ("fit", LogisticRegression(max_iter=1000)),
         ("fit_transform", StandardScaler()),
         ("fit_predict", KMeans(3, random_state=0)),
     ],
