@@ -365,7 +365,10 @@ def show_trace(folder):
     )
     data = datasets.load_generators()
     images, y, groups = (part[::8] for part in (data.images, data.target, data.groups))
-    changes = [perturbation.JPEGCompression(90), perturbation.GaussianBlur(1.0)]
+    changes = [
+        perturbation.JPEGCompression(quality=90),
+        perturbation.GaussianBlur(std=1.0),
+    ]
     pipeline = package.make_attribution_pipeline(
         perturbations=changes, false_alarm_rate=0.01, n_jobs=None
     )
