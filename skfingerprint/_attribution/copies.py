@@ -146,6 +146,7 @@ def fit_stateless(X, steps):
 
 def _make_copies(images, change, steps):
     """Perturb images, unless the change is None, and transform them by the steps."""
+    # Threads share the perturbation, and `fit` would write to it.
     if change is not None:
         images = clone(change).fit_transform(images)
     rows = transform_by(steps, images)

@@ -505,6 +505,7 @@ def _score_kept(moments, folds, shrinkages):
         for shrinkage in shrinkages
     ]
     for fold in np.unique(folds):
+        # All shrinkages share the scatters, which are sums over many rows.
         own, scatters = folds == fold, find_scatters(moments, without=fold)
         for shrinkage, scores, conditions in scored:
             solved = [solve_scatter(scatter, shrinkage) for scatter in scatters]

@@ -61,8 +61,10 @@ class RowMemory:
         rows : list of ndarray of shape (n, ...)
             Rows of the images in each condition.
         """
+        # Names hold fitted attributes, which the steps have with the first block.
         if self._names is None:
             self._names = _name_conditions(self.changes, self.steps)
+        # By pixels: in another fit the image stands at another place.
         keys = [hash_image(np.asarray(image)) for image in images]
         known = self._look_up(keys, conditions, numbers)
         pairs = list(zip(conditions, numbers, strict=True))
@@ -95,6 +97,7 @@ class RowMemory:
                 for i in own:
                     wanted[i][condition] = name
         found = []
+        # All rows of an image are in one file, which is opened once.
         for key, names in zip(keys, wanted, strict=True):
             rows = self.store.get(key, set(names.values())) if names else {}
             found.append({c: rows[name] for c, name in names.items() if name in rows})
@@ -108,6 +111,7 @@ class RowMemory:
                 continue
             try:
                 self.store.put(key, named)
+            # The next rows would fail, too, and each with a warning.
             except OSError as error:
                 self._is_writing = False
                 warnings.warn(
@@ -133,6 +137,7 @@ def _name_conditions(changes, steps):
     """
     problems = []
     described = [_describe(step, problems) for step in steps]
+    # A perturbation without a name concerns one condition, a step concerns all of them.
     is_kept = None not in described
     common = described, list_versions()
     names = []
