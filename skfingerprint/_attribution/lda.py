@@ -315,7 +315,7 @@ def solve(moments, shrinkage, without=None):
     Parameters
     ----------
     moments : Moments
-        Of all folds.
+        Moments of all folds.
     shrinkage : float
         Weight of the identity in the covariance.
     without : int, default=None
@@ -338,7 +338,7 @@ def find_scatters(moments, without=None):
     Parameters
     ----------
     moments : Moments
-        Of all folds.
+        Moments of all folds.
     without : int, default=None
         Fold to leave out.
 
