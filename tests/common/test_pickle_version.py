@@ -101,7 +101,7 @@ def test_states_are_copies(fitted):
     assert KEY not in vars(fitted)
 
 
-def test_the_steps_of_a_pipeline_warn(monkeypatch):
+def test_a_pipeline_and_its_steps_warn(monkeypatch):
     pipeline = AugmentedPipeline(
         [("features", AttributionFeatures()), ("classifier", SourceDiscriminant())]
     )
@@ -111,6 +111,7 @@ def test_the_steps_of_a_pipeline_warn(monkeypatch):
     names = {warning.message.estimator_name for warning in caught}
     assert names == {
         "AttributionFeatures of skfingerprint",
+        "AugmentedPipeline of skfingerprint",
         "SourceDiscriminant of skfingerprint",
     }
 
