@@ -140,6 +140,6 @@ def _describe(images, sigma, block_size, quantization, order):
         image = sum_powers(planes, tile, block_size, None)
         return [residual, image, count_tile(planes, tile, quantization, order)]
 
-    *spectra, counts = sum_tiles(images, collect, margin=MARGIN)
+    *spectra, counts = sum_tiles(images, collect, margin=MARGIN, reach=block_size)
     rows = [to_log_power(part) for part in spectra]
     return np.concatenate([*rows, to_root_shares(counts)], axis=1)

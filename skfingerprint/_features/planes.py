@@ -13,10 +13,10 @@ CHUNK = 2**15
 # Images of more pixels than TILED are read in tiles: square cores, and a margin for the
 # filters around each. Core and margin are multiples of 16 pixels, the grid of the
 # coarsest of four wavelet levels, so that a tile has the coefficients of the whole
-# image. Blocks that start in a core may end up to REACH pixels behind it.
+# image. Runs that start in a core end less than REACH pixels behind it.
 TILED = 2**21
 CORE = 896
-MARGIN = 224
+MARGIN = 192
 REACH = 64
 # ITU-R BT.601: luma, blue and red difference, of red, green and blue.
 LUMA = (0.299, 0.587, 0.114)
@@ -49,7 +49,7 @@ class Tile:
     columns: slice
 
 
-def sum_tiles(images, collect, *, margin=0, tiled=True):
+def sum_tiles(images, collect, *, margin=0, reach=REACH, tiled=True):
     """Add up arrays that are collected from the tiles of images.
 
     A few images are read at a time.
@@ -63,8 +63,10 @@ def sum_tiles(images, collect, *, margin=0, tiled=True):
         float32, which it may change, and their :class:`Tile`. It returns a list of
         arrays of shape (n, ...).
     margin : int, default=0
-        Pixels above and to the left of a core that are read as well, and at least as
-        many below and to the right.
+        Pixels around a core that filters reach.
+    reach : int, default=64
+        Pixels below and to the right of a core that are read as well, in front of the
+        margin: the side of the blocks that start in the core, if it is larger.
     tiled : bool, default=True
         Whether large images are read in tiles.
 
@@ -75,7 +77,8 @@ def sum_tiles(images, collect, *, margin=0, tiled=True):
     """
     n_values = max(1, math.prod(images.shape[1:]))
     size = images.shape[1:3]
-    tiles = _split_tiles(size, margin if tiled and math.prod(size) > TILED else None)
+    core = CORE if tiled and math.prod(size) > TILED else max(1, *size)
+    tiles = _split_tiles(size, core, margin, max(reach, REACH))
     step, found = max(1, GROUP_VALUES // n_values), []
     for first in range(0, len(images), step):
         group, sums = images[first : first + step], None
@@ -89,32 +92,30 @@ def sum_tiles(images, collect, *, margin=0, tiled=True):
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def _split_tiles(size, margin):
+def _split_tiles(size, core, margin, reach):
     """Split images of a size into tiles.
 
     Parameters
     ----------
     size : tuple of int
         (height, width) of the images.
-    margin : int or None
-        Margin around the cores in pixels; None makes the whole image one tile.
+    core : int
+        Side of the cores in pixels.
+    margin, reach : int
+        As in :func:`sum_tiles`.
 
     Returns
     -------
     tiles : list of Tile
         The cores cover the image without overlap.
     """
-    if margin is None:
-        cores = [[(0, n)] for n in size]
-    else:
-        cores = [[(i, min(i + CORE, n)) for i in range(0, n, CORE)] for n in size]
-    before, after = margin or 0, max(margin or 0, REACH)
+    cores = [[(i, min(i + core, n)) for i in range(0, n, core)] for n in size]
     return [
         Tile(
             size=size,
             cores=(rows, columns),
-            rows=_extend(rows, before, after),
-            columns=_extend(columns, before, after),
+            rows=_extend(rows, margin, reach + margin),
+            columns=_extend(columns, margin, reach + margin),
         )
         for rows in cores[0]
         for columns in cores[1]

@@ -173,7 +173,8 @@ def _log_spectrum(images, block_size, stride, radial, fold, to_luma):
             to_luma_chroma(planes)
         return [sum_powers(planes, tile, block_size, stride)]
 
-    (power,) = sum_tiles(images, collect, tiled=block_size is not None)
+    reach = {"tiled": False} if block_size is None else {"reach": block_size}
+    (power,) = sum_tiles(images, collect, **reach)
     if radial:
         # A matrix product with one column for each ring computes the means. Narrow
         # blocks may have rings without a frequency, whose mean is 0.

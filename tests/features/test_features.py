@@ -268,7 +268,10 @@ def test_tiles_change_nothing(monkeypatch, shape):
     X = rng.integers(0, 256, (2, *shape)).astype(np.uint8)
     for transformer in (
         AttributionFeatures(),
+        AttributionFeatures(block_size=65),
+        AttributionFeatures(block_size=200),
         SpectrumTransformer(stride=11),
+        SpectrumTransformer(block_size=128, stride=11),
         SpectrumTransformer(block_size=None),
         CooccurrenceTransformer(order=7),
     ):
