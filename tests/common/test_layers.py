@@ -220,3 +220,13 @@ def test_every_constant_has_its_reason():
     assert set(numbers) - set(table) == set()
     assert set(table) - names == set()
     assert {key: evaluate(table[key]) for key in numbers} == numbers
+
+
+def test_the_page_of_constants_counts_its_rows():
+    text = CONSTANTS.read_text(encoding="utf-8")
+    by_hand, n_all, measured = re.search(
+        r"(\d+) of the (\d+) constants .*?; (\d+) were", text
+    ).groups()
+    assert int(n_all) == len(read_constants())
+    assert int(by_hand) == text.count('"set by hand"')
+    assert int(measured) == text.count('"measured"')
