@@ -57,8 +57,8 @@ def wavelet_wiener(images, *, sigma=3.0, wavelet="db4", level=4, cycle_spins=1):
 
     This is the standard denoiser of camera and generator fingerprints. A coefficient is
     kept to the degree that its variance, the least estimate from four neighborhoods,
-    exceeds the variance of the noise. With numba (extra `fast`) the filter takes about
-    a third of the time, and the results are equal up to rounding.
+    exceeds the variance of the noise. With numba (extra `fast`) the filter takes a
+    quarter of the time or less, and the results are equal up to rounding.
 
     Parameters
     ----------
