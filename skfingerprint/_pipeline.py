@@ -88,7 +88,7 @@ def make_attribution_pipeline(
     >>> pipeline.predict_proba(data.images[test]).shape
     (320, 8)
     >>> pipeline[:-1].get_feature_names_out().shape
-    (3824,)
+    (2294,)
     """
     if isinstance(perturbations, str):
         check_choice("perturbations", perturbations, ("common",))

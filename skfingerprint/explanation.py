@@ -15,6 +15,7 @@ from skfingerprint._attribution import (
     FingerprintClassifier,
     SourceDiscriminant,
     score_discriminants,
+    score_kinds,
 )
 from skfingerprint._core import (
     as_rows,
@@ -50,9 +51,12 @@ class _LinearModel:
     ----------
     center : ndarray of shape (n_features,) or 0
         Subtracted from rows before they are scored.
-    discriminants : list of tuple
+    discriminants : list of list of tuple
         Coefficients (n_cells, n_features), intercepts (n_cells,), and source and
-        condition of each cell (n_cells,), of each discriminant.
+        condition of each cell (n_cells,), of each discriminant: for all conditions,
+        and for each kind of conditions if there are several.
+    kinds : ndarray of shape (n_conditions,), int
+        Kind of each condition.
     scales : ndarray of shape (n_conditions,)
         Factor of the scores of rows of each condition.
     mean : ndarray of shape (n_features,) or None
@@ -61,6 +65,7 @@ class _LinearModel:
 
     center: np.ndarray | int
     discriminants: list
+    kinds: np.ndarray
     scales: np.ndarray
     mean: np.ndarray | None
 
@@ -162,7 +167,7 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     >>> why = explain_attribution(
     ...     pipeline, data.images[:2], source="2xHFA2kSPAN_27k", other="srgan-pre")
     >>> why.contributions.shape, why.spectra["residual_spectrum"].shape
-    ((2, 3824), (2, 3, 32, 17))
+    ((2, 2294), (2, 3, 32, 17))
     >>> gain = why.difference - why.baseline_difference
     >>> bool(abs(why.contributions.sum(axis=1) - gain).max() < 1e-6)
     True
@@ -175,10 +180,10 @@ def explain_attribution(estimator, X, *, source=None, other=None, baseline=None)
     rows = validate_images(classifier, transform_by(steps, X), reset=False)
     rows = score_blocks(_as_precise_rows, rows, None)
     model = _read_model(classifier, rows)
-    scores, conditions = score_discriminants(rows - model.center, model.discriminants)
+    ends = [_check_baseline(model, rows, baseline) - model.center, rows - model.center]
+    scores, conditions = score_kinds(ends[1], model.discriminants, model.kinds)
     pair = _choose_pair(scores, classifier.classes_, source, other)
-    start = _check_baseline(model, rows, baseline)
-    explanation = _integrate(model, rows, start, pair, model.scales[conditions])
+    explanation = _integrate(model, ends, pair, conditions)
     names = _find_names(steps, classifier, rows.shape[1])
     source, other = classifier.classes_[np.stack(pair)]
     groups = _group(explanation.contributions, names)
@@ -329,6 +334,7 @@ def _read_model(classifier, rows):
         return _LinearModel(
             center=classifier.center_,
             discriminants=classifier.discriminants_,
+            kinds=classifier.kinds_,
             scales=classifier.inverse_temperatures_,
             mean=classifier.mean_,
         )
@@ -342,7 +348,8 @@ def _read_model(classifier, rows):
     sources = np.arange(n_classes)
     model = _LinearModel(
         center=0,
-        discriminants=[(coef, intercept, sources, np.zeros_like(sources))],
+        discriminants=[[(coef, intercept, sources, np.zeros_like(sources))]],
+        kinds=np.zeros(1, dtype=int),
         scales=np.ones(1),
         mean=_find_linear_mean(classifier),
     )
@@ -361,7 +368,7 @@ def _check_linear(classifier, model, rows):
 
     They do not in a one-vs-one classifier, which has a row for each pair of classes.
     """
-    coef, intercept, sources, _ = model.discriminants[0]
+    coef, intercept, sources, _ = model.discriminants[0][0]
     if len(coef) == len(sources):
         scores = rows @ coef.T + intercept
         expected = np.asarray(classifier.decision_function(rows))
@@ -470,19 +477,21 @@ def _check_baseline(model, rows, baseline):
     return np.broadcast_to(baseline, rows.shape)
 
 
-def _integrate(model, rows, start, pair, scale):
-    """Integrate the gradients of score differences along the line from start to rows.
+def _integrate(model, ends, pair, conditions):
+    """Integrate the gradients of score differences along the line between two ends.
+
+    The condition of an image, which chooses the discriminants, is held along the line.
 
     Parameters
     ----------
     model : _LinearModel
         Discriminants.
-    rows, start : ndarray of shape (n_samples, n_features)
-        Features of the images, and of the baseline.
+    ends : list of ndarray of shape (n_samples, n_features)
+        Centered features of the baseline, and of the images.
     pair : tuple of ndarray of shape (n_samples,), int
         Columns of the sources argued for and against.
-    scale : ndarray of shape (n_samples,)
-        Factor of the scores of each image.
+    conditions : ndarray of shape (n_samples,), int
+        Condition that each image is assigned to.
 
     Returns
     -------
@@ -490,18 +499,14 @@ def _integrate(model, rows, start, pair, scale):
         `contributions`, `difference` and `baseline_difference` of
         :func:`explain_attribution`.
     """
-    # A source scores s = log mean_k exp(c_k x + d_k) over its cells k. Its gradient is
-    # the softmax-weighted mean of the c_k, so the integral of the gradient is the sum
-    # of the c_k with the weights averaged along the line.
-    slopes, every = 0, np.arange(len(rows))
-    ends = [end - model.center for end in (start, rows)]
-    scores = [score_discriminants(end, model.discriminants)[0] for end in ends]
-    for coef, intercept, owners, _ in model.discriminants:
-        coef = coef.astype(np.float64)
-        lines = [end @ coef.T + intercept for end in ends]
-        slopes = slopes + _mean_shares(*lines, owners, pair) @ coef
-    contributions = scale[:, np.newaxis] * slopes * (rows - start)
-    before, after = (scale * (s[every, pair[0]] - s[every, pair[1]]) for s in scores)
+    slopes, differences = np.zeros(ends[1].shape), np.zeros((2, len(ends[1])))
+    for kind, part in enumerate(model.discriminants[1:] or model.discriminants):
+        own = np.flatnonzero(model.kinds[conditions] == kind)
+        given = part, [end[own] for end in ends], [places[own] for places in pair]
+        slopes[own], differences[:, own] = _average_slopes(*given)
+    scale = model.scales[conditions]
+    contributions = scale[:, np.newaxis] * slopes * (ends[1] - ends[0])
+    before, after = scale * differences
     rest = np.abs(contributions.sum(axis=1) - (after - before))
     if (rest > SUM_ERROR * np.maximum(1, np.abs(after) + np.abs(before))).any():
         raise RuntimeError(
@@ -512,6 +517,39 @@ def _integrate(model, rows, start, pair, scale):
     return Bunch(
         contributions=contributions, difference=after, baseline_difference=before
     )
+
+
+def _average_slopes(discriminants, ends, pair):
+    """Average the gradients of score differences along the line between two ends.
+
+    A source scores ``s = log mean_k exp(c_k x + d_k)`` over its cells k. Its gradient
+    is the softmax-weighted mean of the c_k, so that the integral of the gradient is the
+    sum of the c_k with the weights averaged along the line.
+
+    Parameters
+    ----------
+    discriminants : list of tuple
+        Discriminants whose scores are added.
+    ends : list of ndarray of shape (n_samples, n_features)
+        Centered features of the baseline, and of the images.
+    pair : list of ndarray of shape (n_samples,), int
+        Columns of the sources argued for and against.
+
+    Returns
+    -------
+    slopes : ndarray of shape (n_samples, n_features)
+        Mean gradients.
+    differences : ndarray of shape (2, n_samples)
+        Score differences at both ends.
+    """
+    slopes, every = np.zeros(ends[1].shape), np.arange(len(ends[1]))
+    scores = [score_discriminants(end, discriminants)[0] for end in ends]
+    for coef, intercept, owners, _ in discriminants:
+        coef = coef.astype(np.float64)
+        lines = [end @ coef.T + intercept for end in ends]
+        slopes += _mean_shares(*lines, owners, pair) @ coef
+    differences = [part[every, pair[0]] - part[every, pair[1]] for part in scores]
+    return slopes, np.stack(differences)
 
 
 def _mean_shares(before, after, owners, pair):

@@ -17,6 +17,7 @@ from skfingerprint import (
     SpectrumTransformer,
     make_attribution_pipeline,
 )
+from skfingerprint._attribution import score_discriminants
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.explanation import explain_attribution, explain_correlation
 from skfingerprint.perturbation import GaussianBlur, GaussianNoise
@@ -68,7 +69,10 @@ def pipeline(request, embedded):
 @pytest.fixture(scope="module")
 def small():
     rows, y, copies = draw_rows()
-    return SourceDiscriminant().fit(rows, y, conditions=copies)
+    with pytest.MonkeyPatch.context() as patch:
+        # Two kinds of two conditions each.
+        patch.setattr("skfingerprint._attribution.condition_kinds.MOST_KINDS", 2)
+        return SourceDiscriminant().fit(rows, y, conditions=copies)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +130,12 @@ def test_planes_and_families_hold_every_feature_once(pipeline, embedded):
     names = found.feature_names.tolist()
     spectrum = found.spectra["residual_spectrum"]
     assert spectrum.shape == found.spectra["spectrum"].shape == (3, 3, 32, 17)
-    column = names.index("residual_spectrum_2_-0.2500_0.4688")
-    np.testing.assert_array_equal(
-        spectrum[:, 2, 16 - 8, 15], found.contributions[:, column]
-    )
+    # A folded column is half at its frequency and half at the negative one.
+    column = names.index("residual_spectrum_2_0.2500_0.4688")
+    for row in (16 - 8, 16 + 8):
+        np.testing.assert_array_equal(
+            spectrum[:, 2, row, 15], found.contributions[:, column] / 2
+        )
     assert list(found.families) == [
         *(f"residual_spectrum_{c}" for c in range(3)),
         *(f"spectrum_{c}" for c in range(3)),
@@ -158,7 +164,9 @@ def test_a_planted_frequency_contributes_most(frequency, copies):
     expected = round(16 + 32 * frequency[0]), round(32 * frequency[1])
     for kind, planes in found.spectra.items():
         plane = planes.mean(axis=0).sum(axis=0)
-        place = np.unravel_index(plane.argmax(), plane.shape)
+        down, right = np.unravel_index(plane.argmax(), plane.shape)
+        # Folded spectra have the same contribution at the negative frequency.
+        place = 16 + np.copysign(down - 16, frequency[0]), right
         # The window spreads a wave over the neighbors.
         assert np.abs(np.subtract(place, expected)).max() <= (kind == "spectrum")
 
@@ -166,17 +174,21 @@ def test_a_planted_frequency_contributes_most(frequency, copies):
 def test_the_integral_is_that_of_the_gradient(small):
     """By sums over many small steps, and differences for the derivatives."""
     rows, *_ = draw_rows(seed=1)
-    start, end = small.mean_, rows[7]
+    conditions = np.searchsorted(small.conditions_, small.predict_conditions(rows))
+    kinds = small.kinds_[conditions]
+    assert np.bincount(small.kinds_).tolist() == [2, 2]
+    image = 7
+    start, end = small.mean_, rows[image]
     found = explain_attribution(small, end[np.newaxis], source="a", other="c")
-    kind = np.searchsorted(
-        small.conditions_, small.predict_conditions(end[np.newaxis])
-    )[0]
-    inverse = small.inverse_temperatures_
+    inverse = small.inverse_temperatures_[conditions[image]]
+    discriminants = small.discriminants_[1 + kinds[image]]
 
     def difference(points):
-        kinds = np.searchsorted(small.conditions_, small.predict_conditions(points))
-        scores = small.decision_function(points) / inverse[kinds][:, np.newaxis]
-        return inverse[kind] * (scores[:, 0] - scores[:, 2])
+        scores = score_discriminants(points - small.center_, discriminants)[0]
+        return inverse * (scores[:, 0] - scores[:, 2])
+
+    expected = np.subtract(*small.decision_function(end[np.newaxis])[0, [0, 2]])
+    np.testing.assert_allclose(found.difference, expected, atol=1e-6)
 
     at = (np.arange(2000) + 0.5)[:, np.newaxis] / 2000
     points = start + at * (end - start)

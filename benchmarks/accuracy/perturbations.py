@@ -3,13 +3,14 @@
 ``python -m benchmarks.accuracy.perturbations --folder FOLDER`` describes the images of
 `registry/` (see `data/real_images.py`) that the reference split fits on, under each
 candidate and under the perturbations of `accuracy/robustness.py`, and keeps the rows in
-a folder. Two halves of their scenes are fitted and tested in turn. Starting with the
-unprocessed images, the candidate that raises the mean accuracy over all tests most is
-added, one after the other, and each step prints its cost. No image that the pages test
-on is read.
+a folder. Two halves of their scenes are fitted and tested in turn. It prints the mean
+accuracy over all tests of the default list, with and without kinds of conditions, of
+the default list without each of its perturbations, and of lists that start with the
+unprocessed images and grow by the candidate that raises the mean accuracy most. No
+image that the pages test on is read.
 
 The second moments of the rows add up over conditions, so that a list costs two
-factorizations.
+factorizations for all conditions, and two for each kind.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from sklearn.pipeline import make_pipeline
 from benchmarks.accuracy.robustness import PERTURBATIONS
 from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import AttributionFeatures
-from skfingerprint._attribution.lda import score_discriminants
+from skfingerprint._attribution.condition_kinds import MOST_KINDS, find_kinds
+from skfingerprint._attribution.lda import score_kinds
 from skfingerprint.perturbation import (
+    COMMON_PERTURBATIONS,
     GaussianBlur,
     GaussianNoise,
     JPEGCompression,
@@ -90,14 +93,23 @@ def sum_moments(rows, members, n_sources):
     return rows.T @ rows, sums, np.bincount(members, minlength=n_sources)
 
 
-def solve(moments, unit):
-    """Return the discriminants of sources, and of sources in conditions."""
+def solve_kinds(moments, unit, kinds):
+    """Return the discriminants of all conditions, and of each kind."""
+    solved = [solve(moments, range(len(moments)), unit)]
+    for kind in range(kinds.max() + 1 if kinds.any() else 0):
+        solved.append(solve(moments, np.flatnonzero(kinds == kind), unit))
+    return solved
+
+
+def solve(moments, numbers, unit):
+    """Return the discriminants of sources, and of sources in some conditions."""
+    moments = [moments[number] for number in numbers]
     squares = sum(part[0] for part in moments)
     cells = np.concatenate([part[1] for part in moments])
     counts = np.concatenate([part[2] for part in moments])
     n_sources = len(moments[0][2])
     owners = np.tile(np.arange(n_sources), len(moments))
-    conditions = np.repeat(np.arange(len(moments)), n_sources)
+    conditions = np.repeat(numbers, n_sources)
     pooled = cells.reshape(len(moments), n_sources, -1).sum(axis=0)
     sources = np.arange(n_sources)
     n_pooled = counts.reshape(len(moments), -1).sum(axis=0)
@@ -133,16 +145,50 @@ def main():
     images, groups = data.images[fit], data.groups[fit]
     members = np.unique(data.sources[fit], return_inverse=True)[1]
     half = np.unique(groups, return_inverse=True)[1] % 2 == 0
+    default = {f"{i}: {p}": p for i, p in enumerate(COMMON_PERTURBATIONS)}
     rows, tests = (
         {
-            name: describe(images, change, args.folder / f"{prefix} {name}.npy")
-            for name, change in changes.items()
+            name: describe(images, change, args.folder / f"{prefix} {i}.npy")
+            for i, (name, change) in enumerate(changes.items())
         }
         for prefix, changes in (
-            ("fit", {"clean": None} | CANDIDATES),
+            ("fit", {"clean": None} | default | CANDIDATES),
             ("test", PERTURBATIONS),
         )
     )
+    judge = make_judge(rows, tests, members, half)
+    for most in (1, MOST_KINDS):
+        print(f"\ndefault list, at most {most} kinds of conditions")
+        show(["clean", *default], judge(["clean", *default], most), tests)
+    for left in default:
+        names = [name for name in ("clean", *default) if name != left]
+        print(f"without {left}: {judge(names).mean():.4f}", flush=True)
+    chosen = ["clean"]
+    show(chosen, judge(chosen), tests)
+    while len(chosen) <= min(args.steps, len(CANDIDATES)):
+        left = [name for name in CANDIDATES if name not in chosen]
+        scores = {name: judge([*chosen, name]) for name in left}
+        best = max(left, key=lambda name: scores[name].mean())
+        chosen.append(best)
+        show(chosen, scores[best], tests)
+
+
+def make_judge(rows, tests, members, half):
+    """Return the function that measures the accuracies of a list.
+
+    Parameters
+    ----------
+    rows, tests : dict of ndarray of shape (n_images, n_columns)
+        Rows under the candidates, and under the tests.
+    members : ndarray of shape (n_images,), int
+        Source of each image.
+    half : ndarray of shape (n_images,), bool
+        Images of one half of the scenes.
+
+    Returns
+    -------
+    judge : callable
+    """
     center = rows["clean"].mean(axis=0)
     unit = rows["clean"].std(axis=0) + 1e-3
     splits = [
@@ -157,33 +203,24 @@ def main():
         for own in (half, ~half)
     ]
 
-    def judge(names):
+    def judge(names, most=MOST_KINDS):
+        few = [rows[name][:80] for name in names]
+        numbers = np.repeat(np.arange(len(names)), [len(part) for part in few])
+        counts = np.full(len(names), half.sum())
+        kinds = find_kinds(np.concatenate(few), numbers, counts, most)
         found = []
         for moments, parts, truth in splits:
-            solved = solve([moments[name] for name in names], unit)
-            found.append(
-                [
-                    np.mean(
-                        score_discriminants(part, solved)[0].argmax(axis=1) == truth
-                    )
-                    for part in parts.values()
-                ]
-            )
+            solved = solve_kinds([moments[name] for name in names], unit, kinds)
+            scores = [score_kinds(part, solved, kinds)[0] for part in parts.values()]
+            found.append([np.mean(score.argmax(axis=1) == truth) for score in scores])
         return np.mean(found, axis=0)
 
-    chosen = ["clean"]
-    show(chosen, judge(chosen), tests)
-    while len(chosen) <= min(args.steps, len(CANDIDATES)):
-        left = [name for name in CANDIDATES if name not in chosen]
-        scores = {name: judge([*chosen, name]) for name in left}
-        best = max(left, key=lambda name: scores[name].mean())
-        chosen.append(best)
-        show(chosen, scores[best], tests)
+    return judge
 
 
 def show(chosen, scores, tests):
     """Print the accuracies of a list."""
-    print(f"\n{len(chosen) - 1} perturbations, + {chosen[-1]}: {scores.mean():.4f}")
+    print(f"{len(chosen) - 1} perturbations, + {chosen[-1]}: {scores.mean():.4f}")
     print(", ".join(f"{n} {s:.3f}" for n, s in zip(tests, scores, strict=True)))
     print(flush=True)
 

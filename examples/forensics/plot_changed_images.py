@@ -72,9 +72,9 @@ for ax in axes.flat:
 # %%
 # Three ways to be asked about them
 # ---------------------------------
-# `max_perturbations=3` draws three copies of each image from the list; the default
-# makes all that it can, and is better and slower. For the same reason we fit 160 images
-# and ask about 64, of four of the changes.
+# `max_perturbations=3` makes three copies of each image, by the first perturbations of
+# the list; the default makes all that it can, and is better and slower. For the same
+# reason we fit 160 images and ask about 64, of four of the changes.
 
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 train, test = next(folds.split(images, y, data.groups))

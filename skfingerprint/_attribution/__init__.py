@@ -17,7 +17,7 @@ from skfingerprint._attribution.lda import (
     read_moments,
     restore,
     score_discriminants,
-    score_rows,
+    score_kinds,
     solve,
 )
 from skfingerprint._attribution.source_discriminant import SourceDiscriminant

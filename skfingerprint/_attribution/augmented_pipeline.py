@@ -12,9 +12,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution.copies import (
-    Copies,
     count_blocks,
-    draw_conditions,
+    count_perturbations,
     fit_stateless,
     make_source,
 )
@@ -77,10 +76,10 @@ class AugmentedPipeline(Estimator, Pipeline):
         Each makes one copy of the images; see `skfingerprint.perturbation`. The
         unprocessed images are always trained on.
     max_perturbations : int, "auto" or None, default=None
-        Number of perturbed copies of each image, drawn for each at random; None makes
-        all. "auto" makes all for up to 4,096 images, and fewer for more images, but at
-        least two, so that the time of the fit grows with that of a few unprocessed
-        images.
+        Number of perturbed copies of each image, by the first perturbations of the
+        list; None makes all. "auto" makes all for up to 4,096 images, and fewer for
+        more images, but at least two, so that the time of the fit grows with that of a
+        few unprocessed images.
     n_jobs : int, default=None
         Number of threads that make copies and their features; -1 for all processors.
     transform_input : list of str, default=None
@@ -341,8 +340,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
         first, rest = split_stateless(fitted)
-        conditions = draw_conditions(len(X), len(changes), self.max_perturbations)
-        n_copies = conditions.shape[1]
+        n_copies = 1 + count_perturbations(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
         # Each image is a group of its own unless the user knows more: otherwise folds
         # inside the classifier would hold out an image and train on its copies.
@@ -353,14 +351,15 @@ class AugmentedPipeline(Estimator, Pipeline):
             for name, values in {"y": y, **metadata}.items()
         }
         if takes_conditions:
-            repeated["conditions"] = conditions.ravel()
+            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))
         labels = repeated.pop("y")
         given = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
         # blocks; any other step needs all rows in memory.
         streams = takes_conditions and len(rest) == 1 and method == "fit"
-        copies = Copies(X, [None, *map(clone, changes)], conditions, first)
-        result = self._fit_rows(fitted, rest, method, copies, y, labels, given, streams)
+        changes = [None, *map(clone, changes[: n_copies - 1])]
+        given = changes, first, rest, method, labels, given, streams
+        result = self._fit_rows(fitted, X, y, *given)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
@@ -387,26 +386,31 @@ class AugmentedPipeline(Estimator, Pipeline):
             X = reader.fit_transform(X)
         images = check_container(as_images(X))
         given = _share(self, rest, metadata)
-        conditions = np.zeros((len(images), 1), dtype=int)
-        copies = Copies(images, [None], conditions, steps)
-        result = self._fit_rows(fitted, rest, method, copies, y, y, given, False)
+        given = [None], steps, rest, method, y, given, False
+        result = self._fit_rows(fitted, images, y, *given)
         if hasattr(X, "columns"):  # a frame: steps remember its names
             fit_stateless(_safe_indexing(X, [0]), steps)
         return result
 
-    def _fit_rows(self, fitted, rest, method, copies, y, labels, given, streams):
+    def _fit_rows(
+        self, fitted, X, y, changes, steps, rest, method, labels, given, streams
+    ):
         """Fit the steps behind the stateless ones on the rows of all copies.
 
         Parameters
         ----------
-        fitted, rest : Pipeline
-            Pipeline of all steps, and the rest that was split from it.
+        fitted : Pipeline
+            Pipeline that the rest was split from.
+        X, y
+            Images and sources.
+        changes : list of transformers or None
+            Perturbation of each copy; None for the unprocessed image.
+        steps : list of transformers
+            Stateless steps in front.
+        rest : Pipeline
+            The steps behind them.
         method : {"fit", "fit_transform", "fit_predict"}
             Method of the rest.
-        copies : Copies
-            Images, and the copies to make.
-        y : ndarray of shape (n_samples,)
-            Source of each image.
         labels : ndarray of shape (n_rows,)
             Source of each row.
         given : dict
@@ -419,12 +423,11 @@ class AugmentedPipeline(Estimator, Pipeline):
         result : ndarray or estimator
             Result of the method for all rows.
         """
-        X, steps = copies.X, copies.steps
         store = find_store(self.memory) if steps else None
-        memory = None if store is None else RowMemory(store, copies.changes, steps)
+        memory = None if store is None else RowMemory(store, changes, steps)
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
         with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
-            rows = make_source(copies, memory, run_task, **options)
+            rows = make_source(X, changes, steps, memory, run_task, **options)
             rows = rows if streams else read_blocks(rows)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)

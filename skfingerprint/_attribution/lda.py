@@ -11,6 +11,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.special import log_softmax
 
+from skfingerprint._attribution.condition_kinds import count_kinds, find_kinds
 from skfingerprint._core import as_rows, iterate_blocks
 from skfingerprint.calibration import fit_temperature
 
@@ -76,14 +77,17 @@ class Rotation:
 class Moments:
     """First and second moments of rows, by fold and cell, and rows that are kept.
 
+    The products are summed for each kind of conditions: noise and compression leave
+    other variances within a source, which a discriminant of one kind does not mix.
+
     Attributes
     ----------
     center : ndarray of shape (d,) or 0
         Subtracted from rows before they are summed.
     unit : ndarray of shape (d,) or 1
         Standard deviation of the columns.
-    squares : list of ndarray of shape (d, d)
-        Lower triangles of the products of the rows of each fold.
+    squares : list of list of ndarray of shape (d, d)
+        Lower triangles of the products of the rows of each fold and kind.
     sums : ndarray of shape (n_folds, n_cells, d)
         Weighted sums of rows.
     totals : ndarray of shape (n_folds, n_cells)
@@ -92,6 +96,8 @@ class Moments:
         Kept rows, centered.
     cells : Cells
         The cells.
+    kinds : ndarray of shape (n_conditions,), int
+        Kind of each condition.
     n_columns : int
         Number of columns of the rows that were read; d with enough of them, and
         otherwise that of the rows of `rotation`.
@@ -106,8 +112,15 @@ class Moments:
     totals: np.ndarray
     kept: np.ndarray
     cells: Cells
+    kinds: np.ndarray
     n_columns: int
     rotation: Rotation | None
+
+    @property
+    def parts(self):
+        """Sets of kinds with discriminants of their own: all of them, and each."""
+        kinds = np.unique(self.kinds)
+        return [kinds, *(kinds[:, np.newaxis] if len(kinds) > 1 else [])]
 
 
 def find_scale(variances):
@@ -170,7 +183,7 @@ def draw_kept(weights, conditions):
     return np.sort(kept[:MAX_KEPT])
 
 
-def read_moments(X, cells, folds, weights, kept):
+def read_moments(X, cells, folds, weights, kept, *, by_kind=False):
     """Read X once, and sum its moments.
 
     Fewer rows than columns are rotated into the space that they span, where the moments
@@ -188,23 +201,37 @@ def read_moments(X, cells, folds, weights, kept):
         Weight of each row.
     kept : ndarray of int
         Sorted indices of the rows to keep.
+    by_kind : bool, default=False
+        Whether conditions are assigned to kinds.
 
     Returns
     -------
     moments : Moments
     """
     n_columns, rotation = math.prod(X.shape[1:]), None
-    blocks, center = iterate_blocks(X), None
+    blocks, center, most = iterate_blocks(X), None, 1
     if X.shape[0] <= n_columns:
         rotation = _rotate([as_rows(block) for block, _ in blocks], weights)
         blocks, center = [(rotation.root, slice(0, len(rotation.root)))], 0
-    center, squares, sums, totals, rows = _sum_moments(
-        blocks, center, cells.numbers, folds, weights, kept
+    elif by_kind and _are_complete(cells, folds, weights):
+        most = count_kinds(folds.max() + 1, n_columns)
+    center, kinds, *given = _sum_moments(
+        blocks, center, cells, folds, weights, kept, most
     )
-    unit = _find_unit(squares, sums, totals) if rotation is None else 1
-    return Moments(
-        center, unit, squares, sums, totals, rows, cells, n_columns, rotation
-    )
+    unit = 1 if rotation is not None else _find_unit(*given[:3])
+    return Moments(center, unit, *given, cells, kinds, n_columns, rotation)
+
+
+def _are_complete(cells, folds, weights):
+    """Check that each source has images of each condition outside of each fold."""
+    shape = cells.owners.max() + 1, cells.conditions.max() + 1
+    if len(cells.owners) < math.prod(shape):
+        return False
+    n_cells = len(cells.owners)
+    numbers = folds * n_cells + cells.numbers
+    totals = np.bincount(numbers, weights, (folds.max() + 1) * n_cells)
+    totals = totals.reshape(-1, n_cells)
+    return bool((totals.sum(axis=0) - totals > 0).all())
 
 
 def _rotate(blocks, weights):
@@ -225,11 +252,12 @@ def _find_unit(squares, sums, totals):
     """Compute the standard deviation of each column from moments of all folds."""
     n_rows = totals.sum()
     means = sums.sum(axis=(0, 1)) / n_rows
-    powers = sum(part.diagonal().astype(np.float64) for part in squares)
+    diagonals = [part.diagonal() for parts in squares for part in parts]
+    powers = np.sum(diagonals, axis=0, dtype=np.float64)
     return find_scale(powers / n_rows - np.square(means))
 
 
-def _sum_moments(blocks, center, cells, folds, weights, kept):
+def _sum_moments(blocks, center, cells, folds, weights, kept, most):
     """Sum rows and their products in each fold.
 
     Parameters
@@ -239,42 +267,56 @@ def _sum_moments(blocks, center, cells, folds, weights, kept):
     center : ndarray or 0 or None
         Subtracted from the rows; by default the mean of the first block, which keeps
         the sums of squares small in float32.
-    cells, folds : ndarray of shape (n_rows,), int
-        Cell and fold of each row.
+    cells : Cells
+        Cell of each row.
+    folds : ndarray of shape (n_rows,), int
+        Fold of each row.
     weights : ndarray of shape (n_rows,)
         Weight of each row.
     kept : ndarray of int
         Sorted indices of the rows to keep.
+    most : int
+        Largest number of kinds.
 
     Returns
     -------
-    center, squares, sums, totals, kept
+    center, kinds, squares, sums, totals, kept
         As in :class:`Moments`.
     """
-    n_folds, n_cells = folds.max() + 1, cells.max() + 1
-    totals = np.bincount(folds * n_cells + cells, weights, n_folds * n_cells)
-    sums, squares, found = np.zeros((n_folds, n_cells, 1)), None, []
+    n_folds, n_cells = folds.max() + 1, len(cells.owners)
+    numbers = folds * n_cells + cells.numbers
+    totals = np.bincount(numbers, weights, n_folds * n_cells)
+    conditions, squares, found = cells.conditions[cells.numbers], None, []
     for block, part in blocks:
-        rows = as_rows(block)
+        rows, condition = as_rows(block), conditions[part]
         center = rows.mean(axis=0) if center is None else center
         rows = rows - center
         if squares is None:
-            shape, order = (rows.shape[1],) * 2, "F"
-            squares = [np.zeros(shape, rows.dtype, order) for _ in range(n_folds)]
-            sums = np.zeros((n_folds, n_cells, rows.shape[1]))
+            kinds = find_kinds(rows, condition, np.bincount(conditions), most)
+            squares, sums = _make_sums(rows, n_folds, kinds.max() + 1, n_cells)
         inside = (kept >= part.start) & (kept < part.stop)
         found.append(rows[kept[inside] - part.start])
         # Products are summed by fold, so that moments without a fold are those of the
         # other folds: no row is read again to choose the shrinkage.
-        for fold in np.unique(folds[part]):
-            own = np.flatnonzero(folds[part] == fold)
-            weight, places = weights[part][own], (cells[part][own], np.arange(len(own)))
-            members = sparse.csr_array((weight, places), (n_cells, len(own)))
-            sums[fold] += members @ rows[own]
-            roots = rows[own] * np.sqrt(weight)[:, np.newaxis].astype(rows.dtype)
-            squares[fold] = _add_products(squares[fold], roots)
+        for fold, kind in np.ndindex(len(squares), len(squares[0])):
+            chosen = (folds[part] == fold) & (kinds[condition] == kind)
+            own = np.flatnonzero(chosen)
+            given = weights[part][own], (cells.numbers[part][own], np.arange(len(own)))
+            sums[fold] += sparse.csr_array(given, (n_cells, len(own))) @ rows[own]
+            roots = rows[own] * np.sqrt(given[0])[:, np.newaxis].astype(rows.dtype)
+            squares[fold][kind] = _add_products(squares[fold][kind], roots)
     totals = totals.reshape(n_folds, n_cells)
-    return center, squares, sums, totals, np.concatenate(found)
+    return center, kinds, squares, sums, totals, np.concatenate(found)
+
+
+def _make_sums(rows, n_folds, n_kinds, n_cells):
+    """Return zeros for the products and the sums of such rows."""
+    d = rows.shape[1]
+    squares = [
+        [np.zeros((d, d), rows.dtype, "F") for _ in range(n_kinds)]
+        for _ in range(n_folds)
+    ]
+    return squares, np.zeros((n_folds, n_cells, d))
 
 
 def _add_products(squares, rows, sign=1):
@@ -309,7 +351,7 @@ class Scatter:
     labels: tuple
 
 
-def solve(moments, shrinkage, without=None):
+def solve(moments, shrinkage, without=None, kinds=None):
     """Solve the discriminants of all folds, or of all folds but one.
 
     Parameters
@@ -320,6 +362,8 @@ def solve(moments, shrinkage, without=None):
         Weight of the identity in the covariance.
     without : int, default=None
         Fold to leave out.
+    kinds : ndarray of int, default=None
+        Kinds of conditions; by default all.
 
     Returns
     -------
@@ -328,11 +372,11 @@ def solve(moments, shrinkage, without=None):
         of each class: with a class for each source, and with one for each cell if there
         are more of these.
     """
-    scatters = find_scatters(moments, without)
+    scatters = find_scatters(moments, without, kinds)
     return [solve_scatter(scatter, shrinkage) for scatter in scatters]
 
 
-def find_scatters(moments, without=None):
+def find_scatters(moments, without=None, kinds=None):
     """Compute the scatters of sources, and of cells, of all folds or all but one.
 
     Parameters
@@ -341,6 +385,8 @@ def find_scatters(moments, without=None):
         Moments of all folds.
     without : int, default=None
         Fold to leave out.
+    kinds : ndarray of int, default=None
+        Kinds of conditions; by default all.
 
     Returns
     -------
@@ -348,10 +394,13 @@ def find_scatters(moments, without=None):
         With a class for each source, and with one for each cell if there are more of
         these.
     """
+    kinds = moments.parts[0] if kinds is None else kinds
     parts = [fold for fold in range(len(moments.squares)) if fold != without]
-    squares = sum(moments.squares[fold] for fold in parts)
-    sums, totals = moments.sums[parts].sum(axis=0), moments.totals[parts].sum(axis=0)
-    owners, conditions = moments.cells.owners, moments.cells.conditions
+    squares = sum(moments.squares[fold][kind] for fold in parts for kind in kinds)
+    own = np.isin(moments.kinds[moments.cells.conditions], kinds)
+    owners, conditions = moments.cells.owners[own], moments.cells.conditions[own]
+    sums = moments.sums[parts].sum(axis=0)[own]
+    totals = moments.totals[parts].sum(axis=0)[own]
     pooled = _pool(owners)
     sources = np.arange(pooled.shape[0])
     classes = [(pooled @ sums, pooled @ totals, sources, np.zeros_like(sources))]
@@ -441,6 +490,9 @@ def solve_scatter(scatter, shrinkage):
 def choose_shrinkage(moments, members, folds, weights, shares, candidates):
     """Choose the shrinkage with the least held-out log loss of all rows.
 
+    It is chosen by the discriminants of all conditions, and the temperatures are fitted
+    to the scores of the kinds, so that these are solved for a single shrinkage.
+
     Parameters
     ----------
     moments : Moments
@@ -460,7 +512,8 @@ def choose_shrinkage(moments, members, folds, weights, shares, candidates):
     inverse : ndarray of shape (n_conditions,)
         Inverse temperature of each condition.
     """
-    candidates, best = sorted(set(candidates)), (np.inf, None, None)
+    candidates, best = sorted(set(candidates)), (np.inf, None)
+    n_conditions = moments.cells.conditions.max() + 1
     # The loss falls and rises once: after the first two shrinkages, which share their
     # scatters, the next one is tried only while the last one was the best.
     batches = [candidates[:2], *([one] for one in candidates[2:])]
@@ -468,7 +521,6 @@ def choose_shrinkage(moments, members, folds, weights, shares, candidates):
         if number and best[1] != candidates[number]:
             break
         for shrinkage, scores, conditions in _score_kept(moments, folds, batch):
-            n_conditions = moments.cells.conditions.max() + 1
             known = members, weights, conditions, n_conditions
             inverse = _fit_temperatures(scores, *known)
             tempered = inverse[conditions][:, np.newaxis] * scores
@@ -477,8 +529,12 @@ def choose_shrinkage(moments, members, folds, weights, shares, candidates):
             # drawn.
             loss = -(weights * shares) @ likelihoods[np.arange(len(members)), members]
             if loss < best[0]:
-                best = (loss, shrinkage, inverse)
-    return best[1:]
+                best = (loss, shrinkage, scores, conditions)
+    _, shrinkage, scores, conditions = best
+    _score_kinds_kept(moments, folds, shrinkage, scores, conditions)
+    return shrinkage, _fit_temperatures(
+        scores, members, weights, conditions, n_conditions
+    )
 
 
 def _score_kept(moments, folds, shrinkages):
@@ -505,13 +561,37 @@ def _score_kept(moments, folds, shrinkages):
         for shrinkage in shrinkages
     ]
     for fold in np.unique(folds):
+        own = folds == fold
         # All shrinkages share the scatters, which are sums over many rows.
-        own, scatters = folds == fold, find_scatters(moments, without=fold)
+        scatters = find_scatters(moments, fold)
         for shrinkage, scores, conditions in scored:
             solved = [solve_scatter(scatter, shrinkage) for scatter in scatters]
             found = score_discriminants(moments.kept[own], solved)
             scores[own], conditions[own] = found
     return scored
+
+
+def _score_kinds_kept(moments, folds, shrinkage, scores, conditions):
+    """Replace scores of the kept rows by those of the kinds of their conditions.
+
+    Parameters
+    ----------
+    moments : Moments
+        Moments of all rows, and the kept rows.
+    folds : ndarray of shape (n_kept,), int
+        Fold of each kept row.
+    shrinkage : float
+        Weight of the identity in the covariance.
+    scores : ndarray of shape (n_kept, n_sources)
+        Held-out scores, changed in place.
+    conditions : ndarray of shape (n_kept,), int
+        Condition that each row was assigned to.
+    """
+    for fold in np.unique(folds):
+        for kind, kinds in enumerate(moments.parts[1:]):
+            own = (folds == fold) & (moments.kinds[conditions] == kind)
+            solved = solve(moments, shrinkage, fold, kinds)
+            scores[own] = score_discriminants(moments.kept[own], solved)[0]
 
 
 def _fit_temperatures(scores, members, weights, conditions, n_conditions):
@@ -542,6 +622,28 @@ def _fit_temperatures(scores, members, weights, conditions, n_conditions):
     return inverse
 
 
+def solve_kinds(moments, shrinkage):
+    """Solve the discriminants of all conditions, and of each kind if there are several.
+
+    Parameters
+    ----------
+    moments : Moments
+        Moments of all folds.
+    shrinkage : float
+        Weight of the identity in the covariance.
+
+    Returns
+    -------
+    center : ndarray of shape (n_columns,)
+        Subtracted from the columns that were read.
+    discriminants : list of list of tuple
+        As returned by :func:`solve`, for all conditions and for each kind.
+    """
+    solved = [solve(moments, shrinkage, kinds=kinds) for kinds in moments.parts]
+    restored = [restore(moments, part) for part in solved]
+    return restored[0][0], [part for _, part in restored]
+
+
 def restore(moments, discriminants):
     """Return center and discriminants in the columns that were read."""
     rotation = moments.rotation
@@ -566,9 +668,35 @@ def find_mean(moments):
 
 
 def score_rows(rows, state):
-    """Score rows by a state of center and discriminants."""
-    center, discriminants = state
-    return score_discriminants(as_rows(rows) - center, discriminants)
+    """Score rows by a state of center, discriminants and kinds."""
+    center, *given = state
+    return score_kinds(as_rows(rows) - center, *given)
+
+
+def score_kinds(rows, discriminants, kinds):
+    """Score each row by the discriminants of the kind of its condition.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, d)
+        Centered rows.
+    discriminants : list of list of tuple
+        Those of all conditions, which predict the condition of a row, and those of each
+        kind if there are several.
+    kinds : ndarray of shape (n_conditions,), int
+        Kind of each condition.
+
+    Returns
+    -------
+    scores, conditions
+        As returned by :func:`score_discriminants`.
+    """
+    scores, conditions = score_discriminants(rows, discriminants[0])
+    for kind, part in enumerate(discriminants[1:]):
+        own = np.flatnonzero(kinds[conditions] == kind)
+        if len(own):
+            scores[own] = score_discriminants(rows[own], part)[0]
+    return scores, conditions
 
 
 def score_discriminants(rows, discriminants):

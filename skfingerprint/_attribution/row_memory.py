@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 from skfingerprint._core import (
     RAGGED,
@@ -42,44 +43,46 @@ class RowMemory:
         self._names = None
         self._is_writing = True
 
-    def complete(self, images, conditions, numbers, compute):
+    def complete(self, images, conditions, compute):
         """Return rows of images under conditions, and compute only those not known.
 
         Parameters
         ----------
         images : ndarray of shape (n_images, ...), or list of ndarray
             A block of images.
-        conditions : ndarray of shape (n_conditions,), int
-            Conditions in this block.
-        numbers : list of ndarray of int
-            Numbers of the images in each condition.
+        conditions : sequence of int
+            Numbers of the conditions.
         compute : callable
-            `compute(images, conditions, numbers)` returns a list of such rows.
+            `compute(parts, conditions)` returns a list of the rows of images under each
+            condition.
 
         Returns
         -------
-        rows : list of ndarray of shape (n, ...)
-            Rows of the images in each condition.
+        rows : list of ndarray of shape (n_images, ...)
+            Rows of the images under each condition.
         """
         # Names hold fitted attributes, which the steps have with the first block.
         if self._names is None:
             self._names = _name_conditions(self.changes, self.steps)
         # By pixels: in another fit the image stands at another place.
         keys = [hash_image(np.asarray(image)) for image in images]
-        known = self._look_up(keys, conditions, numbers)
-        pairs = list(zip(conditions, numbers, strict=True))
-        missing = [(c, [i for i in own if c not in known[i]]) for c, own in pairs]
-        missing = [(condition, own) for condition, own in missing if own]
+        known = self._look_up(keys, conditions)
+        missing = {
+            condition: [i for i, rows in enumerate(known) if condition not in rows]
+            for condition in conditions
+        }
+        missing = {condition: own for condition, own in missing.items() if own}
         new = [{} for _ in keys]
-        if missing:
-            computed = compute(images, *zip(*missing, strict=True))
-            for (condition, own), rows in zip(missing, computed, strict=True):
-                for i, row in zip(own, rows, strict=True):
-                    new[i][condition] = row
+        parts = [_safe_indexing(images, own) for own in missing.values()]
+        computed = compute(parts, missing) if missing else []
+        for (condition, own), rows in zip(missing.items(), computed, strict=True):
+            for i, row in zip(own, rows, strict=True):
+                new[i][condition] = row
         self.n_read += sum(map(len, known))
         self.n_computed += sum(map(len, new))
         self._keep(keys, new)
-        return [_stack([(known[i] | new[i])[c] for i in own]) for c, own in pairs]
+        rows = [one | other for one, other in zip(known, new, strict=True)]
+        return [_stack([row[condition] for row in rows]) for condition in conditions]
 
     def report(self):
         """Print the numbers of rows, and the size of the store."""
@@ -89,16 +92,12 @@ class RowMemory:
             flush=True,
         )
 
-    def _look_up(self, keys, conditions, numbers):
+    def _look_up(self, keys, conditions):
         """Return the known rows of each image, by condition."""
-        wanted = [{} for _ in keys]
-        for condition, own in zip(conditions, numbers, strict=True):
-            if (name := self._names[condition]) is not None:
-                for i in own:
-                    wanted[i][condition] = name
+        names = {c: self._names[c] for c in conditions if self._names[c] is not None}
         found = []
         # All rows of an image are in one file, which is opened once.
-        for key, names in zip(keys, wanted, strict=True):
+        for key in keys:
             rows = self.store.get(key, set(names.values())) if names else {}
             found.append({c: rows[name] for c, name in names.items() if name in rows})
         return found

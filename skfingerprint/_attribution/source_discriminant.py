@@ -14,9 +14,8 @@ from skfingerprint._attribution.lda import (
     find_cells,
     find_mean,
     read_moments,
-    restore,
     score_rows,
-    solve,
+    solve_kinds,
 )
 from skfingerprint._core import (
     CrossFittedMixin,
@@ -170,16 +169,15 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.n_images_ = float(totals.max())
         kept = draw_kept(weights, conditions)
         cells = find_cells(members, conditions, weights)
-        moments = read_moments(X, cells, folds, weights, kept)
+        moments = read_moments(X, cells, folds, weights, kept, by_kind=True)
         # Rows are kept by condition in other shares than they have: the loss of each is
         # weighed by the rows that it stands for.
         shares = totals / np.bincount(conditions[kept], weights[kept])
         truth = members[kept], folds[kept], weights[kept], shares[conditions[kept]]
         self.shrinkage_, inverse = choose_shrinkage(moments, *truth, candidates)
         self.inverse_temperatures_ = inverse
-        solved = solve(moments, self.shrinkage_)
-        # Few rows were rotated into the space that they span; new rows are not in it.
-        self.center_, self.discriminants_ = restore(moments, solved)
+        self.kinds_ = moments.kinds
+        self.center_, self.discriminants_ = solve_kinds(moments, self.shrinkage_)
         self.mean_ = find_mean(moments)
         return self
 
@@ -255,7 +253,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         return log_softmax(score_blocks(_temper_rows, X, state), axis=1)
 
     def _get_state(self):
-        return self.center_, self.discriminants_
+        return self.center_, self.discriminants_, self.kinds_
 
     def _check_shrinkage(self):
         """Return the candidates."""

@@ -13,6 +13,7 @@ from skfingerprint._features.names import name_runs, name_spectra
 from skfingerprint._features.planes import MARGIN, sum_tiles, to_luma_chroma
 from skfingerprint._features.spectrum_transformer import (
     check_block_shape,
+    fold_powers,
     sum_powers,
     to_log_power,
 )
@@ -23,7 +24,7 @@ class AttributionFeatures(StatelessTransformer):
     """Spectra and co-occurrences of images: features of the recommended pipeline.
 
     The features of an image are the spectrum of its residual, the spectra of luma and
-    chroma, and the co-occurrences. :class:`SpectrumTransformer` and
+    chroma, and the co-occurrences. :class:`SpectrumTransformer` with `fold=True` and
     :class:`CooccurrenceTransformer` compute the same features; here each image is read
     once. Large images are read in tiles, so that the workspace does not grow with their
     size.
@@ -60,9 +61,9 @@ class AttributionFeatures(StatelessTransformer):
     >>> from skfingerprint.datasets import load_generators
     >>> features = AttributionFeatures()
     >>> features.fit_transform(load_generators().images[:10]).shape
-    (10, 3824)
+    (10, 2294)
     >>> features.get_feature_names_out()[[0, -1]].tolist()
-    ['residual_spectrum_0_+0.0000_0.0000', 'cooccurrence_2_1_across_00000']
+    ['residual_spectrum_0_0.0000_0.0000', 'cooccurrence_2_1_across_00000']
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class AttributionFeatures(StatelessTransformer):
         """
         check_is_fitted(self, "block_shape_")
         given = self.block_shape_, self.n_channels_
-        names = name_spectra(*given, "residual_spectrum") + name_spectra(*given)
+        names = name_spectra(*given, "residual_spectrum", fold=True)
+        names += name_spectra(*given, fold=True)
         names += name_runs(self.n_channels_, self.quantization, self.order)
         return np.array(names, dtype=object)
 
@@ -141,5 +143,5 @@ def _describe(images, sigma, block_size, quantization, order):
         return [residual, image, count_tile(planes, tile, quantization, order)]
 
     *spectra, counts = sum_tiles(images, collect, margin=MARGIN, reach=block_size)
-    rows = [to_log_power(part) for part in spectra]
+    rows = [to_log_power(fold_powers(part)) for part in spectra]
     return np.concatenate([*rows, to_root_shares(counts)], axis=1)

@@ -70,7 +70,7 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     >>> for path, image in zip(paths, load_generators().images):
     ...     Image.fromarray(image).save(path)
     >>> make_pipeline(ImageReader(), AttributionFeatures()).fit_transform(paths).shape
-    (4, 3824)
+    (4, 2294)
     """
 
     def __init__(self, image_shape=None, *, n_jobs=None):

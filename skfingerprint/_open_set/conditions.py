@@ -14,7 +14,6 @@ from skfingerprint._attribution import (
     read_moments,
     restore,
     score_discriminants,
-    score_rows,
     solve,
 )
 from skfingerprint._core import as_rows
@@ -152,7 +151,8 @@ def assign_conditions(rows, gate):
     """Assign each row to the place of its condition among the chosen ones."""
     if gate is None:
         return np.zeros(len(rows), dtype=int)
-    return score_rows(rows, gate)[0].argmax(axis=1)
+    center, discriminants = gate
+    return score_discriminants(as_rows(rows) - center, discriminants)[0].argmax(axis=1)
 
 
 def score_conditions(rows, state):

@@ -16,7 +16,7 @@ from skfingerprint import (
     SourceDiscriminant,
     SpectrumTransformer,
 )
-from skfingerprint._attribution.copies import draw_conditions
+from skfingerprint._attribution.copies import count_perturbations
 from skfingerprint._core.blocks import iterate_blocks
 from skfingerprint._core.steps import split_stateless
 from skfingerprint.datasets import make_fingerprint_images
@@ -280,7 +280,7 @@ def test_each_lazy_image_is_read_once(planted):
 @pytest.mark.parametrize(
     ("max_perturbations", "n"), [(None, 4), (1, 2), (3, 4), (9, 4)]
 )
-def test_a_few_copies_are_drawn_for_each_image_of_every_image(
+def test_the_first_perturbations_make_the_copies_of_every_image(
     planted, max_perturbations, n
 ):
     X, y = planted[0][:60], planted[1][:60]
@@ -288,19 +288,16 @@ def test_a_few_copies_are_drawn_for_each_image_of_every_image(
     pipeline = make_pipeline(SpectrumTransformer(), TakesCopies())
     model = augment(pipeline, changes, max_perturbations=max_perturbations).fit(X, y)
     copies = model[-1].conditions_.reshape(60, n)
-    assert (copies[:, 0] == 0).all()
-    assert (np.diff(copies, axis=1) > 0).all()
-    counts = np.bincount(copies[:, 1:].ravel(), minlength=4)[1:]
-    assert counts.min() > 0.5 * counts.mean()
+    np.testing.assert_array_equal(copies, np.tile(np.arange(n), (60, 1)))
 
 
 def test_copies_get_fewer_with_many_images():
     for n_images, n in ((10, 24), (4096, 24), (8192, 12), (50_000, 3), (10**6, 3)):
-        assert draw_conditions(n_images, 23, "auto").shape == (n_images, n)
+        assert count_perturbations(n_images, 23, "auto") == n - 1
     with pytest.raises(
         ValueError, match="max_perturbations must be an int >= 1, got 0"
     ):
-        draw_conditions(10, 3, 0)
+        count_perturbations(10, 3, 0)
 
 
 def test_crops_and_sizes_among_the_copies(planted):

@@ -440,9 +440,9 @@ def test_a_report_of_rows(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(progress, "find_spec", lambda name: None)
     for memory, changes, expected in (
         (None, CHANGES, None),
-        (tmp_path, CHANGES, "rows: 0 read, 90 computed; 0.3 MiB in "),
-        (tmp_path, CHANGES, "rows: 90 read, 0 computed; 0.3 MiB in "),
-        (tmp_path, [], "rows: 30 read, 0 computed; 0.3 MiB in "),
+        (tmp_path, CHANGES, "rows: 0 read, 90 computed; 0.2 MiB in "),
+        (tmp_path, CHANGES, "rows: 90 read, 0 computed; 0.2 MiB in "),
+        (tmp_path, [], "rows: 30 read, 0 computed; 0.2 MiB in "),
     ):
         fit(memory, changes=changes, verbose=True)
         line = capsys.readouterr().out.splitlines()[-1]

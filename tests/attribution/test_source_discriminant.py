@@ -26,17 +26,30 @@ def draw(n_images, n_classes=3, n_conditions=1, d=12, spread=1.0, seed=0):
     return sources[y] + spread * moves[y, copies] + noise, y, copies
 
 
-def literal(rows, y, copies, shrinkage):
-    """Scores of both discriminants, solved from the rows themselves."""
+def literal(rows, y, copies, shrinkage, kinds):
+    """Scores of both discriminants, of each row by those of the kind of its copy."""
     scaled = rows / rows.std(axis=0)
-    total = 0
-    for names in (y, y * 1000 + copies):
-        classes = np.unique(names)
-        means = np.stack([scaled[names == name].mean(axis=0) for name in classes])
-        centered, n = scaled - means[np.searchsorted(classes, names)], len(classes)
-        if len(rows) <= rows.shape[1]:
-            centered, n = scaled - scaled.mean(axis=0), 1
-        within = centered.T @ centered / (len(rows) - n)
+    scores = np.empty((len(rows), len(np.unique(y))))
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        scores[own] = literal_kind(scaled, own, y, copies, shrinkage)[own]
+    return scores
+
+
+def literal_kind(scaled, own, y, copies, shrinkage):
+    """Scores of both discriminants, solved from some of the rows."""
+    total, fitted = 0, scaled[own]
+    # With one copy of each image both discriminants are the same.
+    labels = (y, y * 1000 + copies) if len(np.unique(copies[own])) > 1 else (y,)
+    for names in labels:
+        classes, members = np.unique(names[own], return_inverse=True)
+        means = np.stack(
+            [fitted[members == k].mean(axis=0) for k in range(len(classes))]
+        )
+        centered, n = fitted - means[members], len(classes)
+        if len(fitted) <= fitted.shape[1]:
+            centered, n = fitted - fitted.mean(axis=0), 1
+        within = centered.T @ centered / (len(fitted) - n)
         level = np.trace(within) / len(within)
         shrunk = (1 - shrinkage) * within + shrinkage * level * np.eye(len(within))
         coef = np.linalg.solve(shrunk, means.T)
@@ -59,7 +72,8 @@ def test_scores_are_those_of_both_discriminants(n_images, d):
     found = np.searchsorted(model.conditions_, model.predict_conditions(rows))
     assert np.mean(found == copies) > 0.5
     inverse = model.inverse_temperatures_[found][:, np.newaxis]
-    expected = inverse * literal(rows, y, copies, 0.3)
+    assert len(np.unique(model.kinds_)) == (1 if len(rows) <= d else 3)
+    expected = inverse * literal(rows, y, copies, 0.3, model.kinds_[found])
     expected -= logsumexp(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(model.decision_function(rows), expected, atol=1e-5)
 
@@ -67,7 +81,7 @@ def test_scores_are_those_of_both_discriminants(n_images, d):
 def test_one_kind_of_copy_is_shrinkage_lda():
     rows, y, _ = draw(90)
     found = SourceDiscriminant(shrinkage=0.1).fit(rows, y)
-    assert len(found.discriminants_) == 1
+    assert [len(part) for part in found.discriminants_] == [1]
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
     expected = make_pipeline(StandardScaler(), lda).fit(rows, y)
     unseen, *_ = draw(900, seed=1)
@@ -84,14 +98,15 @@ def test_copies_help_where_they_move_more_than_sources():
 
 def test_few_images_of_a_pair_are_merged_into_the_source():
     rows, y, copies = draw(3 * (FEWEST - 1), n_conditions=3)
-    assert len(SourceDiscriminant().fit(rows, y, conditions=copies).discriminants_) == 1
+    found = SourceDiscriminant().fit(rows, y, conditions=copies)
+    assert [len(part) for part in found.discriminants_] == [1]
     rows, y, copies = draw(3 * FEWEST, n_conditions=3)
     found = SourceDiscriminant().fit(rows, y, conditions=copies)
-    assert len(found.discriminants_[1][2]) == 9
+    assert len(found.discriminants_[0][1][2]) == 9
     # One source with few of the second and third copy.
     kept = (y != 1) | (copies == 0) | (np.arange(len(y)) < 20)
     found = SourceDiscriminant().fit(rows[kept], y[kept], conditions=copies[kept])
-    assert np.bincount(found.discriminants_[1][2]).tolist() == [3, 2, 3]
+    assert np.bincount(found.discriminants_[0][1][2]).tolist() == [3, 2, 3]
 
 
 def test_the_best_shrinkage_is_taken_whatever_the_order():
@@ -233,3 +248,46 @@ def test_constant_and_dependent_columns_do_no_harm():
     wide = np.column_stack([rows, np.ones(60), rows[:, 0], rows.sum(axis=1)])
     for X in (wide, np.tile(wide, (1, 10))):
         assert cross_val_score(SourceDiscriminant(), X, y, cv=3).mean() > 0.6
+
+
+def draw_kinds(n_images, seed=0, d=30):
+    """Rows of three sources and six conditions of two kinds, in order of the images.
+
+    Both kinds differ in the direction in which they move rows, and in the columns that
+    vary within a source.
+    """
+    rng = np.random.default_rng(seed)
+    sources = 0.4 * np.random.default_rng(7).normal(size=(3, d))
+    y, copies = np.repeat(np.arange(n_images) % 3, 6), np.tile(np.arange(6), n_images)
+    kinds, strengths = copies // 3, 1 + copies % 3
+    moves = 3 * np.random.default_rng(8).normal(size=(2, d))
+    spread = np.where(np.arange(d) % 2 == kinds[:, np.newaxis], 3, 0.5)
+    noise = rng.normal(size=(len(y), d)) * spread
+    return sources[y] + strengths[:, np.newaxis] * moves[kinds] + noise, y, copies
+
+
+def test_kinds_of_conditions_have_covariances_of_their_own(monkeypatch):
+    rows, y, copies = draw_kinds(150)
+    unseen, truth, _ = draw_kinds(500, seed=1)
+    monkeypatch.setattr("skfingerprint._attribution.condition_kinds.MOST_KINDS", 2)
+    model = SourceDiscriminant(shrinkage=0.02).fit(rows, y, conditions=copies)
+    assert model.kinds_.tolist() in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
+    monkeypatch.setattr("skfingerprint._attribution.condition_kinds.MOST_KINDS", 1)
+    pooled = SourceDiscriminant(shrinkage=0.02).fit(rows, y, conditions=copies)
+    assert not pooled.kinds_.any()
+    assert model.score(unseen, truth) > pooled.score(unseen, truth) + 0.05
+
+
+def test_kinds_need_rows_of_each_source_in_each_condition():
+    rows, y, copies = draw_kinds(150)
+    kept = (y != 1) | (copies != 5)
+    for own in (kept, np.arange(len(y)) < 72):
+        found = SourceDiscriminant().fit(rows[own], y[own], conditions=copies[own])
+        assert not found.kinds_.any()
+
+
+@pytest.mark.parametrize("name", ["MOST_KINDS", "MOMENT_VALUES"])
+def test_products_of_kinds_fit_into_memory(monkeypatch, name):
+    monkeypatch.setattr(f"skfingerprint._attribution.condition_kinds.{name}", 1)
+    rows, y, copies = draw_kinds(150)
+    assert not SourceDiscriminant().fit(rows, y, conditions=copies).kinds_.any()

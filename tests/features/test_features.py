@@ -219,8 +219,8 @@ def test_attribution_features_are_those_of_their_families(shape):
     features = AttributionFeatures(sigma=2, block_size=16, quantization=(1, 2), order=3)
     found, names = features.fit_transform(X), features.get_feature_names_out()
     spectra = [
-        SpectrumTransformer(block_size=16),
-        SpectrumTransformer(block_size=16, color_space="ycbcr"),
+        SpectrumTransformer(block_size=16, fold=True),
+        SpectrumTransformer(block_size=16, fold=True, color_space="ycbcr"),
     ]
     residuals = ResidualExtractor(sigma=2).transform(X)
     runs = CooccurrenceTransformer(quantization=(1, 2), order=3)
@@ -250,7 +250,7 @@ def test_folded_powers_are_means_of_both_vertical_frequencies(side):
 
 def test_mirrored_images_have_nearly_the_same_features():
     images = load_generators().images[:40]
-    features = SpectrumTransformer(fold=True)
+    features = AttributionFeatures()
     rows, mirrored = (features.fit_transform(X) for X in (images, images[:, :, ::-1]))
     spread = rows.std(axis=0)
     away = np.abs(rows - mirrored).mean(axis=0)
