@@ -145,7 +145,7 @@ def test_one_source_and_a_background(halves):
         assert np.mean((answers == mine)[truth == mine]) > 0.5
         accepted.append(np.mean((answers == mine)[truth != mine]))
     # The share depends on the source: some have a relative among the others.
-    assert np.mean(accepted) < 0.25
+    assert np.mean(accepted) < 0.3
     photos = np.unique(y)[6]
     model = make_attribution_pipeline(
         perturbations=(), false_alarm_rate=0.05, background=photos
