@@ -20,6 +20,7 @@ from skfingerprint.datasets import (
     load_image_files,
     load_image_folder,
     make_fingerprint_images,
+    make_paired_sources,
 )
 
 
@@ -829,3 +830,131 @@ def test_few_files_that_are_all_alike_in_a_class_are_told(tmp_path):
             picture.new(mode, (8, 8), number).save(tmp_path / label / f"{number}.png")
     with pytest.warns(UserWarning, match="mode"):
         load_image_folder(tmp_path)
+
+
+def darken(image):
+    image //= 2  # in place: the function gets a copy
+    return image
+
+
+def turn(image):
+    return image[::-1, ::-1]
+
+
+@pytest.mark.parametrize("n_axes", [3, 4])
+@pytest.mark.parametrize("kind", ["stack", "list", "dask", "pictures"])
+def test_paired_sources_are_photographs_and_functions_of_them(n_axes, kind):
+    shape = (8, 12, 3)[: n_axes - 1]
+    images, _ = make_fingerprint_images(3, 1, image_shape=shape, random_state=0)
+    before, X = images.copy(), images
+    if kind == "list":
+        X = list(images)
+    elif kind == "dask":
+        X = pytest.importorskip("dask.array").from_array(images, chunks=2)
+    elif kind == "pictures":
+        pytest.importorskip("PIL")
+        X = [picture(image) for image in images]
+    groups = ["p", "q", "p"]
+    data = make_paired_sources(X, {"turned": turn, "dark": darken}, groups=groups)
+    np.testing.assert_array_equal(images, before)
+    assert data.target_names.tolist() == ["dark", "photograph", "turned"]
+    assert data.target.tolist() == [1, 1, 1, 2, 2, 2, 0, 0, 0]
+    assert data.groups.tolist() == groups * 3
+    made = [images, images[:, ::-1, ::-1], images // 2]
+    np.testing.assert_array_equal(data.images, np.concatenate(made))
+    assert data.images.dtype == np.uint8
+    by_scene = make_paired_sources(X, {"turned": turn}).groups
+    assert by_scene.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_paired_sources_of_images_that_differ_in_size():
+    images = [np.full((n, 8), 9.5, np.float32) for n in (8, 9)]
+    data = make_paired_sources(images, {"turned": turn})
+    assert isinstance(data.images, list)
+    assert [image.shape for image in data.images] == [(8, 8), (9, 8)] * 2
+    assert {image.dtype for image in data.images} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image: image.repeat(2, axis=0), r"shape \(16, 8, 3\), and the phot"),
+        (lambda image: image[..., 0], r"has shape \(8, 8\)"),
+        (lambda image: image[np.newaxis], r"has shape \(1, 8, 8, 3\)"),
+        (lambda image: None, r"has shape \(\)"),
+        (lambda image: "text", r"has shape \(\)"),
+        (lambda image: image.astype(np.float32), "has dtype float32"),
+        (lambda image: image.astype(np.int16), "has dtype int16"),
+        (lambda image: (image > 99).astype(image.dtype), r"lies in 1\.\.1, and"),
+        (lambda image: image.undefined, "AttributeError: .*undefined"),
+        (lambda image: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_unusable_functions_are_named_with_the_image(change, message, dtype, as_list):
+    images = np.full((3, 8, 8, 3), 200, dtype)
+
+    def spoil(image):
+        return change(image) if image[0, 0, 0] == 100 else image
+
+    images[1] = 100
+    images = list(images) if as_list else images
+    with pytest.raises(ValueError, match=rf"^function 'new', image 1: .*{message}"):
+        make_paired_sources(images, {"turned": turn, "new": spoil})
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda image: image / 255, r"0\.78431\.\.0\.78431"),
+        (lambda image: image / 127.5 - 1, r"0\.56863"),
+        (lambda image: image - 300, r"-100\.\.-100"),
+        (lambda image: image * 2, r"400\.\.400"),
+        (lambda image: image * np.nan, "nan"),
+        (lambda image: image + np.inf, "inf"),
+    ],
+)
+def test_functions_of_another_range_are_named(change, found):
+    images = np.full((2, 8, 8), 200.0)
+    with pytest.raises(
+        ValueError, match=rf"'new', image 0: the result lies in {found}"
+    ):
+        make_paired_sources(images, {"new": change})
+
+
+def test_dark_photographs_stay_usable():
+    images = np.zeros((2, 8, 8), np.uint8)
+    images[0, 0, 0] = 1
+    assert len(make_paired_sources(images, {"turned": turn}).images) == 4
+
+
+@pytest.mark.parametrize(
+    ("images", "functions", "groups", "message"),
+    [
+        (np.ones((2, 8, 8)) * 9, {}, None, "at least one function"),
+        (np.ones((2, 8, 8)) * 9, [turn], None, "at least one function"),
+        (np.ones((2, 8, 8)) * 9, turn, None, "at least one function"),
+        (np.ones((2, 8, 8)) * 9, {1: turn}, None, "named by text .* got 1"),
+        (np.ones((2, 8, 8)) * 9, {"photograph": turn}, None, "named by text"),
+        (np.ones((2, 8, 8)) * 9, {"new": "turn"}, None, "'new' must be a function"),
+        (np.ones((2, 8, 8)) * 9, {"new": turn}, [1], "groups must have an entry for"),
+        (np.ones((2, 8, 8)) * 9, {"new": turn}, [1, None], "groups holds None"),
+        (np.ones((2, 8)) * 9, {"new": turn}, None, "images must hold numbers of shape"),
+        (np.ones((2, 2, 2, 2, 2)), {"new": turn}, None, "images must hold numbers of"),
+        (np.ones((2, 8, 8)) * 9j, {"new": turn}, None, "."),
+        (np.ones((2, 8, 8)) * 999, {"new": turn}, None, "image 0 lies in 999..999"),
+        (
+            [np.ones((8, 8)) * 9, np.full((9, 8), -99)],
+            {"new": turn},
+            None,
+            "image 1 li",
+        ),
+        (np.full((2, 8, 8), np.nan), {"new": turn}, None, "image 0 of X holds NaN"),
+        (["a.png"], {"new": turn}, None, "X holds text, not pixels"),
+        ([], {"new": turn}, None, "."),
+    ],
+)
+def test_unusable_photographs_are_named(images, functions, groups, message):
+    with pytest.raises(ValueError, match=message):
+        make_paired_sources(images, functions, groups=groups)

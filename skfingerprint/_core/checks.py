@@ -67,29 +67,31 @@ def check_length(name: str, values: Any, n: int) -> None:
         )
 
 
-def check_labels(y: Any) -> None:
+def check_labels(y: Any, name: str = "y") -> None:
     """Raise ValueError for missing labels, and for text beside numbers.
 
-    Text and numbers do not have a common order.
+    Text and numbers do not have a common order. Messages call the labels `name`.
     """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
     if isinstance(labels, np.ndarray):
         if labels.ndim == 0:
             kind = type(y).__name__
-            raise ValueError(f"y must be a list or an array of labels, got {kind}.")
-        if labels.dtype.kind != "O":
+            raise ValueError(
+                f"{name} must be a list or an array of labels, got {kind}."
+            )
+        if labels.dtype.kind not in "Of":
             return
-        labels = labels.ravel()
+        labels = labels.ravel().tolist()
     for number, label in enumerate(labels):
         if _is_missing(label):
             raise ValueError(
-                f"y holds {label!r} for image {number}, which is no label: leave the "
-                "image out, or give it a label of its own."
+                f"{name} holds {label!r} for image {number}, which is no label: leave "
+                "the image out, or give it a label of its own."
             )
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError(
-            "y holds text and numbers, which have no common order: make all of it "
-            "text, `[str(label) for label in y]`."
+            f"{name} holds text and numbers, which have no common order: make all of "
+            f"it text, `[str(label) for label in {name}]`."
         )
 
 
