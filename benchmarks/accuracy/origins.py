@@ -16,6 +16,7 @@ Intervals cover 95 % and resample groups. It takes 6 minutes on two cores.
 """
 
 import argparse
+import functools
 import io
 import tempfile
 import warnings
@@ -39,9 +40,15 @@ CHANGES = {
 }
 
 
+@functools.cache
+def make_folder():
+    """Return a folder that keeps features for further fits of one run."""
+    return tempfile.mkdtemp()
+
+
 def make_pipelines(*, rate=True):
-    """Return the pipelines by name; features are kept for further fits."""
-    folder = {"memory": tempfile.mkdtemp(), "n_jobs": 2}
+    """Return the pipelines by name."""
+    folder = {"memory": make_folder(), "n_jobs": 2}
     pipelines = {
         "quick": make_attribution_pipeline(perturbations=(), **folder),
         "default": make_attribution_pipeline(**folder),
@@ -53,7 +60,7 @@ def make_pipelines(*, rate=True):
     return pipelines
 
 
-def read_parts(*prefixes, n_images=N_IMAGES, real=False):
+def read_parts(*prefixes, n_images=N_IMAGES, side=SIDE, real=False):
     """Return parts of images, sources and groups, at most a number of each source."""
     data = read_images(*prefixes, real=real)
     kept = []
@@ -62,7 +69,7 @@ def read_parts(*prefixes, n_images=N_IMAGES, real=False):
         places = np.linspace(0, len(own) - 1, min(n_images, len(own)))
         kept.append(own[places.astype(int)])
     kept = np.concatenate(kept)
-    images = np.ascontiguousarray(data.images[kept, :SIDE, :SIDE])
+    images = np.ascontiguousarray(data.images[kept, :side, :side])
     return images, data.sources[kept], data.groups[kept]
 
 
@@ -163,7 +170,7 @@ def measure_test_half(X, y, groups):
         for change, perturbation in CHANGES.items():
             right = pipeline.predict(perturb(X[test], perturbation)) == y[test]
             by_class = {
-                name: round(right[y[test] == name].mean(), 3)
+                name: round(float(right[y[test] == name].mean()), 3)
                 for name in np.unique(y).tolist()
             }
             share = spell(right, groups[test])

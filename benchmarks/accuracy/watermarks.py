@@ -42,9 +42,8 @@ def mark_dwt_dct(image):
 
 def mark_blind(image):
     """Return an image with the mark of `blind-watermark`."""
-    from blind_watermark import WaterMark, bw_notes
+    from blind_watermark import WaterMark
 
-    bw_notes.close()
     mark = WaterMark(password_wm=1, password_img=1)
     mark.read_img(img=np.ascontiguousarray(image[..., ::-1]))
     mark.read_wm(BITS.copy(), mode="bit")
@@ -76,7 +75,7 @@ def measure_attribution(name, function):
             print(f"{title}, one marked: {text} {np.mean(shares):.3f}, {by_network}")
         for text, which in {"all": True, "no": False}.items():
             row = ask(pipeline, X, marked, y, groups, np.full(len(y), which))
-            print(f"{title}, {text} network marked: {row['shares']}", flush=True)
+            print(f"{title}, {text} networks marked: {row['shares']}", flush=True)
 
 
 def ask(pipeline, X, marked, y, groups, which):
@@ -124,6 +123,10 @@ def measure_finding(name, function):
 def main():
     """Print the shares for each mark."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    # It sets the start method of processes, which fails once there are any.
+    import blind_watermark
+
+    blind_watermark.bw_notes.close()
     for name, function in MARKS.items():
         measure_attribution(name, function)
         measure_finding(name, function)
