@@ -8,7 +8,7 @@ pipeline (no perturbations), the default one, and the default one at a stated ra
 * ``across``: three generators, and one decoder, that of SDXL, from three origins. Its
   images of each origin are named by fits without this origin, and by folds of prompts;
 * ``decoding``: photographs in JPEG files that Pillow and ffmpeg decoded, which needs
-  the package `av`; even scenes fit, odd ones test;
+  the package `av` (measured with 18.1.0); even scenes fit, odd ones test;
 * ``paired``: photographs, and the same ones through two autoencoders (`taef2` and
   `vael`), and one of these with noise on its code; even scenes fit, odd ones test.
 

@@ -6,8 +6,8 @@ held out in four folds. Parts:
 
 * ``rule``: four decoders, as published and cut off the grid and saved as JPEG 90 and
   75, by correlation, and by the quick and the default pipeline;
-* ``sizes``: the default pipeline on images of 128 to 32 pixels, and with fewer images
-  of each source in the fit;
+* ``sizes``: the pipeline with JPEG 90 and 75 as perturbations, on images of 128 to 32
+  pixels, and with fewer images of each source in the fit;
 * ``video``: frames of three video generators;
 * ``rate``: each decoder left out in turn, at stated false-alarm rates.
 
@@ -106,6 +106,7 @@ def measure_rule():
 def measure_sizes():
     """Print shares named rightly by the size of images, and by their number."""
     pipeline = make_pipelines(rate=False)["default"]
+    pipeline.set_params(perturbations=list(CHANGES.values())[1:])
     for side, n_images in ((128, 5), (128, 10), (128, 20), (128, None), (64, None),
                            (32, None)):  # fmt: skip
         X, shifted, y, groups = read_stills(side)

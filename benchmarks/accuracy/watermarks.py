@@ -1,10 +1,10 @@
 """Measure how invisible watermarks change attribution, and whether they are found.
 
-``python -m benchmarks.accuracy.watermarks`` measures on `registry/` (see
+``python -m benchmarks.accuracy.watermarks [mark ...]`` measures on `registry/` (see
 `data/real_images.py`): 40 images of each of four networks, and 160 photographs; even
 scenes fit, odd ones test. The marks are those of `invisible-watermark` 0.2.0 (dwtDct,
 of which one file is read) and `blind-watermark` 0.4.4, which need
-`opencv-python-headless`, with one text of 32 bits in all images. It prints
+`opencv-python-headless` (5.0.0), with one text of 32 bits in all images. It prints
 
 * which images go to which network if the images of one network are marked in the fit,
   those of all, or those of none, for each network in turn;
@@ -121,15 +121,17 @@ def measure_finding(name, function):
 
 
 def main():
-    """Print the shares for each mark."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    """Print the shares for the marks that are named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("marks", nargs="*", choices=[[], *MARKS])
+    names = parser.parse_args().marks or MARKS
     # It sets the start method of processes, which fails once there are any.
     import blind_watermark
 
     blind_watermark.bw_notes.close()
-    for name, function in MARKS.items():
-        measure_attribution(name, function)
-        measure_finding(name, function)
+    for name in names:
+        measure_attribution(name, MARKS[name])
+        measure_finding(name, MARKS[name])
 
 
 if __name__ == "__main__":
