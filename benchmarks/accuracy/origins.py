@@ -12,7 +12,7 @@ pipeline (no perturbations), the default one, and the default one at a stated ra
 * ``paired``: photographs, and the same ones through two autoencoders (`taef2` and
   `vael`), and one of these with noise on its code; even scenes fit, odd ones test.
 
-Intervals cover 95 % and resample groups. It takes 6 minutes on two cores.
+Intervals cover 95 % and resample groups.
 """
 
 import argparse

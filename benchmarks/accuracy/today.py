@@ -13,7 +13,7 @@ held out in four folds. Parts:
   pipeline with a rate.
 
 `origins.py` measures the same generators across origins. Intervals cover 95 % and
-resample prompts and clips. It takes 10 minutes on two cores.
+resample prompts and clips.
 """
 
 import argparse

@@ -10,7 +10,7 @@ of which one file is read) and `blind-watermark` 0.4.4, which need
   those of all, or those of none, for each network in turn;
 * how many unseen photographs are rightly called marked or not.
 
-Intervals cover 95 % and resample groups. It takes 6 minutes on two cores.
+Intervals cover 95 % and resample groups.
 """
 
 import argparse
