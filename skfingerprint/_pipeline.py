@@ -16,6 +16,7 @@ def make_attribution_pipeline(
     background=None,
     n_jobs=None,
     memory=None,
+    history="auto",
     verbose=False,
 ):
     """Make the recommended pipeline for attribution, from images to sources.
@@ -57,6 +58,9 @@ def make_attribution_pipeline(
     memory : str, path-like, joblib.Memory or None, default=None
         Folder that keeps the features of images and perturbed copies, so that further
         fits compute new ones only: see :class:`AugmentedPipeline`.
+    history : {"auto", "warn", "ignore"}, default="auto"
+        What to do if only some classes were JPEG files once: see
+        :class:`AugmentedPipeline`.
     verbose : bool, default=False
         Whether to report the progress of a fit on perturbed copies: in bars if tqdm is
         installed (extra `progress`), in lines otherwise.
@@ -108,5 +112,6 @@ def make_attribution_pipeline(
         max_perturbations=max_perturbations,
         n_jobs=n_jobs,
         memory=memory,
+        history=history,
         verbose=verbose,
     )

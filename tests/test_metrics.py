@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy import ndimage
+from scipy.fft import dctn
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import make_scorer, roc_curve
+from sklearn.metrics import make_scorer, roc_auc_score, roc_curve
 from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_predict,
@@ -24,12 +26,13 @@ from skfingerprint.metrics import (
     energy_curve,
     equal_error_rate,
     fit_energy_curve,
+    jpeg_history,
     open_set_report,
     robustness_curve,
     same_and_cross_correlations,
     true_positive_rate_at,
 )
-from skfingerprint.perturbation import GaussianBlur, Shift
+from skfingerprint.perturbation import Crop, GaussianBlur, JPEGCompression, Shift
 
 
 @pytest.fixture(scope="module")
@@ -407,3 +410,86 @@ def test_unusable_origins_are_named_before_a_fit(monkeypatch, given, message):
     with pytest.raises(ValueError, match=message):
         cross_origin_report(estimator, IMAGES, **given)
     assert Recorder.fits == ()
+
+
+def literal_history(luma):
+    """Compute the score of :func:`jpeg_history` grid by grid."""
+    high, shares = np.add.outer(np.arange(8), np.arange(8)) >= 5, []
+    for top in range(8):
+        for left in range(8):
+            part = luma[top:, left:]
+            height, width = (n // 8 * 8 for n in part.shape)
+            blocks = part[:height, :width].reshape(height // 8, 8, width // 8, 8)
+            found = dctn(blocks.swapaxes(1, 2), axes=(2, 3), norm="ortho")[..., high]
+            shares.append(np.mean(np.abs(found) < 0.6))
+    middle = np.median(shares)
+    return (max(shares) - middle) / (np.median(np.abs(shares - middle)) + 0.003)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 50), (32, 39), (128, 90)])
+def test_history_is_that_of_all_grids(shape):
+    rng = np.random.default_rng(0)
+    images = ndimage.gaussian_filter(rng.uniform(0, 255, (4, *shape)), (0, 1, 1))
+    expected = [literal_history(image) for image in images]
+    # Rounding brings a few coefficients to the other side of the bound.
+    np.testing.assert_allclose(jpeg_history(images), expected, rtol=0.02)
+
+
+def test_history_of_color_is_that_of_luma():
+    images = load_generators().images[:8]
+    luma = images @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(jpeg_history(images), jpeg_history(luma), rtol=0.02)
+    grey = images[..., :1]
+    np.testing.assert_array_equal(jpeg_history(grey), jpeg_history(grey[..., 0]))
+
+
+def test_history_tells_jpeg_on_and_off_its_grid():
+    data = load_generators()
+    images = data.images[::8]
+    before = jpeg_history(images)
+    assert np.mean(before > 6) == 0
+    for quality in (75, 85, 95):
+        after = JPEGCompression(quality=quality).fit_transform(images)
+        for part in (after, Crop(top=3, left=5).fit_transform(after)):
+            scores = jpeg_history(part)
+            labels = np.repeat([0, 1], len(images))
+            assert roc_auc_score(labels, [*before, *scores]) > 0.93
+            assert np.median(scores) > 6
+
+
+def test_history_reads_the_center_of_large_images():
+    images = np.random.default_rng(0).integers(0, 256, (2, 200, 301), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        jpeg_history(images), jpeg_history(images[:, 36:164, 86:214])
+    )
+
+
+def test_history_of_lists_lazy_and_small_images():
+    da = pytest.importorskip("dask.array")
+    images = load_generators().images[:6]
+    expected = jpeg_history(images)
+    lazy = da.from_array(images, chunks=(4, -1, -1, -1))
+    np.testing.assert_array_equal(jpeg_history(lazy), expected)
+    mixed = [images[0], images[1, :31], images[2, :40]]
+    found = jpeg_history(mixed)
+    assert np.isnan(found).tolist() == [False, True, False]
+    assert found[0] == expected[0]
+
+
+@pytest.mark.parametrize("level", [0, 17, 255])
+def test_constant_images_have_no_history(level):
+    assert jpeg_history(np.full((1, 40, 40), level)).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((3, 1600)), r"must have shape .*images\[np.newaxis\]"),
+        (np.zeros((2, 40, 40, 4)), "image 0 must be grey or RGB"),
+        ([np.zeros((40, 40)), np.full((41, 40), np.nan)], "image 1 .*NaN"),
+        (np.full((2, 40, 40), 4000.0), "grey levels 0..255"),
+    ],
+)
+def test_history_refuses_what_is_no_image(images, message):
+    with pytest.raises(ValueError, match=message):
+        jpeg_history(images)

@@ -16,12 +16,15 @@ from skfingerprint._attribution.copies import (
     count_perturbations,
     fit_stateless,
     make_source,
+    select_rows,
 )
+from skfingerprint._attribution.history import HISTORIES, check_history
 from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     as_images,
+    check_choice,
     check_container,
     check_labels,
     check_length,
@@ -89,6 +92,11 @@ class AugmentedPipeline(Estimator, Pipeline):
         beginning, for each image and perturbation. A further fit, such as one on other
         folds or with another classifier, computes new rows only. Fitted steps are not
         kept, unlike in :class:`~sklearn.pipeline.Pipeline`. See the Notes.
+    history : {"auto", "warn", "ignore"}, default="auto"
+        What to do if images of some classes were JPEG files once, and those of others
+        were not, by :func:`~skfingerprint.metrics.jpeg_history`. "auto" warns; if the
+        last step has a stated rate and no perturbation is a JPEG compression, it raises
+        an error. "warn" always warns, and "ignore" does not judge. See the Notes.
     verbose : bool or int, default=False
         Whether to report how many blocks of images are done: in a bar if tqdm is
         installed (extra `progress`), in lines otherwise. With `memory`, a line at the
@@ -118,6 +126,14 @@ class AugmentedPipeline(Estimator, Pipeline):
     belongs to a package other than this one and scikit-learn: its code may change while
     its name does not. Functions of NumPy are exceptions. Predictions do not use the
     folder.
+
+    The JPEG history is judged before the fit, by the median score of up to 20 images of
+    each class, which are read once more. A class has a JPEG past if it lies above 6. If
+    the classes differ and a perturbation is a JPEG compression whose quality differs by
+    at most 15, the classes with the rarer history take no part in the unchanged
+    condition of a classifier that takes `conditions`: of these, only perturbed copies
+    are trained on. With a stated rate this needs three other classes. The background is
+    not judged, nor are images with a side below 32 pixels, residuals and rows.
 
     The folder holds one file for each image, and numbers only. It may be shared by
     several processes. It may be deleted at any time, and
@@ -178,6 +194,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         n_jobs=None,
         transform_input=None,
         memory=None,
+        history="auto",
         verbose=False,
     ):
         super().__init__(
@@ -188,6 +205,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         self.perturbations = list(perturbations) if is_iterator else perturbations
         self.max_perturbations = max_perturbations
         self.n_jobs = n_jobs
+        self.history = history
 
     @all_or_nothing
     def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
@@ -300,8 +318,9 @@ class AugmentedPipeline(Estimator, Pipeline):
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
+        left_out = self._check_history(fitted, X, y, changes)
         if changes:
-            result = self._fit_copies(fitted, method, X, y, changes, metadata)
+            result = self._fit_copies(fitted, method, X, y, changes, metadata, left_out)
         elif find_store(self.memory) is not None and _keeps_rows(fitted):
             result = self._fit_kept(fitted, method, X, y, metadata)
         else:
@@ -312,7 +331,16 @@ class AugmentedPipeline(Estimator, Pipeline):
                 self.steps = fitted.steps
         return result
 
-    def _fit_copies(self, fitted, method, X, y, changes, metadata):
+    def _check_history(self, fitted, X, y, changes):
+        """Return the classes that take no part in the unchanged condition."""
+        check_choice("history", self.history, HISTORIES)
+        if self.history == "ignore":
+            return []
+        for reader in _split_readers(split_stateless(fitted)[0])[0]:
+            X = reader.fit_transform(X)
+        return check_history(self, X, y, changes)
+
+    def _fit_copies(self, fitted, method, X, y, changes, metadata, left_out):
         """Fit a pipeline on images and their copies, read block by block if it can be.
 
         Parameters
@@ -327,6 +355,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             The perturbations.
         metadata : dict
             Metadata of the images.
+        left_out : list of labels
+            Classes that take no part in the unchanged condition.
 
         Returns
         -------
@@ -346,19 +376,24 @@ class AugmentedPipeline(Estimator, Pipeline):
         # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
+        kept = np.ones((len(X), n_copies), dtype=bool)
+        # Results of other methods are those of the unprocessed images.
+        if takes_conditions and method == "fit":
+            kept[:, 0] = [label not in left_out for label in np.asarray(y).tolist()]
+        kept = kept.ravel()
         repeated = {
-            name: np.repeat(np.asarray(values), n_copies, axis=0)
+            name: np.repeat(np.asarray(values), n_copies, axis=0)[kept]
             for name, values in {"y": y, **metadata}.items()
         }
         if takes_conditions:
-            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))
+            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))[kept]
         labels = repeated.pop("y")
         given = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
         # blocks; any other step needs all rows in memory.
         streams = takes_conditions and len(rest) == 1 and method == "fit"
         changes = [None, *map(clone, changes[: n_copies - 1])]
-        given = changes, first, rest, method, labels, given, streams
+        given = changes, first, rest, method, labels, given, streams, kept
         result = self._fit_rows(fitted, X, y, *given)
         if method == "fit":
             return result
@@ -386,14 +421,15 @@ class AugmentedPipeline(Estimator, Pipeline):
             X = reader.fit_transform(X)
         images = check_container(as_images(X))
         given = _share(self, rest, metadata)
-        given = [None], steps, rest, method, y, given, False
+        kept = np.ones(len(images), dtype=bool)
+        given = [None], steps, rest, method, y, given, False, kept
         result = self._fit_rows(fitted, images, y, *given)
         if hasattr(X, "columns"):  # a frame: steps remember its names
             fit_stateless(_safe_indexing(X, [0]), steps)
         return result
 
     def _fit_rows(
-        self, fitted, X, y, changes, steps, rest, method, labels, given, streams
+        self, fitted, X, y, changes, steps, rest, method, labels, given, streams, kept
     ):
         """Fit the steps behind the stateless ones on the rows of all copies.
 
@@ -417,6 +453,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             Metadata of the rows.
         streams : bool
             Whether the rest reads rows block by block.
+        kept : ndarray of bool
+            Mask of the rows of all copies that the rest is fitted on.
 
         Returns
         -------
@@ -428,6 +466,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
         with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
             rows = make_source(X, changes, steps, memory, run_task, **options)
+            rows = rows if kept.all() else select_rows(rows, kept)
             rows = rows if streams else read_blocks(rows)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)

@@ -8,6 +8,7 @@ from skfingerprint._core.blocks import (
     check_values,
     iterate_blocks,
     iterate_sources,
+    list_readings,
     map_blocks,
     read_blocks,
     read_images,
