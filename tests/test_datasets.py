@@ -419,11 +419,7 @@ def test_heic_is_read_with_its_plugin(folder, monkeypatch):
     plugin = types.SimpleNamespace(register_heif_opener=register)
     monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
     monkeypatch.setattr(Image, "EXTENSION", dict(Image.registered_extensions()))
-    decoding.readable_formats.cache_clear()
-    try:
-        assert decoding.suffix_problem(".heic") is None
-    finally:
-        decoding.readable_formats.cache_clear()
+    assert decoding.suffix_problem(".heic") is None
 
 
 @pytest.mark.parametrize(
@@ -474,7 +470,7 @@ def test_16_bits_are_scaled(folder, suffix):
     else:
         picture(grey).save(file)
     last = load_image_folder(folder).images[-1]
-    np.testing.assert_array_equal(last[..., 2], np.round(grey / 257))
+    np.testing.assert_array_equal(last[..., 2], grey >> 8)
 
 
 @pytest.fixture

@@ -67,10 +67,22 @@ def check_length(name: str, values: Any, n: int) -> None:
         )
 
 
-def check_labels(y: Any) -> None:
+def as_integers(values: Any) -> Any:
+    """Return nullable integers and booleans of pandas as those of NumPy, others unchanged.
+
+    scikit-learn makes floats of them, so that numbers above 2**53 would be merged.
+    """
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", "") in ("b", "i", "u") and hasattr(dtype, "numpy_dtype"):
+        return values.to_numpy(dtype=dtype.numpy_dtype)
+    return values
+
+
+def check_labels(y: Any) -> Any:
     """Raise ValueError for missing labels, and for text beside numbers.
 
-    Text and numbers do not have a common order.
+    Text and numbers do not have a common order. The labels are returned, nullable
+    integers of pandas as integers.
     """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
     if isinstance(labels, np.ndarray):
@@ -78,7 +90,7 @@ def check_labels(y: Any) -> None:
             kind = type(y).__name__
             raise ValueError(f"y must be a list or an array of labels, got {kind}.")
         if labels.dtype.kind != "O":
-            return
+            return as_integers(y)
         labels = labels.ravel()
     for number, label in enumerate(labels):
         if _is_missing(label):
@@ -91,6 +103,7 @@ def check_labels(y: Any) -> None:
             "y holds text and numbers, which have no common order: make all of it "
             "text, `[str(label) for label in y]`."
         )
+    return as_integers(y)
 
 
 def _is_missing(label: Any) -> bool:
