@@ -16,7 +16,7 @@ from skfingerprint._core import (
     refuse_preview,
 )
 from skfingerprint._images.headers import describe_header
-from skfingerprint._images.segments import without_metadata
+from skfingerprint._images.segments import without_exif, without_metadata
 
 # Corners of parts lie on multiples of this number of pixels, so that all parts have one
 # phase to the blocks of JPEG (8 px, or 16 px with subsampled chroma) and to periodic
@@ -138,7 +138,7 @@ def open_image(file):
         if _find_plugin(head):
             register_plugins()
         try:
-            image = Image.open(without_metadata(stream), formats=readable_formats())
+            image = _open_without_metadata(stream)
         except UnidentifiedImageError:
             raise ValueError(_explain(file, head)) from None
         with image:
@@ -146,6 +146,19 @@ def open_image(file):
             _check_pixels(*find_stored_size(image), Image.MAX_IMAGE_PIXELS)
             _check_values(image)
             yield image, stream
+
+
+def _open_without_metadata(stream):
+    from PIL import Image
+
+    formats = readable_formats()
+    try:
+        return Image.open(without_metadata(stream), formats=formats)
+    except Exception:  # libavif and Pillow raise what they like
+        copy = without_exif(stream)
+        if copy is None:
+            raise
+        return Image.open(copy, formats=formats)
 
 
 def _open_binary(file):
@@ -254,8 +267,19 @@ def _check_values(image):
         )
 
 
+def _forget_inner_tags(image):
+    """Keep Pillow from reading the EXIF of a TIFF image, which may be damaged."""
+    from PIL import TiffTags
+
+    if hasattr(image, "tag_v2"):
+        exif = image.getexif()
+        for tag in set(TiffTags.TAGS_V2_GROUPS) & set(exif):
+            del exif[tag]
+
+
 def _to_rgb(image):
     """Decode the pixels as RGB, shape (height, width, 3), uint8."""
+    _forget_inner_tags(image)
     load_as_stored(image)
     if image.mode.startswith("I"):
         # Pillow cuts color to the upper 8 bits as well; `convert` would clip.

@@ -66,6 +66,22 @@ def without_metadata(file: Any) -> Any:
     return io.BufferedReader(_NeededSegments(file, walk(file)))
 
 
+def without_exif(file: Any) -> io.BytesIO | None:
+    """Return a copy of an AVIF file without EXIF, or None if it has none.
+
+    libavif refuses a picture whose EXIF is damaged.
+    """
+    meta = [part for part in list_segments(file) if part.kind == b"meta"]
+    file.seek(0)
+    data = file.read()
+    for part in meta:
+        # The kind of an item is in the box that lists the items.
+        items = data[part.start : part.end].replace(b"Exif", b"free")
+        if items != data[part.start : part.end]:
+            return io.BytesIO(data[: part.start] + items + data[part.end :])
+    return None
+
+
 def read_content(file: Any, segment: Segment, n_bytes: int = MOST_BYTES) -> bytes:
     """Read the content of a segment, at most a number of bytes."""
     file.seek(segment.content)
