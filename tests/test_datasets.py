@@ -820,3 +820,70 @@ def test_few_files_that_are_all_alike_in_a_class_are_told(tmp_path):
             picture.new(mode, (8, 8), number).save(tmp_path / label / f"{number}.png")
     with pytest.warns(UserWarning, match="mode"):
         load_image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_classes_number_two_loads_alike(folder, lazy):
+    """Training has {a, b, c} and the test {b, c}: `target` means the same."""
+    pytest.importorskip("dask.array")
+    shutil.copytree(folder / "b", folder / "c")
+    train = load_image_folder(folder, lazy=lazy)
+    assert train.target_names.tolist() == ["a", "b", "c"]
+    shutil.rmtree(folder / "a")
+    assert load_image_folder(folder, lazy=lazy).target.tolist() == [0, 0, 1, 1]
+    test = load_image_folder(folder, classes=train.target_names, lazy=lazy)
+    assert test.target.tolist() == [1, 1, 2, 2]
+    assert test.target_names.tolist() == ["a", "b", "c"]
+    names = [Path(name).parent.name for name in test.filenames]
+    again = load_image_files(test.filenames, names, classes=["c", "a", "b"], lazy=lazy)
+    assert again.target.tolist() == [2, 2, 0, 0]
+    assert again.target_names.tolist() == ["c", "a", "b"]
+    for load in (load_image_folder, lambda _, **o: load_image_files(*files, **o)):
+        files = test.filenames, names
+        with pytest.raises(ValueError, match=r"found \['c'\], which are not among the"):
+            load(folder, classes=["a", "b"], lazy=lazy)
+        with pytest.raises(ValueError, match="classes must differ"):
+            load(folder, classes=["a", "b", "c", "a"], lazy=lazy)
+    with pytest.raises(ValueError, match="classes need a target"):
+        load_image_files(test.filenames, classes=["a"])
+
+
+def test_a_class_without_files_here_is_not_an_error(folder):
+    files = sorted(folder.glob("a/0.*"))
+    data = load_image_files(files, [5, 5], classes=[3, 5], on_error="warn")
+    assert data.target.tolist() == [1, 1]
+    files[0].write_bytes(b"no image")
+    files[1].write_bytes(b"no image")
+    with pytest.raises(ValueError, match="class 5: no image is left"):
+        load_image_files(files, [5, 5], classes=[3, 5], on_error="warn")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([["a", "b"], ["a", "b"]], "y should be a 1d array"),
+        ([[0, 1], [1, 0]], "y should be a 1d array"),
+        (["a", np.nan], "y holds nan for image 1"),
+        ([0.0, np.nan], "y holds nan for image 1"),
+        (np.array([0.0, np.nan]), "Input target contains NaN"),
+        (["a", None], "y holds None for image 1"),
+        (["a", 1], "y holds text and numbers"),
+        (np.array(["a", 1], dtype=object), "y holds text and numbers"),
+        ("ab", "y must be a list or an array"),
+        (["a"], "must have one length, at least 1, got 2 and 1"),
+    ],
+)
+def test_labels_are_checked_as_estimators_do(folder, target, message):
+    with pytest.raises(ValueError, match=message):
+        load_image_files(sorted(folder.glob("a/0.*")), target)
+
+
+LARGE = 2**53  # above it, floats skip integers
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt64", "int64", object])
+def test_large_numbers_as_labels_stay_apart(folder, dtype):
+    pandas = pytest.importorskip("pandas")
+    target = pandas.Series([LARGE, LARGE + 1], dtype=dtype)
+    data = load_image_files(sorted(folder.glob("a/0.*")), target)
+    assert data.target_names.tolist() == [LARGE, LARGE + 1]

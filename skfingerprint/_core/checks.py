@@ -72,10 +72,16 @@ def as_integers(values: Any) -> Any:
 
     scikit-learn makes floats of them, so that numbers above 2**53 would be merged.
     """
-    dtype = getattr(values, "dtype", None)
-    if getattr(dtype, "kind", "") in ("b", "i", "u") and hasattr(dtype, "numpy_dtype"):
-        return values.to_numpy(dtype=dtype.numpy_dtype)
+    if _is_nullable(values):
+        return values.to_numpy(dtype=values.dtype.numpy_dtype)
     return values
+
+
+def _is_nullable(values: Any) -> bool:
+    dtype = getattr(values, "dtype", None)
+    return getattr(dtype, "kind", "") in ("b", "i", "u") and hasattr(
+        dtype, "numpy_dtype"
+    )
 
 
 def check_labels(y: Any) -> Any:
@@ -85,6 +91,8 @@ def check_labels(y: Any) -> Any:
     integers of pandas as integers.
     """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    if _is_nullable(y):
+        labels = y.to_numpy(dtype=object)  # `asarray` may make floats
     if isinstance(labels, np.ndarray):
         if labels.ndim == 0:
             kind = type(y).__name__

@@ -269,9 +269,9 @@ def _check_values(image):
 
 def _forget_inner_tags(image):
     """Keep Pillow from reading the EXIF of a TIFF image, which may be damaged."""
-    from PIL import TiffTags
-
     if hasattr(image, "tag_v2"):
+        from PIL import TiffTags
+
         exif = image.getexif()
         for tag in set(TiffTags.TAGS_V2_GROUPS) & set(exif):
             del exif[tag]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skfingerprint._core import TAGS, find_stored_size
+from skfingerprint._images.quantizers import find_quantizer
 from skfingerprint._images.segments import (
     MOST_BYTES,
     Segment,
@@ -24,6 +25,8 @@ LOSSLESS = ("PNG", "BMP", "DIB", "GIF", "PPM", "TGA", "PCX", "SGI", "QOI", "IM",
 LOSSY = ("JPEG", "AVIF", "HEIF")
 C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+# Bytes that are read of a text.
+TEXT_BYTES = 2**10
 # Bytes of a JPEG 2000 file in which its coding style is searched.
 STYLE_BYTES = 2**16
 
@@ -50,6 +53,8 @@ class Header:
         Chroma subsampling of a JPEG image, or empty.
     tables : str
         Checksum of the quantization tables of a JPEG image, or empty.
+    quantizer : float
+        Quantizer of WebP (0..127) or AVIF (0..255), coarse if large, or NaN.
     bytes_per_pixel : float
         Size of the file, or of its compressed pixels, over the number of pixels.
     orientation : int
@@ -76,6 +81,7 @@ class Header:
     quality: float = np.nan
     subsampling: str = ""
     tables: str = ""
+    quantizer: float = np.nan
     bytes_per_pixel: float = np.nan
     orientation: int = 1
     icc: str = ""
@@ -114,6 +120,7 @@ def describe_header(image: Any, file: Any) -> Header:
         quality=_libjpeg_qualities().get(tables, np.nan) if tables else np.nan,
         subsampling=_find_subsampling(image) if tables else "",
         tables=f"{zlib.crc32(repr(tables).encode()):08x}" if tables else "",
+        quantizer=find_quantizer(file, segments),
         bytes_per_pixel=_count_bytes(file, segments) / (height * width),
         **_find_metadata(image, file, segments),
     )
@@ -239,8 +246,9 @@ def _find_metadata(image: Any, file: Any, segments: list[Segment]) -> dict[str, 
             elif not part.needed and part.kind == b"\xfe":
                 texts.append("comment")
             is_c2pa = is_c2pa or _is_c2pa(file, part)
-    with suppress(Exception):
-        texts += _read_exif(found)
+    if found["exif"]:
+        with suppress(Exception):
+            texts += _read_exif(found)
     return {
         "orientation": _read_orientation(image, found),
         "icc": _name_profile(found["icc"]),
@@ -252,7 +260,7 @@ def _find_metadata(image: Any, file: Any, segments: list[Segment]) -> dict[str, 
 
 def _read_text(file: Any, part: Segment, found: dict) -> str:
     """Read the name of a text in PNG, and the value if it names the software."""
-    name, _, value = read_content(file, part).partition(b"\0")
+    name, _, value = read_content(file, part, TEXT_BYTES).partition(b"\0")
     name = name.decode("latin-1")[:80]
     if name == "Software":
         found["software"] = value.rsplit(b"\0", 1)[-1].decode("latin-1")

@@ -52,7 +52,8 @@ def describe_image_folder(path):
             * `quality` of JPEG, also inside of TIFF (the quality at which libjpeg has
               the same quantization tables, NaN for other tables and formats),
               `subsampling` and `tables` (a checksum).
-            * `bytes_per_pixel` of the file.
+            * `quantizer` of WebP (0..127) and AVIF (0..255), coarse if large, and
+              `bytes_per_pixel` of the file.
             * `orientation`, the tag, which reading does not apply.
             * `icc`, the name of the ICC profile, `software`, `texts` (names of the
               texts in the header, in which generators write their prompts) and `c2pa`
@@ -73,9 +74,10 @@ def describe_image_folder(path):
     -----
     The properties are the format (of WebP, TIFF and JPEG 2000 with the compression,
     lossy or lossless), the quality of JPEG, size, mode, ICC profile, and the presence
-    of software, texts and a C2PA manifest. Of lossy files whose quality can't be read,
-    the bytes per pixel are compared: classes differ if the ranges from the 5th to the
-    95th percentile of two classes, of six files or more each, don't overlap.
+    of software, texts and a C2PA manifest. Of lossy files of other formats the
+    quantizer is compared, or the bytes per pixel if it can't be read: classes differ if
+    the ranges from the 5th to the 95th percentile of two classes, of six files or more
+    each, don't overlap.
 
     Classes differ in another property if its distributions differ significantly and by more
     than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of

@@ -24,7 +24,7 @@ def find_differences(headers, classes):
                 for label in np.unique(classes[given])
             ]
             differences[name] = list_lines(f"Classes differ in {name}", lines)
-    return differences | _compare_bytes(headers, classes)
+    return differences | _compare_ranges(headers, classes)
 
 
 def _list_properties(headers):
@@ -48,29 +48,33 @@ def _name_format(header):
     return header.format
 
 
-def _compare_bytes(headers, classes):
-    """Return {property: finding} on the bytes per pixel of lossy files by format."""
+def _compare_ranges(headers, classes):
+    """Return {property: finding} on the numbers of lossy files by format."""
     differences = {}
-    # A reversible wavelet of JPEG 2000 may be cut off.
-    unknown = [
-        (h.compression != "lossless" or h.codec == "5/3") and not h.tables
-        for h in headers
-    ]
-    names = np.array([h.format for h in headers])
-    values = np.array([h.bytes_per_pixel for h in headers])
-    for name in sorted({*names[np.array(unknown, dtype=bool)]}):
-        chosen = np.array(unknown) & (names == name)
+    names = np.array([_name_number(header) for header in headers], dtype=str)
+    for name in sorted(set(names.tolist()) - {""}):
+        column = name.split(" of ")[0].replace(" ", "_")
+        chosen = names == name
+        values = np.array([getattr(header, column) for header in headers])[chosen]
         lines, ranges = [], []
         for label in np.unique(classes[chosen]):
-            found = values[chosen & (classes == label)]
+            found = values[classes[chosen] == label]
             low, high = np.percentile(found, RANGE)
             lines.append(f"{label}: {low:.3g} to {high:.3g} ({len(found)})")
             if len(found) >= FEWEST_FILES:
                 ranges.append((low, high))
         if ranges and max(low for low, _ in ranges) > min(high for _, high in ranges):
-            key = f"bytes per pixel of {name}"
-            differences[key] = list_lines(f"Classes differ in {key}", lines)
+            differences[name] = list_lines(f"Classes differ in {name}", lines)
     return differences
+
+
+def _name_number(header):
+    """Name the number that tells how strongly a file is compressed, or return ""."""
+    if header.quantizer == header.quantizer:
+        return f"quantizer of {header.format}"
+    # A reversible wavelet of JPEG 2000 may be cut off.
+    is_lossless = header.compression == "lossless" and header.codec != "5/3"
+    return "" if is_lossless or header.tables else f"bytes per pixel of {header.format}"
 
 
 def _name_quality(header):
