@@ -838,12 +838,14 @@ def test_classes_number_two_loads_alike(folder, lazy):
     again = load_image_files(test.filenames, names, classes=["c", "a", "b"], lazy=lazy)
     assert again.target.tolist() == [2, 2, 0, 0]
     assert again.target_names.tolist() == ["c", "a", "b"]
-    for load in (load_image_folder, lambda _, **o: load_image_files(*files, **o)):
-        files = test.filenames, names
-        with pytest.raises(ValueError, match=r"found \['c'\], which are not among the"):
-            load(folder, classes=["a", "b"], lazy=lazy)
+    for load, args in (
+        (load_image_folder, [folder]),
+        (load_image_files, [test.filenames, names]),
+    ):
+        with pytest.raises(ValueError, match=r"found \['c'\], which are not among"):
+            load(*args, classes=["a", "b"], lazy=lazy)
         with pytest.raises(ValueError, match="classes must differ"):
-            load(folder, classes=["a", "b", "c", "a"], lazy=lazy)
+            load(*args, classes=["a", "b", "c", "a"], lazy=lazy)
     with pytest.raises(ValueError, match="classes need a target"):
         load_image_files(test.filenames, classes=["a"])
 

@@ -68,7 +68,7 @@ def check_length(name: str, values: Any, n: int) -> None:
 
 
 def as_integers(values: Any) -> Any:
-    """Return nullable integers and booleans of pandas as those of NumPy, others unchanged.
+    """Return nullable integers and booleans of pandas as those of NumPy.
 
     scikit-learn makes floats of them, so that numbers above 2**53 would be merged.
     """

@@ -154,7 +154,9 @@ def _find_codec(image: Any, file: Any, segments: list[Segment]) -> tuple[str, st
 def _find_tiff_codec(image: Any, file: Any) -> tuple[str, str]:
     codec = image.info.get("compression", "")
     if codec == "webp":
-        offsets = image.tag_v2.get(TAGS["strips"]) or image.tag_v2.get(TAGS["tiles"]) or (0,)
+        offsets = (
+            image.tag_v2.get(TAGS["strips"]) or image.tag_v2.get(TAGS["tiles"]) or (0,)
+        )
         file.seek(offsets[0])
         is_lossless = b"VP8L" in file.read(64)
         return codec, "lossless" if is_lossless else "lossy"
@@ -235,7 +237,9 @@ def _find_metadata(image: Any, file: Any, segments: list[Segment]) -> dict[str, 
     found = {"software": tags.get(TAGS["software"]), "icc": tags.get(TAGS["ICC"])}
     found["exif"] = image.info.get("exif")
     found["icc"] = found["icc"] or image.info.get("icc_profile")
-    texts = ["ImageDescription"] if str(tags.get(TAGS["description"], "")).strip() else []
+    texts = (
+        ["ImageDescription"] if str(tags.get(TAGS["description"], "")).strip() else []
+    )
     is_c2pa = TAGS["C2PA"] in tags
     for part in segments:
         with suppress(Exception):  # whatever damaged metadata raise

@@ -27,7 +27,10 @@ def find_quantizer(file: Any, segments: list[Segment]) -> float:
                     found = _read_av1(file.read(FRAME_BYTES))
                     if found is not None:
                         return found
-    except (IndexError, StopIteration):  # the header is longer than what was read, or damaged
+    except (
+        IndexError,
+        StopIteration,
+    ):  # the header is longer than what was read, or damaged
         pass
     return float("nan")
 
@@ -67,7 +70,9 @@ def _decode_booleans(data: bytes) -> Callable:
         for _ in range(n_bits):
             split = 1 + ((width - 1) * 128 >> 8)
             bit = value >= split << 8
-            value, width = (value - (split << 8), width - split) if bit else (value, split)
+            value, width = (
+                (value - (split << 8), width - split) if bit else (value, split)
+            )
             number = 2 * number + bit
             while width < 128:
                 value, width, n_shifts = 2 * value, 2 * width, n_shifts + 1

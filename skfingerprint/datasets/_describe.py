@@ -15,7 +15,6 @@ from skfingerprint.datasets._differences import SHOWN, find_differences, list_li
 from skfingerprint.datasets._listing import list_files
 
 
-
 class Description(Bunch):
     """Bunch that prints its findings."""
 
@@ -79,8 +78,8 @@ def describe_image_folder(path):
     the ranges from the 5th to the 95th percentile of two classes, of six files or more
     each, don't overlap.
 
-    Classes differ in another property if its distributions differ significantly and by more
-    than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of
+    Classes differ in another property if its distributions differ significantly and by
+    more than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of
     each class are all alike, and Cramér's V must be at least 0.1. Two classes therefore
     need at least six files each.
 

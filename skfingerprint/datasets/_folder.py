@@ -347,7 +347,9 @@ def _load(files, target, names, options):
     labels = np.full(len(kept), "all files") if target is None else names[target]
     texts = find_mixed_sizes(headers, labels) if shape else []
     read = partial(_read_or_skip, size, shape, filenames)
-    texts += find_few_bits(headers, labels, read if options.lazy else images.__getitem__)
+    texts += find_few_bits(
+        headers, labels, read if options.lazy else images.__getitem__
+    )
     if properties := ", ".join(find_differences(headers, labels)):
         texts.append(HISTORY.format(properties))
     for text in texts:

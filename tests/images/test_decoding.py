@@ -250,7 +250,9 @@ def test_missing_plugins_are_named(tmp_path, monkeypatch, suffix, package, conte
     Image.fromarray(NOISE).save(tmp_path / "a" / "0.png")
     file = tmp_path / "a" / f"1.{suffix}"
     file.write_bytes(content)
-    with pytest.warns(UserWarning, match=rf"1 \.{suffix} \(needs the package {package}"):
+    with pytest.warns(
+        UserWarning, match=rf"1 \.{suffix} \(needs the package {package}"
+    ):
         load_image_folder(tmp_path)
     for path in (file, tmp_path / "misnamed.png"):
         path.write_bytes(content)
@@ -261,7 +263,9 @@ def test_missing_plugins_are_named(tmp_path, monkeypatch, suffix, package, conte
 def pack_chunk(name, content, checksum=None):
     if checksum is None:
         checksum = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+    return (
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+    )
 
 
 BOMB = zlib.compress(b"a" * 2**24)
