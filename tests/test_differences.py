@@ -1,7 +1,5 @@
 """History that headers tell: one source under two labels that were saved otherwise."""
 
-import io
-import struct
 import zlib
 
 import numpy as np
@@ -16,85 +14,18 @@ from skfingerprint.datasets import (
 )
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
+cases = pytest.importorskip("benchmarks.faults.files", reason="needs Pillow")
+add_chunk, add_segment, pack_exif = cases.add_chunk, cases.add_segment, cases.pack_exif
 DATA = load_generators()
 IMAGES = DATA.images[DATA.target == 0][:24]
-LOSSLESS_WEBP = "webp", {"lossless": True}
-JPEG2000 = {"quality_mode": "rates", "quality_layers": [20]}
-
-# The two ways of saving, and the property that tells them apart.
-TOLD = {
-    "WebP lossless / 80": (LOSSLESS_WEBP, ("webp", {"quality": 80}), "format"),
-    "WebP 95 / 60": (
-        ("webp", {"quality": 95}),
-        ("webp", {"quality": 60}),
-        "quantizer of WEBP",
-    ),
-    "AVIF 95 / 50": (
-        ("avif", {"quality": 95, "speed": 10}),
-        ("avif", {"quality": 50, "speed": 10}),
-        "quantizer of AVIF",
-    ),
-    "TIFF raw / JPEG": (
-        ("tif", {}),
-        ("tif", {"compression": "jpeg"}),
-        "format",
-    ),
-    "TIFF JPEG 95 / 50": (
-        ("tif", {"compression": "jpeg", "quality": 95}),
-        ("tif", {"compression": "jpeg", "quality": 50}),
-        "JPEG quality",
-    ),
-    "JPEG 2000 lossless / lossy": (
-        ("jp2", {}),
-        ("jp2", {"irreversible": True, **JPEG2000}),
-        "format",
-    ),
-    "JPEG 2000 lossless / cut off": (
-        ("jp2", {}),
-        ("jp2", {"irreversible": False, **JPEG2000}),
-        "bytes per pixel of JPEG2000",
-    ),
-    "JPEG 2000 stream, lossless / lossy": (
-        ("j2k", {"no_jp2": True}),
-        ("j2k", {"no_jp2": True, "irreversible": True, **JPEG2000}),
-        "format",
-    ),
-    "JPEG 95 / 75": (("jpg", {"quality": 95}), ("jpg", {"quality": 75}), "JPEG qual"),
-    "PNG / WebP lossless": (("png", {}), LOSSLESS_WEBP, "format"),
-}
-SILENT = {
-    "PNG / PNG": (("png", {}), ("png", {"compress_level": 1})),
-    "JPEG baseline / progressive": (
-        ("jpg", {"quality": 90}),
-        ("jpg", {"quality": 90, "progressive": True}),
-    ),
-    "JPEG with and without optimized tables": (
-        ("jpg", {"quality": 90}),
-        ("jpg", {"quality": 90, "optimize": True}),
-    ),
-    "TIFF raw / LZW": (("tif", {}), ("tif", {"compression": "tiff_lzw"})),
-    "WebP 80 / 80": (("webp", {"quality": 80}), ("webp", {"quality": 80, "method": 6})),
-    "WebP lossless / lossless": (
-        LOSSLESS_WEBP,
-        ("webp", {"lossless": True, "method": 1}),
-    ),
-    "AVIF 80 / 80": (
-        ("avif", {"quality": 80, "speed": 10}),
-        ("avif", {"quality": 80, "speed": 9}),
-    ),
-    "JPEG 2000 / JPEG 2000": (("jp2", {}), ("jp2", {})),
-}
 
 
 def save(image, suffix, options):
     """Return the content of a file; skip formats that are not written here."""
-    file = io.BytesIO()
-    name = {"tif": "TIFF", "jpg": "JPEG", "jp2": "JPEG2000", "j2k": "JPEG2000"}
     try:
-        Image.fromarray(image).save(file, name.get(suffix, suffix.upper()), **options)
+        return cases.save(image, suffix, options)
     except (KeyError, OSError) as error:
         pytest.skip(f"Pillow does not write {suffix} here: {error!r}")
-    return file.getvalue()
 
 
 def write_classes(folder, ways):
@@ -106,9 +37,9 @@ def write_classes(folder, ways):
         file.write_bytes(save(image, suffix, options))
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", cases.TOLD)
 def test_history_in_headers_is_told(tmp_path, name):
-    *ways, expected = TOLD[name]
+    *ways, expected = cases.TOLD[name]
     write_classes(tmp_path, ways)
     for lazy in (False, True):
         with pytest.warns(UserWarning, match=f"classes differ in .*{expected}"):
@@ -119,9 +50,9 @@ def test_history_in_headers_is_told(tmp_path, name):
     assert f"Classes differ in {expected}" in str(describe_image_folder(tmp_path))
 
 
-@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("name", cases.SILENT)
 def test_controls_are_silent(tmp_path, name):
-    write_classes(tmp_path, SILENT[name])
+    write_classes(tmp_path, cases.SILENT[name])
     load_image_folder(tmp_path)
     assert "Classes differ" not in str(describe_image_folder(tmp_path))
 
@@ -158,83 +89,9 @@ def test_the_quality_of_jpeg_inside_of_tiff_is_read(quality):
     assert read_header(save(IMAGES[0], "tif", options)).quality == quality
 
 
-def pack_chunk(name, content):
-    checksum = zlib.crc32(name + content)
-    return (
-        struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
-    )
-
-
-def add_chunk(name, content, behind=False):
-    def add(data):
-        place = len(data) - 12 if behind else 33
-        return data[:place] + pack_chunk(name, content) + data[place:]
-
-    return "png", add
-
-
-def add_segment(marker, content):
-    segment = bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
-    return "jpg", lambda data: data[:2] + segment + data[2:]
-
-
-def pack_exif(tags):
-    exif = Image.Exif()
-    for tag, value in tags.items():
-        if tag == 37510:
-            exif.get_ifd(34665)[tag] = value
-        else:
-            exif[tag] = value
-    return exif.tobytes()
-
-
-def pack_profile(name):
-    """Return an ICC profile with nothing but a description."""
-    text = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name + b"\0"
-    head = bytes(128) + struct.pack(">I4sII", 1, b"desc", 144, len(text))
-    return head + text
-
-
-ICC_JPEG = b"ICC_PROFILE\0\1\1" + pack_profile(b"Display P3")
-C2PA_BOX = struct.pack(">I4s", 40, b"uuid") + bytes.fromhex(
-    "d8fec3d61b0e483c92975828877ec481"
-)
-MARKS = {
-    "parameters": (add_chunk(b"tEXt", b"parameters\0a cat"), "texts", "parameters"),
-    "prompt": (add_chunk(b"iTXt", b"prompt\0\0\0\0\0{}"), "texts", "prompt"),
-    "workflow behind": (
-        add_chunk(b"zTXt", b"workflow\0\0x", True), "texts", "workflow"),
-    "software": (add_chunk(b"tEXt", b"Software\0Tool 1"), "software", "Tool 1"),
-    "software in EXIF of PNG": (
-        add_chunk(b"eXIf", pack_exif({305: "Tool"})), "software", "Tool"),
-    "software in EXIF": (
-        add_segment(0xE1, pack_exif({305: "Tool"})), "software", "Tool"),
-    "comment in EXIF": (
-        add_segment(0xE1, pack_exif({37510: b"ASCII\0\0\0Steps: 20"})),
-        "texts", "UserComment"),
-    "comment": (add_segment(0xFE, b"made by"), "texts", "comment"),
-    "C2PA in PNG": (add_chunk(b"caBX", b"jumb"), "c2pa", True),
-    "C2PA in JPEG": (
-        add_segment(0xEB, b"JP\0\1\0\0\0\1\0\0\0\1jumbc2pa"), "c2pa", True),
-    "C2PA in WebP": (
-        ("webp", lambda data: data + b"C2PA\2\0\0\0ab"), "c2pa", True),
-    "C2PA in AVIF": (("avif", lambda data: data + C2PA_BOX + bytes(16)), "c2pa", True),
-    "profile of PNG": (
-        add_chunk(b"iCCP", b"x\0\0" + zlib.compress(pack_profile(b"Adobe RGB"))),
-        "icc", "Adobe RGB"),
-    "profile of JPEG": (add_segment(0xE2, ICC_JPEG), "icc", "Display P3"),
-}  # fmt: skip
-PROPERTIES = {
-    "texts": "texts",
-    "software": "software",
-    "c2pa": "C2PA",
-    "icc": "ICC profile",
-}
-
-
-@pytest.mark.parametrize("name", MARKS)
+@pytest.mark.parametrize("name", cases.MARKS)
 def test_metadata_that_name_the_label_are_told(tmp_path, name):
-    (suffix, add), column, value = MARKS[name]
+    (suffix, add), column, value = cases.MARKS[name]
     for number, image in enumerate(IMAGES):
         label = tmp_path / "ab"[number % 2]
         label.mkdir(exist_ok=True)
@@ -243,11 +100,13 @@ def test_metadata_that_name_the_label_are_told(tmp_path, name):
             content = add(content)
         (label / f"{number}.{suffix}").write_bytes(content)
     assert getattr(read_header(content), column) == value
-    with pytest.warns(UserWarning, match=f"classes differ in {PROPERTIES[column]}, "):
+    with pytest.warns(
+        UserWarning, match=f"classes differ in {cases.PROPERTIES[column]}, "
+    ):
         load_image_folder(tmp_path)
     description = describe_image_folder(tmp_path)
     assert list(description.files[column]).count(value) == 12
-    assert f"Classes differ in {PROPERTIES[column]}:" in str(description)
+    assert f"Classes differ in {cases.PROPERTIES[column]}:" in str(description)
 
 
 def test_empty_texts_of_cameras_are_none():

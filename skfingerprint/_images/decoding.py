@@ -104,7 +104,9 @@ def name_in_errors(file):
 
 @contextmanager
 def without_bomb_warnings():
-    """Silence Pillow's warning about large images, which are rejected by their size.
+    """Silence Pillow's warnings about large images and about damaged metadata.
+
+    Large images are rejected by their size, and metadata are not needed.
 
     Do not use it in threads: warning filters belong to the whole process.
     """
@@ -112,6 +114,7 @@ def without_bomb_warnings():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
         yield
 
 

@@ -79,9 +79,9 @@ def describe_image_folder(path):
     each, don't overlap.
 
     Classes differ in another property if its distributions differ significantly and by
-    more than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of
-    each class are all alike, and Cramér's V must be at least 0.1. Two classes therefore
-    need at least six files each.
+    more than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the
+    files of each class are all alike, and Cramér's V must be at least 0.1. Two classes
+    therefore need at least six files each.
 
     Examples
     --------

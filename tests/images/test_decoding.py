@@ -1,10 +1,8 @@
 """Files as they are: turned, previews, with metadata of any kind, of 16 bits."""
 
 import io
-import struct
 import sys
 import warnings
-import zlib
 
 import numpy as np
 import pytest
@@ -20,27 +18,18 @@ from skfingerprint.datasets import (
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
 
-NOISE = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
-SHAPES = [(48, 32), (32, 48), (40, 40)]
-FORMATS = {
-    "JPEG": {"quality": 100, "subsampling": 0},
-    "MPO": {"quality": 100, "subsampling": 0},
-    "PNG": {},
-    "TIFF": {"compression": "raw"},
-    "TIFF-LZW": {"compression": "tiff_lzw"},
-    "TIFF-JPEG": {"compression": "jpeg", "quality": 100},
-    "WEBP": {"lossless": True},
-    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+cases = pytest.importorskip("benchmarks.faults.files", reason="needs Pillow")
+
+NOISE, draw_ramp = cases.NOISE, cases.draw_ramp
+pack_chunk, pack_tiff, write_png16 = (
+    cases.pack_chunk,
+    cases.pack_tiff,
+    cases.write_png16,
+)
+FORMATS = cases.FORMATS | {
     "HEIF": {"quality": 100, "chroma": 444},
     "JXL": {"lossless": True},
 }
-
-
-def draw_ramp(shape):
-    """Draw smooth pixels, different in each corner, which lossy codecs keep."""
-    rows, columns = np.indices(shape)
-    ramp = np.stack([rows * 5, columns * 5, 120 + rows - columns], axis=-1)
-    return ramp.astype(np.uint8)
 
 
 def write(name, pixels, **options):
@@ -71,7 +60,7 @@ def format_name(request):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", cases.SHAPES, ids=str)
 def test_pixels_are_as_stored(tmp_path, format_name, shape, orientation):
     """By file, content, picture and lazily, for each shape, tag and format."""
     pixels = draw_ramp(shape)
@@ -145,56 +134,11 @@ def test_mixed_sizes_that_are_cropped_are_told(tmp_path, lazy):
     load_image_files(files[:3], ["a", "a", "b"], image_shape=(32, 32), lazy=lazy)
 
 
-def pack_tiff(pixels, tags, inner=None, signature=b""):
-    """Return a TIFF file of grey pixels, with a page inside of the page.
-
-    Parameters
-    ----------
-    pixels : ndarray of shape (height, width), uint8
-        The pixels.
-    tags : dict of int to int
-        Tags of the page.
-    inner : dict of int to int, default=None
-        Tags of the inner page, without pixels.
-    signature : bytes, default=b""
-        Bytes behind the first eight.
-    """
-    data = pixels.tobytes()
-    place = 16
-    plain = {256: pixels.shape[1], 257: pixels.shape[0], 258: 8, 259: 1, 262: 1}
-    plain |= {273: place, 277: 1, 278: pixels.shape[0], 279: len(data)} | tags
-
-    def pack(entries):
-        packed = struct.pack("<H", len(entries))
-        for tag, value in sorted(entries.items()):
-            packed += struct.pack("<HHII", tag, 4, 1, value)
-        return packed + struct.pack("<I", 0)
-
-    pages = pack(inner) if inner else b""
-    if inner:
-        plain[330] = place + len(data)
-    first = place + len(data) + len(pages)
-    head = struct.pack("<2sHI", b"II", 42, first) + signature.ljust(8, b"\0")
-    return head + data + pages + pack(plain)
-
-
-PREVIEWS = {
-    "reduced": pack_tiff(NOISE[..., 0], {254: 1}),
-    "mask": pack_tiff(NOISE[..., 0], {254: 4}),
-    "reduced, old": pack_tiff(NOISE[..., 0], {255: 2}),
-    "DNG": pack_tiff(NOISE[..., 0], {50706: 0x0401}),
-    "CR2": pack_tiff(NOISE[..., 0], {}, signature=b"CR\2\0"),
-    "inner page is larger": pack_tiff(NOISE[..., 0], {}, {256: 480, 257: 400}),
-    "inner page is raw": pack_tiff(NOISE[..., 0], {}, {256: 8, 257: 8, 262: 32803}),
-    "inner page is linear": pack_tiff(NOISE[..., 0], {}, {256: 8, 262: 34892}),
-}
-
-
-@pytest.mark.parametrize("name", PREVIEWS)
+@pytest.mark.parametrize("name", cases.PREVIEWS)
 @pytest.mark.parametrize("suffix", ["tif", "dng", "nef"])
 def test_previews_are_refused(tmp_path, name, suffix):
     file = tmp_path / f"0.{suffix}"
-    file.write_bytes(PREVIEWS[name])
+    file.write_bytes(cases.PREVIEWS[name])
     for lazy in (False, True):
         with pytest.raises(ValueError, match=rf"0\.{suffix}: a preview.*[Dd]evelop"):
             load_image_files([file], lazy=lazy)
@@ -260,40 +204,13 @@ def test_missing_plugins_are_named(tmp_path, monkeypatch, suffix, package, conte
             load_image_files([path])
 
 
-def pack_chunk(name, content, checksum=None):
-    if checksum is None:
-        checksum = zlib.crc32(name + content)
-    return (
-        struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
-    )
-
-
-BOMB = zlib.compress(b"a" * 2**24)
-CHUNKS = {
-    "text bomb": pack_chunk(b"zTXt", b"prompt\0\0" + BOMB),
-    "international text bomb": pack_chunk(b"iTXt", b"prompt\0\1\0\0\0" + BOMB),
-    "profile bomb": pack_chunk(b"iCCP", b"x\0\0" + BOMB),
-    "large text": pack_chunk(b"tEXt", b"workflow\0" + b"x" * 2**24),
-    "many texts": pack_chunk(b"tEXt", b"key\0" + b"value" * 500) * 40_000,
-    "wrong checksum": pack_chunk(b"tEXt", b"key\0value", 5),
-    "wrong checksum of a profile": pack_chunk(b"iCCP", b"x\0\0abc", 5),
-    "unknown compression": pack_chunk(b"zTXt", b"key\0\7abc"),
-    "unknown compression of a profile": pack_chunk(b"iCCP", b"x\0\7abc"),
-    **{
-        f"empty {name}": pack_chunk(name.encode(), b"")
-        for name in "tEXt zTXt iTXt iCCP eXIf gAMA cHRM sRGB sBIT pHYs tRNS bKGD tIME "
-        "hIST sPLT acTL fcTL caBX prVt".split()
-    },
-}
-
-
 @pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("name", CHUNKS)
+@pytest.mark.parametrize("name", cases.CHUNKS)
 def test_chunks_of_png_never_cost_the_image(tmp_path, name, behind):
     content = write("PNG", NOISE)
     place = len(content) - 12 if behind else 33  # before IEND, or behind IHDR
     file = tmp_path / "0.png"
-    file.write_bytes(content[:place] + CHUNKS[name] + content[place:])
+    file.write_bytes(content[:place] + cases.CHUNKS[name] + content[place:])
     np.testing.assert_array_equal(load_image_files([file]).images[0], NOISE)
     header = decoding.read_header(file)
     assert (header.height, header.width, header.format) == (40, 48, "PNG")
@@ -303,42 +220,17 @@ def test_chunks_of_png_never_cost_the_image(tmp_path, name, behind):
 def test_only_needed_chunks_of_png_reach_pillow(monkeypatch):
     """Neither the text nor its compressed content is read for decoding."""
     content = write("PNG", NOISE)
-    content = content[:33] + CHUNKS["large text"] + content[33:]
+    content = content[:33] + cases.CHUNKS["large text"] + content[33:]
     read = segments.without_metadata(io.BytesIO(content)).read()
     assert read == write("PNG", NOISE)
 
 
-def pack_segment(marker, content):
-    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
-
-
-PHOTOSHOP = b"Photoshop 3.0\0"
-MARKERS = {
-    "photoshop without content": pack_segment(0xED, PHOTOSHOP + b"8BIM"),
-    "photoshop cut off": pack_segment(0xED, PHOTOSHOP + b"8BIM\3\xed\0\0\0\0\0\4ab"),
-    "photoshop with a long name": pack_segment(0xED, PHOTOSHOP + b"8BIM\3\xed\xff"),
-    "profile without number": pack_segment(0xE2, b"ICC_PROFILE\0"),
-    "second part of a profile": pack_segment(0xE2, b"ICC_PROFILE\0\2\3abc"),
-    "pictures without directory": pack_segment(0xE2, b"MPF\0"),
-    "pictures of nowhere": pack_segment(0xE2, b"MPF\0II*\0\xff\xff\xff\xff"),
-    "exif": pack_segment(0xE1, b"Exif\0\0bad"),
-    "exif of nowhere": pack_segment(0xE1, b"Exif\0\0II*\0\xff\xff\xff\xff"),
-    "xmp": pack_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<"),
-    "flashpix": pack_segment(0xE2, b"FPXR\0"),
-    "short adobe": pack_segment(0xEE, b"Adobe"),
-    "short jfif": pack_segment(0xE0, b"JFIF\0"),
-    "comment": pack_segment(0xFE, b""),
-    "padding": b"\xff\xff\xff",
-    "large": pack_segment(0xE5, b"x" * 65_000) * 300,
-}
-
-
-@pytest.mark.parametrize("name", MARKERS)
+@pytest.mark.parametrize("name", cases.MARKERS)
 def test_segments_of_jpeg_never_cost_the_image(tmp_path, name):
     content = write("JPEG", NOISE)
     expected = np.asarray(Image.open(io.BytesIO(content)))
     file = tmp_path / "0.jpg"
-    file.write_bytes(content[:2] + MARKERS[name] + content[2:])
+    file.write_bytes(content[:2] + cases.MARKERS[name] + content[2:])
     np.testing.assert_array_equal(load_image_files([file]).images[0], expected)
     assert decoding.read_header(file).quality == 100
 
@@ -395,18 +287,6 @@ def test_grey_is_cut_as_color_is(tmp_path, suffix):
     expected = np.repeat((values >> 8).astype(np.uint8)[..., None], 3, axis=2)
     np.testing.assert_array_equal(decoding.read_image(file), expected)
     assert decoding.read_header(file).bits == 16
-
-
-def write_png16(file, values):
-    """Write a PNG file of 16 bits a value, which Pillow writes for grey only."""
-    height, width, n_channels = values.shape
-    color = {1: 0, 3: 2, 2: 4, 4: 6}[n_channels]
-    rows = values.astype(">u2").reshape(height, -1)
-    data = b"".join(b"\0" + row.tobytes() for row in rows)
-    head = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(pack_chunk(*chunk) for chunk in chunks)
-    file.write_bytes(content)
 
 
 def test_color_of_16_bits_is_cut(tmp_path):
