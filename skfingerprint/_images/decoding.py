@@ -229,6 +229,7 @@ def read_image(file, shape=None):
     """
     with name_in_errors(file), open_image(file) as (image, _):
         check_fits(find_stored_size(image), shape)
+        _forget_inner_tags(image)
         return crop(_to_rgb(image), shape)
 
 
@@ -282,7 +283,6 @@ def _forget_inner_tags(image):
 
 def _to_rgb(image):
     """Decode the pixels as RGB, shape (height, width, 3), uint8."""
-    _forget_inner_tags(image)
     load_as_stored(image)
     if image.mode.startswith("I"):
         # Pillow cuts color to the upper 8 bits as well; `convert` would clip.
