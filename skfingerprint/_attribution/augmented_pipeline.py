@@ -366,7 +366,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         X = check_container(as_images(X))
-        check_labels(y)
+        y = check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
         first, rest = split_stateless(fitted)

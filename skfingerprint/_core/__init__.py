@@ -19,6 +19,7 @@ from skfingerprint._core.blocks import (
 )
 from skfingerprint._core.checks import (
     MAX_SIGMA,
+    as_integers,
     check_choice,
     check_int,
     check_labels,
@@ -44,6 +45,13 @@ from skfingerprint._core.labels import (
     hide_background,
     to_decision,
     validate_known,
+)
+from skfingerprint._core.pictures import (
+    TAGS,
+    find_stored_size,
+    list_turns,
+    load_as_stored,
+    refuse_preview,
 )
 from skfingerprint._core.progress import (
     follow_blocks,

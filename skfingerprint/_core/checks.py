@@ -67,12 +67,32 @@ def check_length(name: str, values: Any, n: int) -> None:
         )
 
 
-def check_labels(y: Any, name: str = "y") -> None:
+def as_integers(values: Any) -> Any:
+    """Return nullable integers and booleans of pandas as those of NumPy.
+
+    scikit-learn makes floats of them, so that numbers above 2**53 would be merged.
+    """
+    if _is_nullable(values):
+        return values.to_numpy(dtype=values.dtype.numpy_dtype)
+    return values
+
+
+def _is_nullable(values: Any) -> bool:
+    dtype = getattr(values, "dtype", None)
+    return getattr(dtype, "kind", "") in ("b", "i", "u") and hasattr(
+        dtype, "numpy_dtype"
+    )
+
+
+def check_labels(y: Any, name: str = "y") -> Any:
     """Raise ValueError for missing labels, and for text beside numbers.
 
-    Text and numbers do not have a common order. Messages call the labels `name`.
+    Text and numbers do not have a common order. Messages call the labels `name`. The
+    labels are returned, nullable integers of pandas as integers.
     """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    if _is_nullable(y):
+        labels = y.to_numpy(dtype=object)  # `asarray` may make floats
     if isinstance(labels, np.ndarray):
         if labels.ndim == 0:
             kind = type(y).__name__
@@ -80,7 +100,7 @@ def check_labels(y: Any, name: str = "y") -> None:
                 f"{name} must be a list or an array of labels, got {kind}."
             )
         if labels.dtype.kind not in "Of":
-            return
+            return as_integers(y)
         labels = labels.ravel().tolist()
     for number, label in enumerate(labels):
         if _is_missing(label):
@@ -93,6 +113,7 @@ def check_labels(y: Any, name: str = "y") -> None:
             f"{name} holds text and numbers, which have no common order: make all of "
             f"it text, `[str(label) for label in {name}]`."
         )
+    return as_integers(y)
 
 
 def _is_missing(label: Any) -> bool:

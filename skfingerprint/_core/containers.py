@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from skfingerprint._core.blocks import drop_empty_blocks, is_lazy
+from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
@@ -107,13 +108,9 @@ def _is_item(item: Any) -> bool:
     """Whether an item of a container is an image, or the path of one."""
     return (
         isinstance(item, (str, bytes, os.PathLike, list))
-        or _is_picture(item)
+        or is_picture(item)
         or getattr(item, "ndim", 0) >= 2
     )
-
-
-def _is_picture(item: Any) -> bool:
-    return hasattr(item, "mode") and hasattr(item, "getbands")
 
 
 def refuse_text(item: Any) -> None:
@@ -127,8 +124,13 @@ def refuse_text(item: Any) -> None:
 
 
 def _as_pixels(item: Any) -> np.ndarray:
-    """Return an image as an array; Pillow pictures without palette and alpha."""
-    if _is_picture(item):
+    """Return an image as an array; Pillow pictures without palette and alpha.
+
+    Pictures that are not decoded yet are decoded as their files store them.
+    """
+    if is_picture(item):
+        refuse_preview(item)
+        load_as_stored(item)
         kinds = {"1": "L", "LA": "L", "La": "L"}
         plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")
         if not plain:
