@@ -994,7 +994,7 @@ def test_a_class_without_files_here_is_not_an_error(folder):
         ([[0, 1], [1, 0]], "y should be a 1d array"),
         (["a", np.nan], "y holds nan for image 1"),
         ([0.0, np.nan], "y holds nan for image 1"),
-        (np.array([0.0, np.nan]), "Input target contains NaN"),
+        (np.array([0.0, np.nan]), "y holds nan for image 1"),
         (["a", None], "y holds None for image 1"),
         (["a", 1], "y holds text and numbers"),
         (np.array(["a", 1], dtype=object), "y holds text and numbers"),
