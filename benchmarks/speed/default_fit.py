@@ -25,6 +25,8 @@ from benchmarks.speed.growth import Images
 from skfingerprint import make_attribution_pipeline
 
 NUMBERS = (100, 500, 2000)
+# Images that are drawn where there are none to read.
+N_DRAWN = 4000
 # Rounds of fewer images; more images have one.
 ROUNDS, FEW = 3, 500
 
@@ -34,7 +36,7 @@ def read():
     """Return images and their sources."""
     if FOLDER.exists():
         return read_registry()[:2]
-    drawn = Images(0, max(NUMBERS))
+    drawn = Images(0, N_DRAWN)
     return np.stack(list(drawn)), drawn.y
 
 
