@@ -40,7 +40,7 @@ from skfingerprint.plotting import RobustnessDisplay
 data = load_generators()
 images, y = data.images, data.target_names[data.target]
 print(f"{len(COMMON_PERTURBATIONS)} perturbations, such as")
-for perturbation in COMMON_PERTURBATIONS[::5]:
+for perturbation in COMMON_PERTURBATIONS[:4]:
     print("   ", " ".join(repr(perturbation).split())[:76])
 
 changes = {

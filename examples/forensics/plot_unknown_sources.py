@@ -11,7 +11,8 @@ sources does it reject, and what share of the known does that cost?
 # %%
 # Seven known, one unknown source
 # -------------------------------
-# One network is not fitted: the one that is hardest to turn away of the eight.
+# One network is not fitted: the one of the eight that is hardest to turn away for a
+# pipeline without perturbed copies.
 
 import matplotlib.pyplot as plt
 import numpy as np

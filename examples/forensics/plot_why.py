@@ -109,7 +109,11 @@ model = make_attribution_pipeline(perturbations=()).fit(
 display = ContributionDisplay.from_estimator(model, waved[~half], source="with a wave")
 plane = display.planes["Spectrum: residual"]
 row, column = np.unravel_index(plane.argmax(), plane.shape)
-print(f"largest contribution at {row - 16}/32 down, {column}/32 right")
+print(f"largest contribution at {abs(row - 16)}/32 up or down, {column}/32 right")
+
+# %%
+# The features average the powers at the vertical frequencies v and -v, so that both
+# contribute the same.
 
 # %%
 # A correlation has places
