@@ -1,8 +1,8 @@
 """Measure attribution of images as pages, phones and programs change them.
 
-``python -m benchmarks.accuracy.everyday`` fits the recommended pipeline on one half of the
-scenes of `registry/` (see `data/real_images.py`) and tests on the other: on images that
-were resized and left so, mirrored or turned, decoded from one JPEG file by several
+``python -m benchmarks.accuracy.everyday`` fits the recommended pipeline on one half of
+the scenes of `registry/` (see `data/real_images.py`) and tests on the other: on images
+that were resized and left so, mirrored or turned, decoded from one JPEG file by several
 programs, encoded by other codecs than JPEG, and resized by other programs than in the
 fit. It prints the share of images whose source is named rightly, its standard error,
 the mean of the largest probability, and the source with the fewest right ones (20
