@@ -28,9 +28,12 @@ from skfingerprint._core import (
     find_store,
     follow_fit,
     join_stateless,
+    list_readers,
     list_steps,
     read_blocks,
+    read_by,
     share_metadata,
+    split_readers,
     split_stateless,
     with_callbacks,
 )
@@ -62,7 +65,11 @@ class AugmentedPipeline(Estimator, Pipeline):
     ever trained on. Predictions are those of the fitted steps, for images as they come.
     Steps and their parameters have the names that they have in a plain pipeline.
 
-    Steps at the beginning that learn nothing, such as :class:`AttributionFeatures`, are
+    :class:`ImageReader` and :class:`Unflatten` at the beginning make the images, and
+    the copies are made behind them, in front of all other steps. So X may hold paths or
+    flat rows, and copies are never made of residuals.
+
+    Further steps at the beginning that learn nothing, such as :class:`AttributionFeatures`, are
     applied to a few images and their copies at a time, so that each image is read once.
     If a classifier that takes `conditions` in `fit`, such as
     :class:`SourceDiscriminant`, stands right behind them, it reads their results block
@@ -196,9 +203,10 @@ class AugmentedPipeline(Estimator, Pipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features), or list of images
+                (n_samples, n_features), list of images, or paths
             Images in grey levels 0..255; of different sizes if the steps take them, as
-            those of the recommended pipeline do.
+            those of the recommended pipeline do. The steps in front decide whether they
+            may be paths or rows.
         y : array-like of shape (n_samples,)
             Sources.
         groups : array-like of shape (n_samples,), default=None
@@ -335,7 +343,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
-        X = check_container(as_images(X))
+        given, X = X, check_container(as_images(_read_images(fitted, X)))
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
@@ -353,13 +361,15 @@ class AugmentedPipeline(Estimator, Pipeline):
         if takes_conditions:
             repeated["conditions"] = np.tile(np.arange(n_copies), len(X))
         labels = repeated.pop("y")
-        given = _share(self, rest, repeated)
+        shared = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
         # blocks; any other step needs all rows in memory.
         streams = takes_conditions and len(rest) == 1 and method == "fit"
         changes = [None, *map(clone, changes[: n_copies - 1])]
-        given = changes, first, rest, method, labels, given, streams
-        result = self._fit_rows(fitted, X, y, *given)
+        steps = split_readers(first)[1]
+        parts = changes, steps, rest, method, labels, shared, streams
+        result = self._fit_rows(fitted, X, y, *parts)
+        _remember_input(rest, given)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
@@ -380,10 +390,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             Result of the method.
         """
         first, rest = split_stateless(fitted)
-        readers, steps = _split_readers(first)
         # The pixels name a row, and not the path, behind which the file may change.
-        for reader in readers:
-            X = reader.fit_transform(X)
+        X, steps = _read_images(fitted, X), split_readers(first)[1]
         images = check_container(as_images(X))
         given = _share(self, rest, metadata)
         given = [None], steps, rest, method, y, given, False
@@ -457,21 +465,26 @@ def _takes_groups(estimator):
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
+def _read_images(pipeline, X):
+    """Fit the leading steps that read images, and return the images that they make."""
+    return read_by(list_readers(pipeline), X, "fit_transform")
+
+
+def _remember_input(rest, X):
+    """Fit the first step on X itself if it was fitted on images that were made of X.
+
+    Steps that learn may stand in one pipeline with a step that reads images.
+    """
+    for reader in list_readers(rest)[:1]:
+        reader.fit(X)
+
+
 def _keeps_rows(pipeline):
     """Return whether stateless steps make rows of images that are read in front."""
-    steps = _split_readers(split_stateless(pipeline)[0])[1]
+    steps = split_readers(split_stateless(pipeline)[0])[1]
     # Steps that read files by themselves, such as branches of a union, hide the pixels.
     inside = [part for step in steps for part in [step, *step.get_params().values()]]
     return bool(steps) and not any(map(_reads_files, inside))
-
-
-def _split_readers(steps):
-    """Split stateless steps into those in front that read files, and the others."""
-    steps = [part for step in steps for part in list_steps(step)]
-    n = 0
-    while n < len(steps) and _reads_files(steps[n]):
-        n += 1
-    return steps[:n], steps[n:]
 
 
 def _reads_files(step):

@@ -5,6 +5,7 @@ Only this module asks which of these X is.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -246,7 +247,8 @@ class BlockSource:
 
     def read(self, k: int) -> Any:
         """Return the k-th block; the first is kept until it is taken."""
-        return self.first if k == 0 and self.first is not None else self._read(k)
+        first = self.first  # another thread may take it meanwhile
+        return first if k == 0 and first is not None else self._read(k)
 
     def map(self, function: Callable) -> "BlockSource":
         """Return a source of the results of a function for each block."""
@@ -254,7 +256,11 @@ class BlockSource:
 
     def astype(self, dtype: Any) -> "BlockSource":
         """Return a source of the same blocks, in another dtype."""
-        return self.map(lambda block: block.astype(dtype))
+        return self.map(partial(_cast, dtype=dtype))
+
+
+def _cast(block: Any, dtype: Any) -> Any:
+    return block.astype(dtype)
 
 
 def first_block(X: Any) -> Any:

@@ -4,12 +4,14 @@ import os
 import stat
 import warnings
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 
 import numpy as np
+
+from skfingerprint._core import NamedImage, is_picture
 
 # Corners of parts lie on multiples of this number of pixels, so that all parts have one
 # phase to the blocks of JPEG (8 px, or 16 px with subsampled chroma) and to periodic
@@ -123,19 +125,33 @@ def without_bomb_warnings():
 
 @contextmanager
 def open_image(file):
-    """Open a file, and check its size and kind of values by its header."""
-    from PIL import Image, UnidentifiedImageError
+    """Open a file, and check its size and kind of values by its header.
 
-    if not stat.S_ISREG(os.stat(file).st_mode):  # opening a fifo would never return
-        raise ValueError("it is no regular file")
-    try:
-        image = Image.open(file, formats=readable_formats())
-    except UnidentifiedImageError:
-        raise ValueError("its content is no image of a format that is read") from None
-    with image:
+    A picture of Pillow with a name is checked alike, and stays open.
+    """
+    from PIL import Image
+
+    with _open(file) as image:
         _check_pixels(image.height, image.width, Image.MAX_IMAGE_PIXELS)
         _check_values(image)
         yield image
+
+
+def _open(file):
+    """Return an open image of a path, of named bytes, or of a named picture."""
+    from PIL import Image, UnidentifiedImageError
+
+    source = file.source if isinstance(file, NamedImage) else file
+    if is_picture(source):
+        return nullcontext(source)
+    if isinstance(source, bytes):
+        source = BytesIO(source)
+    elif not stat.S_ISREG(os.stat(source).st_mode):  # opening a fifo never returns
+        raise ValueError("it is no regular file")
+    try:
+        return Image.open(source, formats=readable_formats())
+    except UnidentifiedImageError:
+        raise ValueError("its content is no image of a format that is read") from None
 
 
 def read_header(file):
