@@ -69,8 +69,9 @@ class AugmentedPipeline(Estimator, Pipeline):
     the copies are made behind them, in front of all other steps. So X may hold paths or
     flat rows, and copies are never made of residuals.
 
-    Further steps at the beginning that learn nothing, such as :class:`AttributionFeatures`, are
-    applied to a few images and their copies at a time, so that each image is read once.
+    Further steps at the beginning that learn nothing, such as
+    :class:`AttributionFeatures`, are applied to a few images and their copies at a
+    time, so that each image is read once.
     If a classifier that takes `conditions` in `fit`, such as
     :class:`SourceDiscriminant`, stands right behind them, it reads their results block
     by block, and they are never all in memory.

@@ -1,4 +1,4 @@
-"""Read containers of images: lists, columns of data frames, pictures, tensors, files."""
+"""Read containers of images: lists, columns of frames, pictures, tensors, files."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -116,13 +116,14 @@ def _find_items(X: Any) -> list | None:
         return _find_objects(X)
     if hasattr(X, "to_list"):  # a column of a frame
         return X.to_list()
-    if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
+    if hasattr(X, "__array__"):  # a tensor is an array
+        return None
+    if not hasattr(X, "__len__"):
         raise ValueError(
             f"X is of type {type(X).__name__}, which holds no images, or can be read "
             "only once. Pass an array, or a list: `list(X)`."
         )
-    # A tensor is an array.
-    return None if hasattr(X, "__array__") else list(X)
+    return list(X)
 
 
 def _find_objects(X: np.ndarray) -> list | None:

@@ -31,7 +31,7 @@ class NamedImage:
 
 
 def open_file(item: Any, number: int) -> Any:
-    """Return the path of an image, or what can be read only once as a NamedImage.
+    """Return the path of an image; read whole whatever has no path.
 
     Parameters
     ----------

@@ -112,9 +112,9 @@ class FileImages(LazyImages):
         return len(self._files)
 
     def __getstate__(self):
-        """Return what describes the images, and what tells that a file was changed.
+        """Return files and parameters, and the present sizes and times of the files.
 
-        Caches that know a result by the hash of these images compute it anew then.
+        Caches that know a result by the hash of these images miss changed files then.
         """
         stamps = [_stamp(file) for file in self._files]
         return {"_files": self._files, "_reader": self._reader, "_stamps": stamps}

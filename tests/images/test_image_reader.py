@@ -175,7 +175,7 @@ def test_bad_files_are_all_named(paths, tmp_path, counted):
     cropped = make_pipeline(ImageReader((32, 32)), AttributionFeatures())
     with pytest.raises(ValueError, match=r"(?s)2 of 7.*damaged.*missing.*on_error"):
         cropped.fit_transform(files)
-    with pytest.raises(ValueError, match="(?s)30 of 30.*and 10 more") as error:
+    with pytest.raises(ValueError, match=r"(?s)30 of 30.*and 10 more") as error:
         pipeline.fit_transform([missing] * 30)
     assert str(error.value).count("missing.png: ") == 20
     with pytest.raises(ValueError, match="smaller than 80x80"):
@@ -224,7 +224,7 @@ def test_it_is_an_estimator(paths):
 
 @pytest.mark.parametrize("one", ["a/b.png", Path("a/b.png")])
 def test_one_path_is_no_list(one):
-    with pytest.raises(ValueError, match=r"X must be a list of images, .*\['a/b.png'\]"):
+    with pytest.raises(ValueError, match=r"a list of images, .*\['a/b.png'\]"):
         ImageReader().fit([one]).transform(one)
     with pytest.raises(ValueError, match="X must be a list"):
         make_attribution_pipeline().fit(one, [0])
