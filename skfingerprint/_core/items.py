@@ -111,6 +111,7 @@ def shorten(item: Any) -> str:
     if isinstance(item, Mapping):
         item = list(item)
     text = repr(item[:SHOWN] if isinstance(item, (str, *BYTES)) else item)
+    text = " ".join(text.split())
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 

@@ -4,14 +4,12 @@ import os
 import stat
 import warnings
 import zlib
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 
 import numpy as np
-
-from skfingerprint._core import NamedImage, is_picture
 
 # Corners of parts lie on multiples of this number of pixels, so that all parts have one
 # phase to the blocks of JPEG (8 px, or 16 px with subsampled chroma) and to periodic
@@ -102,12 +100,13 @@ def suffix_problem(suffix):
 
 @contextmanager
 def name_in_errors(file):
-    """Raise any error as a ValueError that names the file."""
+    """Raise any error as a ValueError that names the file, or its number of bytes."""
     try:
         yield
     except Exception as error:  # a damaged file makes decoders raise anything
+        name = f"{len(file)} bytes" if isinstance(file, bytes) else file
         plain = isinstance(error, (OSError, ValueError)) and str(error)
-        raise ValueError(f"{file}: {error if plain else repr(error)}") from error
+        raise ValueError(f"{name}: {error if plain else repr(error)}") from error
 
 
 @contextmanager
@@ -125,33 +124,21 @@ def without_bomb_warnings():
 
 @contextmanager
 def open_image(file):
-    """Open a file, and check its size and kind of values by its header.
+    """Open a file, and check its size and kind of values by its header."""
+    from PIL import Image, UnidentifiedImageError
 
-    A picture of Pillow with a name is checked alike, and stays open.
-    """
-    from PIL import Image
-
-    with _open(file) as image:
+    if isinstance(file, bytes):
+        file = BytesIO(file)
+    elif not stat.S_ISREG(os.stat(file).st_mode):  # opening a fifo would never return
+        raise ValueError("it is no regular file")
+    try:
+        image = Image.open(file, formats=readable_formats())
+    except UnidentifiedImageError:
+        raise ValueError("its content is no image of a format that is read") from None
+    with image:
         _check_pixels(image.height, image.width, Image.MAX_IMAGE_PIXELS)
         _check_values(image)
         yield image
-
-
-def _open(file):
-    """Return an open image of a path, of named bytes, or of a named picture."""
-    from PIL import Image, UnidentifiedImageError
-
-    source = file.source if isinstance(file, NamedImage) else file
-    if is_picture(source):
-        return nullcontext(source)
-    if isinstance(source, bytes):
-        source = BytesIO(source)
-    elif not stat.S_ISREG(os.stat(source).st_mode):  # opening a fifo never returns
-        raise ValueError("it is no regular file")
-    try:
-        return Image.open(source, formats=readable_formats())
-    except UnidentifiedImageError:
-        raise ValueError("its content is no image of a format that is read") from None
 
 
 def read_header(file):
@@ -171,8 +158,8 @@ def read_image(file, shape=None):
 
     Parameters
     ----------
-    file : str or path-like
-        The file.
+    file : str, path-like or bytes
+        The file, or its content.
     shape : tuple of int, default=None
         (height, width) of the part, the most central one whose corner lies on the
         grid; the whole image by default.
@@ -190,6 +177,18 @@ def read_image(file, shape=None):
     with name_in_errors(file), open_image(file) as image:
         check_fits((image.height, image.width), shape)
         return crop(_to_rgb(image), shape)
+
+
+def read_picture_size(picture):
+    """Return (height, width) of a picture of Pillow, as its file stores it."""
+    return picture.height, picture.width
+
+
+def read_picture(picture, shape=None):
+    """Read a picture of Pillow as :func:`read_image` reads its file."""
+    _check_values(picture)
+    check_fits(read_picture_size(picture), shape)
+    return crop(_to_rgb(picture), shape)
 
 
 def check_fits(size, shape):

@@ -7,8 +7,14 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skfingerprint._core import LazyImages, NamedImage
-from skfingerprint._images.decoding import name_in_errors, read_image, read_size
+from skfingerprint._core import LazyImages, NamedImage, is_picture
+from skfingerprint._images.decoding import (
+    name_in_errors,
+    read_image,
+    read_picture,
+    read_picture_size,
+    read_size,
+)
 
 # Largest numbers of values and of files in a block: the first bounds the memory, the
 # second the number of small files that are read together.
@@ -40,7 +46,7 @@ class FileReader:
         """Return (height, width) of each image, (n_files, 2); headers are read."""
         if self.shape is not None:
             return np.tile(self.shape, (len(files), 1))
-        return np.array(self._call(read_size, files), dtype=int).reshape(-1, 2)
+        return np.array(self._call(_measure, files), dtype=int).reshape(-1, 2)
 
     def read(self, files, sizes):
         """Return the images of files, whose sizes are known, as a list."""
@@ -100,8 +106,9 @@ class FileImages(LazyImages):
         sizes = np.unique(self._image_sizes, axis=0)
         if len(sizes) > 1:
             return (len(self._files),)
+        height, width = sizes[0].tolist() if len(sizes) else (0, 0)
         channels = (3,) if self._reader.n_channels == 3 else ()
-        return len(self._files), *map(int, np.ravel(sizes)), *channels
+        return len(self._files), height, width, *channels
 
     @property
     def dtype(self):
@@ -186,7 +193,7 @@ def _read(file, size, shape, n_channels):
     -------
     pixels : ndarray of shape (height, width[, 3]), uint8
     """
-    pixels = read_image(file, shape)
+    pixels = _decode(file, read_image, read_picture, shape)
     with name_in_errors(file):
         if pixels.shape[:2] != size:
             raise ValueError("its size is not the one that its header said")
@@ -199,3 +206,17 @@ def _read(file, size, shape, n_channels):
             return pixels[..., 0].copy()
     # A part that is no copy would keep the whole image in memory.
     return pixels if shape is None else pixels.copy()
+
+
+def _measure(file):
+    """Read (height, width) from the header of a file."""
+    return _decode(file, read_size, read_picture_size)
+
+
+def _decode(file, from_file, from_picture, *args):
+    """Call one of two functions with a file or a picture, and name it in errors."""
+    if not isinstance(file, NamedImage):
+        return from_file(file, *args)
+    with name_in_errors(file):
+        function = from_picture if is_picture(file.source) else from_file
+        return function(file.source, *args)
