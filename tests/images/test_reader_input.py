@@ -146,9 +146,7 @@ KINDS = {
     ),
     "pandas of bytes": lambda paths: as_pandas(read(paths)),
     "pandas of structs": lambda paths: as_pandas(as_structs(paths)),
-    "pandas of pictures": lambda paths: as_pandas(
-        [Image.open(path) for path in paths]
-    ),
+    "pandas of pictures": lambda paths: as_pandas([Image.open(path) for path in paths]),
     "polars of text": lambda paths: as_polars(list(map(str, paths))),
     "polars of bytes": lambda paths: as_polars(read(paths)),
     "polars of structs": lambda paths: as_polars(as_structs(paths)),
@@ -188,7 +186,9 @@ def test_pictures_are_read_as_their_files(tmp_path, mode):
     for picture, file in zip(pictures, files, strict=True):
         picture.save(file)
     expected = load_image_files(files).images
-    np.testing.assert_array_equal(np.asarray(ImageReader().transform(pictures)), expected)
+    np.testing.assert_array_equal(
+        np.asarray(ImageReader().transform(pictures)), expected
+    )
     reader = ImageReader().fit(pictures)
     assert reader.n_channels_ == (1 if mode in ("1", "L", "LA", "I;16") else 3)
     if reader.n_channels_ == 1:
@@ -278,7 +278,7 @@ def test_the_part_is_the_same_by_files_and_arrays(paths):
     for X in (IMAGES[:, :20], paths):
         with pytest.raises(ValueError, match="smaller than"):
             list(ImageReader((32, 65)).transform(X))
-    with pytest.raises(ValueError, match="rows.*Unflatten"):
+    with pytest.raises(ValueError, match=r"rows.*Unflatten"):
         reader.fit_transform(np.eye(3))
     rows = IMAGES.reshape(N, -1)
     chain = make_pipeline(Unflatten(IMAGES.shape[1:]), reader)
@@ -319,7 +319,10 @@ WRONG = {
     "an array among paths": (lambda p: [p[0], IMAGES[0]], "image 1 of X.*ndarray"),
     "pairs": (lambda p: [(q, 0) for q in p], r"image 0 of X.*zip\(\*pairs\)"),
     "one path": (lambda p: p[0], r"a list of images, got one PosixPath.*glob"),
-    "one picture": (lambda p: Image.fromarray(IMAGES[0]), "a list of images, got one Image"),
+    "one picture": (
+        lambda p: Image.fromarray(IMAGES[0]),
+        "a list of images, got one Image",
+    ),
     "bytes": (lambda p: p[0].read_bytes(), "a list of images, got one bytes"),
     "one struct": (lambda p: {"bytes": p[0].read_bytes()}, "got one dict"),
     "an open file": (lambda p: io.BytesIO(p[0].read_bytes()), "got one BytesIO"),
