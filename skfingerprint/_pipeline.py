@@ -18,6 +18,7 @@ def make_attribution_pipeline(
     background=None,
     n_jobs=None,
     memory=None,
+    history="auto",
     verbose=False,
 ):
     """Make the recommended pipeline for attribution, from images or paths to sources.
@@ -65,6 +66,9 @@ def make_attribution_pipeline(
     memory : str, path-like, joblib.Memory or None, default=None
         Folder that keeps the features of images and perturbed copies, so that further
         fits compute new ones only: see :class:`AugmentedPipeline`.
+    history : {"auto", "warn", "ignore"}, default="auto"
+        What to do if only some classes were JPEG files once: see
+        :class:`AugmentedPipeline`.
     verbose : bool, default=False
         Whether to report the progress of a fit on perturbed copies: in bars if tqdm is
         installed (extra `progress`), in lines otherwise.
@@ -120,5 +124,6 @@ def make_attribution_pipeline(
         max_perturbations=max_perturbations,
         n_jobs=n_jobs,
         memory=memory,
+        history=history,
         verbose=verbose,
     )

@@ -1,26 +1,38 @@
 import numpy as np
 import pytest
-from sklearn.metrics import make_scorer, roc_curve
+from scipy import ndimage
+from scipy.fft import dctn
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import make_scorer, roc_auc_score, roc_curve
 from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_predict,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Bunch
 
-from skfingerprint import FingerprintClassifier, ResidualExtractor
+from skfingerprint import (
+    FingerprintClassifier,
+    ResidualExtractor,
+    make_attribution_pipeline,
+)
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.metrics import (
     average_correlation_matrix,
+    cross_origin_report,
     energy_curve,
     equal_error_rate,
     fit_energy_curve,
+    jpeg_history,
     open_set_report,
     robustness_curve,
     same_and_cross_correlations,
     true_positive_rate_at,
 )
-from skfingerprint.perturbation import GaussianBlur, Shift
+from skfingerprint.perturbation import Crop, GaussianBlur, JPEGCompression, Shift
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +255,241 @@ def test_open_set_report_of_one_kind_only():
 def test_open_set_report_refuses_what_is_no_probability(shares):
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
         open_set_report(["a", "b"], shares, ["a"])
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Name each row of one number by the nearest class mean; keep what was fitted."""
+
+    fits = ()
+
+    def fit(self, X, y, groups=None):
+        X = np.array([np.mean(image) for image in X])
+        self.classes_ = np.unique(y)
+        self.means_ = np.array([X[y == name].mean() for name in self.classes_])
+        type(self).fits += ((X, y, groups),)
+        return self
+
+    def predict(self, X):
+        X = np.array([np.mean(image) for image in X])
+        return self.classes_[np.abs(X[:, None] - self.means_).argmin(axis=1)]
+
+    def assess(self, X):
+        X = np.array([np.mean(image) for image in X])
+        return Bunch(
+            source=self.predict(X), known=X < 100, probability=np.full(len(X), 0.5)
+        )
+
+
+# Source "a" lies near 0 as one origin makes it, and near 10 as another.
+LEVELS = np.array([0, 1, 10, 11, 12, 9, 200, 9], dtype=float)
+IMAGES = np.tile(LEVELS[:, None, None], (1, 4, 4))
+SOURCES = np.array(["a", "a", "a", "a", "a", "b", "b", "c"])
+ORIGINS = np.array(["x", "x", "y", "y", "y", "x", "x", "z"])
+
+
+def use_recorder(monkeypatch, *, assesses=False):
+    monkeypatch.setattr(Recorder, "fits", ())
+    if not assesses:
+        monkeypatch.delattr(Recorder, "assess")
+    return Recorder()
+
+
+@pytest.mark.parametrize("kind", ["stack", "list", "sizes", "frame", "dask"])
+def test_origins_are_left_out_in_turn(monkeypatch, kind):
+    X = IMAGES
+    if kind == "list":
+        X = list(IMAGES)
+    elif kind == "sizes":
+        X = [image[: 2 + i % 3] for i, image in enumerate(IMAGES)]
+    elif kind == "frame":
+        X = pytest.importorskip("pandas").Series(list(IMAGES))
+    elif kind == "dask":
+        X = pytest.importorskip("dask.array").from_array(IMAGES, chunks=3)
+    estimator = use_recorder(monkeypatch)
+    report = cross_origin_report(estimator, X, SOURCES.tolist(), origins=ORIGINS)
+    assert report.source.tolist() == ["a", "a"]
+    assert report.origin.tolist() == ["x", "y"]
+    assert report.n_images.tolist() == [2, 3]
+    # Without "x", "a" lies at 11, "b" at 104.5 and "c" at 9: the images go to "c".
+    # Without "y", "a" lies at 0.5, and 10, 11 and 12 go to "c", too.
+    assert report.named.tolist() == [{"c": 2}, {"c": 3}]
+    assert report.right.tolist() == [0, 0]
+    assert report.wrong.tolist() == report.accepted.tolist() == [1, 1]
+    assert np.isnan(report.probability).all()
+    assert report.untested.tolist() == ["b", "c"]
+    fitted = [X.tolist() for X, _, _ in Recorder.fits]
+    assert fitted == [LEVELS[2:].tolist(), LEVELS[[0, 1, 5, 6, 7]].tolist()]
+    assert not hasattr(estimator, "classes_")
+
+
+def test_origins_with_a_rate_report_what_is_accepted(monkeypatch):
+    estimator = use_recorder(monkeypatch, assesses=True)
+    levels = np.array([0, 150, 2, 300, 0, 1])
+    report = cross_origin_report(
+        make_pipeline(FunctionTransformer(), estimator),
+        np.tile(levels[:, None, None], (1, 4, 4)),
+        ["a", "a", "a", "b", "a", "c"],
+        origins=["x", "x", "x", "x", "y", "y"],
+    )
+    # Without "x", "a" lies at 0, "b" at 300 and "c" at 1: 2 goes to "c". At 150, which
+    # is not accepted, the nearest is "c" as well.
+    assert report.named[0] == {"c": 2, "a": 1}
+    found = [report[key][0] for key in ("right", "wrong", "accepted", "probability")]
+    np.testing.assert_allclose(found, [1 / 3, 1 / 3, 2 / 3, 0.5])
+
+
+def test_no_group_is_fitted_and_asked_about_at_once(monkeypatch):
+    estimator = use_recorder(monkeypatch)
+    levels = np.arange(12.0)
+    y = np.repeat(["a", "b"], [8, 4])
+    origins = np.repeat(["x", "y", "x"], 4)
+    groups = np.tile(["p", "q", "r", "s"], 3)
+    X = np.tile(levels[:, None, None], (1, 4, 4))
+    report = cross_origin_report(estimator, X, y, origins=origins, groups=groups)
+    assert report.n_images.tolist() == [4, 4]
+    # Two halves of the groups for each origin.
+    fitted = [(X.tolist(), groups.tolist()) for X, _, groups in Recorder.fits]
+    assert fitted == [
+        ([6, 7, 10, 11], ["r", "s"] * 2),
+        ([4, 5, 8, 9], ["p", "q"] * 2),
+        ([2, 3, 10, 11], ["r", "s"] * 2),
+        ([0, 1, 8, 9], ["p", "q"] * 2),
+    ]
+    # Groups that no other image has need no halves.
+    cross_origin_report(estimator, X, y, origins=origins, groups=np.arange(12))
+    assert len(Recorder.fits) == 6
+
+
+def test_groups_reach_those_estimators_alone_that_take_them():
+    X, y = make_fingerprint_images(60, 3, strength=4, random_state=0)
+    origins = np.full(60, "y")
+    origins[np.flatnonzero(y == 0)[::2]] = "x"
+    pixels = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    given = {"origins": origins, "groups": np.arange(60)}
+    expected = cross_origin_report(pixels, X, y, origins=origins)
+    found = cross_origin_report(pixels, X, y, **given)
+    assert found.named.tolist() == expected.named.tolist() == [{0: 10}, {0: 10}]
+    quick = make_attribution_pipeline(perturbations=())
+    assert cross_origin_report(quick, X, y, **given).n_images.tolist() == [10, 10]
+    with config_context(enable_metadata_routing=True):
+        found = cross_origin_report(pixels, X, y, **given)
+        assert found.named.tolist() == expected.named.tolist()
+        assert cross_origin_report(quick, X, y, **given).n_images.tolist() == [10, 10]
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"origins": ORIGINS[:5]}, "origins must have an entry for each of the 8"),
+        ({"y": SOURCES[:5]}, "y must have an entry for each of the 8"),
+        ({"groups": [1]}, "groups must have an entry for each of the 8"),
+        ({"origins": "x"}, "origins must have an entry for each of the 8"),
+        ({"origins": [NAN, *ORIGINS[1:]]}, "origins holds nan for image 0"),
+        ({"origins": [*ORIGINS[1:], None]}, "origins holds None for image 7"),
+        ({"origins": np.r_[np.arange(7.0), NAN]}, "origins holds nan for image 7"),
+        ({"groups": np.r_[np.arange(7.0), NAN]}, "groups holds nan for image 7"),
+        ({"y": [None, *SOURCES[1:]]}, "y holds None for image 0"),
+        ({"origins": [1, *ORIGINS[1:]]}, "origins holds text and numbers"),
+        ({"origins": ORIGINS.reshape(8, 1).repeat(2, 1)}, "should be a 1d array"),
+        ({"origins": ["x"] * 8}, "all images of each source have one origin"),
+        ({"origins": SOURCES}, "all images of each source have one origin"),
+        ({"groups": ["p"] * 8}, r"no image of \['a', 'b', 'c'\] is left to fit"),
+        (
+            {"groups": ["p", "q", "r", "s", "t", "u", "v", "q"]},
+            r"no image of \['c'\] is left to fit without the groups \['q'\] of source "
+            "a from origin x",
+        ),
+    ],
+)
+def test_unusable_origins_are_named_before_a_fit(monkeypatch, given, message):
+    estimator = use_recorder(monkeypatch)
+    given = {"y": SOURCES, "origins": ORIGINS} | given
+    with pytest.raises(ValueError, match=message):
+        cross_origin_report(estimator, IMAGES, **given)
+    assert Recorder.fits == ()
+
+
+def literal_history(luma):
+    """Compute the score of :func:`jpeg_history` grid by grid."""
+    high, shares = np.add.outer(np.arange(8), np.arange(8)) >= 5, []
+    for top in range(8):
+        for left in range(8):
+            part = luma[top:, left:]
+            height, width = (n // 8 * 8 for n in part.shape)
+            blocks = part[:height, :width].reshape(height // 8, 8, width // 8, 8)
+            found = dctn(blocks.swapaxes(1, 2), axes=(2, 3), norm="ortho")[..., high]
+            shares.append(np.mean(np.abs(found) < 0.6))
+    middle = np.median(shares)
+    return (max(shares) - middle) / (np.median(np.abs(shares - middle)) + 0.003)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 50), (32, 39), (128, 90)])
+def test_history_is_that_of_all_grids(shape):
+    rng = np.random.default_rng(0)
+    images = ndimage.gaussian_filter(rng.uniform(0, 255, (4, *shape)), (0, 1, 1))
+    expected = [literal_history(image) for image in images]
+    # Rounding brings a few coefficients to the other side of the bound.
+    np.testing.assert_allclose(jpeg_history(images), expected, rtol=0.02)
+
+
+def test_history_of_color_is_that_of_luma():
+    images = load_generators().images[:8]
+    luma = images @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(jpeg_history(images), jpeg_history(luma), rtol=0.02)
+    grey = images[..., :1]
+    np.testing.assert_array_equal(jpeg_history(grey), jpeg_history(grey[..., 0]))
+
+
+def test_history_tells_jpeg_on_and_off_its_grid():
+    data = load_generators()
+    images = data.images[::8]
+    before = jpeg_history(images)
+    assert np.mean(before > 6) == 0
+    for quality in (75, 85, 95):
+        after = JPEGCompression(quality=quality).fit_transform(images)
+        for part in (after, Crop(top=3, left=5).fit_transform(after)):
+            scores = jpeg_history(part)
+            labels = np.repeat([0, 1], len(images))
+            assert roc_auc_score(labels, [*before, *scores]) > 0.93
+            assert np.median(scores) > 6
+
+
+def test_history_reads_the_center_of_large_images():
+    images = np.random.default_rng(0).integers(0, 256, (2, 200, 301), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        jpeg_history(images), jpeg_history(images[:, 36:164, 86:214])
+    )
+
+
+def test_history_of_lists_lazy_and_small_images():
+    da = pytest.importorskip("dask.array")
+    images = load_generators().images[:6]
+    expected = jpeg_history(images)
+    lazy = da.from_array(images, chunks=(4, -1, -1, -1))
+    np.testing.assert_array_equal(jpeg_history(lazy), expected)
+    mixed = [images[0], images[1, :31], images[2, :40]]
+    found = jpeg_history(mixed)
+    assert np.isnan(found).tolist() == [False, True, False]
+    assert found[0] == expected[0]
+
+
+@pytest.mark.parametrize("level", [0, 17, 255])
+def test_constant_images_have_no_history(level):
+    assert jpeg_history(np.full((1, 40, 40), level)).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((3, 1600)), r"must have shape .*images\[np.newaxis\]"),
+        (np.zeros((2, 40, 40, 4)), "image 0 must be grey or RGB"),
+        ([np.zeros((40, 40)), np.full((41, 40), np.nan)], "image 1 .*NaN"),
+        (np.full((2, 40, 40), 4000.0), "grey levels 0..255"),
+    ],
+)
+def test_history_refuses_what_is_no_image(images, message):
+    with pytest.raises(ValueError, match=message):
+        jpeg_history(images)

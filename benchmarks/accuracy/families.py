@@ -28,7 +28,7 @@ TRANSFORMERS = {
 }
 # One shrinkage: many discriminants are fitted, and its choice changes little.
 CLASSIFIERS = {
-    "features": SourceDiscriminant(shrinkages=(0.1,), cv=2),
+    "features": SourceDiscriminant(shrinkage=0.1, cv=2),
     "pixels": FingerprintClassifier(),
 }
 N_RESAMPLES = 2000

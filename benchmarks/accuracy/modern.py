@@ -221,7 +221,7 @@ def make_model(background=None):
 
     One shrinkage: many discriminants are fitted, and its choice changes little.
     """
-    classifier = SourceDiscriminant(shrinkages=(0.1,), cv=2, background=background)
+    classifier = SourceDiscriminant(shrinkage=0.1, cv=2, background=background)
     detector = SourceDetector(false_alarm_rate=RATES[0], background=background)
     return RejectingClassifier(classifier, detector)
 

@@ -206,7 +206,7 @@ def make_judge(rows, tests, members, half):
     def judge(names, most=MOST_KINDS):
         few = [rows[name][:80] for name in names]
         numbers = np.repeat(np.arange(len(names)), [len(part) for part in few])
-        counts = np.full(len(names), half.sum())
+        counts = np.full((members.max() + 1, len(names)), half.sum())
         kinds = find_kinds(np.concatenate(few), numbers, counts, most)
         found = []
         for moments, parts, truth in splits:

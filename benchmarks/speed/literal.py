@@ -43,12 +43,16 @@ def literal_band(band, variance):
 def literal_features(image):
     """Return an RGB image's spectra (residual, luma, chroma) and co-occurrences."""
     luma_chroma = image @ TO_LUMA_CHROMA.T
-    spectra = [literal_spectrum(x) for x in (literal_residual(image, 1.0), luma_chroma)]
+    parts = literal_residual(image, 1.0), luma_chroma
+    spectra = [literal_spectrum(part, fold=True) for part in parts]
     return np.concatenate([*spectra, literal_cooccurrences(luma_chroma, 5)])
 
 
-def literal_spectrum(image):
-    """Return the log mean power of overlapping windowed blocks (Welch)."""
+def literal_spectrum(image, fold=False):
+    """Return the log mean power of overlapping windowed blocks (Welch).
+
+    With `fold` the powers at the vertical frequencies v and -v are averaged.
+    """
     window = np.hanning(BLOCK + 1)[:-1]
     window = np.outer(window, window)
     window = window[..., np.newaxis] / np.sqrt(np.sum(window**2))
@@ -58,7 +62,10 @@ def literal_spectrum(image):
         for y in range(0, image.shape[0] - BLOCK + 1, HOP)
         for x in range(0, image.shape[1] - BLOCK + 1, HOP)
     ]
-    return np.log(np.maximum(np.mean(power, axis=0), SMALLEST_POWER)).ravel()
+    power = np.mean(power, axis=0)
+    if fold:
+        power = ((power + power[-np.arange(BLOCK)]) / 2)[: BLOCK // 2 + 1]
+    return np.log(np.maximum(power, SMALLEST_POWER)).ravel()
 
 
 def literal_cooccurrences(image, length, sets=SETS):

@@ -46,7 +46,7 @@ def main(n_files=20_000):
     print(f"in a pipeline {1e3 * both:.2f} ms a file: rate ", end="")
     print(f"{(reading + computing) / both:.2f} of both alone")
     before, start = peak(), time.perf_counter()
-    rows = n_files * 3824 * 4 / 2**30
+    rows = n_files * 2294 * 4 / 2**30
     model = make_attribution_pipeline(perturbations=(), n_jobs=2)
     model.fit(many, labels)
     print(

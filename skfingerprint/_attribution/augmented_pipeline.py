@@ -16,12 +16,15 @@ from skfingerprint._attribution.copies import (
     count_perturbations,
     fit_stateless,
     make_source,
+    select_rows,
 )
+from skfingerprint._attribution.history import HISTORIES, check_history
 from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     as_images,
+    check_choice,
     check_container,
     check_labels,
     check_length,
@@ -97,6 +100,11 @@ class AugmentedPipeline(Estimator, Pipeline):
         beginning, for each image and perturbation. A further fit, such as one on other
         folds or with another classifier, computes new rows only. Fitted steps are not
         kept, unlike in :class:`~sklearn.pipeline.Pipeline`. See the Notes.
+    history : {"auto", "warn", "ignore"}, default="auto"
+        What to do if images of some classes were JPEG files once, and those of others
+        were not, by :func:`~skfingerprint.metrics.jpeg_history`. "auto" warns; if the
+        last step has a stated rate and no perturbation is a JPEG compression, it raises
+        an error. "warn" always warns, and "ignore" does not judge. See the Notes.
     verbose : bool or int, default=False
         Whether to report how many blocks of images are done: in a bar if tqdm is
         installed (extra `progress`), in lines otherwise. With `memory`, a line at the
@@ -126,6 +134,14 @@ class AugmentedPipeline(Estimator, Pipeline):
     belongs to a package other than this one and scikit-learn: its code may change while
     its name does not. Functions of NumPy are exceptions. Predictions do not use the
     folder.
+
+    The JPEG history is judged before the fit, by the median score of up to 20 images of
+    each class, which are read once more. A class has a JPEG past if it lies above 6. If
+    the classes differ and a perturbation is a JPEG compression whose quality differs by
+    at most 15, the classes with the rarer history take no part in the unchanged
+    condition of a classifier that takes `conditions`: of these, only perturbed copies
+    are trained on. With a stated rate this needs three other classes. The background is
+    not judged, nor are images with a side below 32 pixels, residuals and rows.
 
     The folder holds one file for each image, and numbers only. It may be shared by
     several processes. It may be deleted at any time, and
@@ -186,6 +202,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         n_jobs=None,
         transform_input=None,
         memory=None,
+        history="auto",
         verbose=False,
     ):
         super().__init__(
@@ -196,6 +213,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         self.perturbations = list(perturbations) if is_iterator else perturbations
         self.max_perturbations = max_perturbations
         self.n_jobs = n_jobs
+        self.history = history
 
     @all_or_nothing
     def fit(self, X, y=None, *, groups=None, sample_weight=None, **params):
@@ -309,10 +327,14 @@ class AugmentedPipeline(Estimator, Pipeline):
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
+        images = _read_images(fitted, X)
+        left_out = self._check_history(images, y, changes)
         if changes:
-            result = self._fit_copies(fitted, method, X, y, changes, metadata)
+            given = changes, metadata, left_out
+            result = self._fit_copies(fitted, method, images, y, *given)
+            _remember_input(fitted, X)
         elif find_store(self.memory) is not None and _keeps_rows(fitted):
-            result = self._fit_kept(fitted, method, X, y, metadata)
+            result = self._fit_kept(fitted, method, images, y, metadata)
         else:
             shared = _share(self, fitted, metadata)
             with follow_fit(self, method, 1, X=X, y=y) as run_task:
@@ -321,7 +343,14 @@ class AugmentedPipeline(Estimator, Pipeline):
                 self.steps = fitted.steps
         return result
 
-    def _fit_copies(self, fitted, method, X, y, changes, metadata):
+    def _check_history(self, images, y, changes):
+        """Return the classes that take no part in the unchanged condition."""
+        check_choice("history", self.history, HISTORIES)
+        if self.history == "ignore":
+            return []
+        return check_history(self, images, y, changes)
+
+    def _fit_copies(self, fitted, method, X, y, changes, metadata, left_out):
         """Fit a pipeline on images and their copies, read block by block if it can be.
 
         Parameters
@@ -336,6 +365,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             The perturbations.
         metadata : dict
             Metadata of the images.
+        left_out : list of labels
+            Classes that take no part in the unchanged condition.
 
         Returns
         -------
@@ -344,8 +375,8 @@ class AugmentedPipeline(Estimator, Pipeline):
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
-        given, X = X, check_container(as_images(_read_images(fitted, X)))
-        check_labels(y)
+        X = check_container(as_images(X))
+        y = check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
         first, rest = split_stateless(fitted)
@@ -355,12 +386,17 @@ class AugmentedPipeline(Estimator, Pipeline):
         # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
+        kept = np.ones((len(X), n_copies), dtype=bool)
+        # Results of other methods are those of the unprocessed images.
+        if takes_conditions and method == "fit":
+            kept[:, 0] = [label not in left_out for label in np.asarray(y).tolist()]
+        kept = kept.ravel()
         repeated = {
-            name: np.repeat(np.asarray(values), n_copies, axis=0)
+            name: np.repeat(np.asarray(values), n_copies, axis=0)[kept]
             for name, values in {"y": y, **metadata}.items()
         }
         if takes_conditions:
-            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))
+            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))[kept]
         labels = repeated.pop("y")
         shared = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
@@ -368,9 +404,8 @@ class AugmentedPipeline(Estimator, Pipeline):
         streams = takes_conditions and len(rest) == 1 and method == "fit"
         changes = [None, *map(clone, changes[: n_copies - 1])]
         steps = split_readers(first)[1]
-        parts = changes, steps, rest, method, labels, shared, streams
+        parts = changes, steps, rest, method, labels, shared, streams, kept
         result = self._fit_rows(fitted, X, y, *parts)
-        _remember_input(rest, given)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
@@ -382,8 +417,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         Parameters
         ----------
         fitted, method, X, y, metadata
-            As in :meth:`_fit_copies`; X may hold what the first step reads, such as
-            paths, and y may be None.
+            As in :meth:`_fit_copies`; y may be None.
 
         Returns
         -------
@@ -392,17 +426,17 @@ class AugmentedPipeline(Estimator, Pipeline):
         """
         first, rest = split_stateless(fitted)
         # The pixels name a row, and not the path, behind which the file may change.
-        X, steps = _read_images(fitted, X), split_readers(first)[1]
-        images = check_container(as_images(X))
+        images, steps = check_container(as_images(X)), split_readers(first)[1]
         given = _share(self, rest, metadata)
-        given = [None], steps, rest, method, y, given, False
+        kept = np.ones(len(images), dtype=bool)
+        given = [None], steps, rest, method, y, given, False, kept
         result = self._fit_rows(fitted, images, y, *given)
         if hasattr(X, "columns"):  # a frame: steps remember its names
             fit_stateless(_safe_indexing(X, [0]), steps)
         return result
 
     def _fit_rows(
-        self, fitted, X, y, changes, steps, rest, method, labels, given, streams
+        self, fitted, X, y, changes, steps, rest, method, labels, given, streams, kept
     ):
         """Fit the steps behind the stateless ones on the rows of all copies.
 
@@ -426,6 +460,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             Metadata of the rows.
         streams : bool
             Whether the rest reads rows block by block.
+        kept : ndarray of bool
+            Mask of the rows of all copies that the rest is fitted on.
 
         Returns
         -------
@@ -437,6 +473,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
         with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
             rows = make_source(X, changes, steps, memory, run_task, **options)
+            rows = rows if kept.all() else select_rows(rows, kept)
             rows = rows if streams else read_blocks(rows)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)
@@ -471,12 +508,12 @@ def _read_images(pipeline, X):
     return read_by(list_readers(pipeline), X, "fit_transform")
 
 
-def _remember_input(rest, X):
+def _remember_input(pipeline, X):
     """Fit the first step on X itself if it was fitted on images that were made of X.
 
     Steps that learn may stand in one pipeline with a step that reads images.
     """
-    for reader in list_readers(rest)[:1]:
+    for reader in list_readers(split_stateless(pipeline)[1])[:1]:
         reader.fit(X)
 
 

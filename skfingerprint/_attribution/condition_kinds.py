@@ -33,8 +33,8 @@ def find_kinds(rows, conditions, counts, n_kinds):
         Some rows of all conditions.
     conditions : ndarray of shape (n_rows,), int
         Condition of each of them.
-    counts : ndarray of shape (n_conditions,)
-        Number of rows of each condition in the whole training set.
+    counts : ndarray of shape (n_sources, n_conditions)
+        Weight of the rows in the whole training set, or without any of its folds.
     n_kinds : int
         Number of kinds, at most.
 
@@ -42,10 +42,11 @@ def find_kinds(rows, conditions, counts, n_kinds):
     -------
     kinds : ndarray of shape (n_conditions,), int
         Kind of each condition, from 0 on. There are fewer kinds if one would have
-        too few rows.
+        too few rows, or none of some source.
     """
-    kinds, found = np.zeros(len(counts), dtype=int), np.unique(conditions)
-    if n_kinds == 1 or len(found) < max(len(counts), 2):
+    n_conditions, found = counts.shape[1], np.unique(conditions)
+    kinds = np.zeros(n_conditions, dtype=int)
+    if n_kinds == 1 or len(found) < max(n_conditions, 2):
         return kinds
     means = np.stack([rows[conditions == one].mean(axis=0) for one in found])
     spread = rows.std(axis=0)
@@ -53,8 +54,11 @@ def find_kinds(rows, conditions, counts, n_kinds):
     if not (np.square(means).sum(axis=1) > 0).all():
         return kinds
     tree = linkage(pdist(means, "cosine"), "average")
+    smallest = MINIMUM_SHARE * rows.shape[1]
     for n in range(min(n_kinds, len(found)), 1, -1):
         tried = fcluster(tree, n, "maxclust") - 1
-        if np.bincount(tried, counts).min() >= MINIMUM_SHARE * rows.shape[1]:
+        # (n_sources, number of kinds)
+        sizes = counts @ np.equal.outer(tried, np.unique(tried))
+        if sizes.min() > 0 and sizes.sum(axis=0).min() >= smallest:
             return tried
     return kinds

@@ -213,25 +213,13 @@ def read_moments(X, cells, folds, weights, kept, *, by_kind=False):
     if X.shape[0] <= n_columns:
         rotation = _rotate([as_rows(block) for block, _ in blocks], weights)
         blocks, center = [(rotation.root, slice(0, len(rotation.root)))], 0
-    elif by_kind and _are_complete(cells, folds, weights):
+    elif by_kind:
         most = count_kinds(folds.max() + 1, n_columns)
     center, kinds, *given = _sum_moments(
         blocks, center, cells, folds, weights, kept, most
     )
     unit = 1 if rotation is not None else _find_unit(*given[:3])
     return Moments(center, unit, *given, cells, kinds, n_columns, rotation)
-
-
-def _are_complete(cells, folds, weights):
-    """Check that each source has images of each condition outside of each fold."""
-    shape = cells.owners.max() + 1, cells.conditions.max() + 1
-    if len(cells.owners) < math.prod(shape):
-        return False
-    n_cells = len(cells.owners)
-    numbers = folds * n_cells + cells.numbers
-    totals = np.bincount(numbers, weights, (folds.max() + 1) * n_cells)
-    totals = totals.reshape(-1, n_cells)
-    return bool((totals.sum(axis=0) - totals > 0).all())
 
 
 def _rotate(blocks, weights):
@@ -286,13 +274,14 @@ def _sum_moments(blocks, center, cells, folds, weights, kept, most):
     n_folds, n_cells = folds.max() + 1, len(cells.owners)
     numbers = folds * n_cells + cells.numbers
     totals = np.bincount(numbers, weights, n_folds * n_cells)
+    totals = totals.reshape(n_folds, n_cells)
     conditions, squares, found = cells.conditions[cells.numbers], None, []
     for block, part in blocks:
         rows, condition = as_rows(block), conditions[part]
         center = rows.mean(axis=0) if center is None else center
         rows = rows - center
         if squares is None:
-            kinds = find_kinds(rows, condition, np.bincount(conditions), most)
+            kinds = find_kinds(rows, condition, _count_left(cells, totals), most)
             squares, sums = _make_sums(rows, n_folds, kinds.max() + 1, n_cells)
         inside = (kept >= part.start) & (kept < part.stop)
         found.append(rows[kept[inside] - part.start])
@@ -305,8 +294,27 @@ def _sum_moments(blocks, center, cells, folds, weights, kept, most):
             sums[fold] += sparse.csr_array(given, (n_cells, len(own))) @ rows[own]
             roots = rows[own] * np.sqrt(given[0])[:, np.newaxis].astype(rows.dtype)
             squares[fold][kind] = _add_products(squares[fold][kind], roots)
-    totals = totals.reshape(n_folds, n_cells)
     return center, kinds, squares, sums, totals, np.concatenate(found)
+
+
+def _count_left(cells, totals):
+    """Return the weight of each source in each condition that any fold leaves.
+
+    Parameters
+    ----------
+    cells : Cells
+        The cells.
+    totals : ndarray of shape (n_folds, n_cells)
+        Sums of weights.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_sources, n_conditions)
+    """
+    counts = np.zeros((cells.owners.max() + 1, cells.conditions.max() + 1))
+    left = (totals.sum(axis=0) - totals).min(axis=0)
+    np.add.at(counts, (cells.owners, cells.conditions), left)
+    return counts
 
 
 def _make_sums(rows, n_folds, n_kinds, n_cells):

@@ -46,6 +46,13 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     them. Their scores are added. With a single condition both are the same: linear
     discriminant analysis with shrinkage.
 
+    Conditions also change how the features vary within a source: compression removes
+    fine differences between images, and noise adds its own. One covariance for all
+    conditions is a mixture that fits none of them. So conditions that move the mean
+    features in similar directions form a kind, and each kind has discriminants with a
+    covariance of its own. A row is scored by those of the kind of its predicted
+    condition. Few rows share one covariance: see the Notes.
+
     The training rows are read once, block by block; only second moments are kept, whose
     size does not depend on the number of rows.
 
@@ -68,6 +75,8 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         The sources, without the background.
     conditions_ : ndarray of shape (n_conditions,)
         The conditions.
+    kinds_ : ndarray of shape (n_conditions,), int
+        Kind of each condition, from 0 on; all 0 if the conditions share one covariance.
     shrinkage_ : float
         The chosen shrinkage.
     inverse_temperatures_ : ndarray of shape (n_conditions,)
@@ -98,11 +107,23 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     about the common mean, as in ridge regression, since the spread of a few images of
     a class says little.
 
+    The number of rows limits the number of covariances that can be estimated, between
+    one for all classes and one for each (regularized discriminant analysis [2]_). Here
+    there is one for each of at most four kinds: clusters of the mean features of the
+    conditions, by average linkage of the cosines of their deviations from the common
+    mean. There are fewer kinds, or one, if a kind would have fewer rows than a quarter
+    of the number of features, or if their moments would take more than 1 GiB. There is
+    one if a source lacks images in some condition, or if there are fewer rows than
+    features. The discriminants of all conditions predict the condition of a row, and
+    the shrinkage is chosen by them.
+
     References
     ----------
     .. [1] T. Hastie, R. Tibshirani, "Discriminant Analysis by Gaussian Mixtures",
        Journal of the Royal Statistical Society B, 1996.
        :doi:`10.1111/j.2517-6161.1996.tb02073.x`
+    .. [2] J. H. Friedman, "Regularized Discriminant Analysis", Journal of the American
+       Statistical Association, 1989. :doi:`10.1080/01621459.1989.10478752`
 
     Examples
     --------
@@ -128,7 +149,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
 
     @all_or_nothing
     def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
-        """Sum the moments, solve the two discriminants, and fit the temperatures.
+        """Sum the moments, solve the discriminants, and fit the temperatures.
 
         Parameters
         ----------

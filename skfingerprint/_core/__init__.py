@@ -9,6 +9,7 @@ from skfingerprint._core.blocks import (
     first_block,
     iterate_blocks,
     iterate_sources,
+    list_readings,
     map_blocks,
     read_blocks,
     read_images,
@@ -19,6 +20,7 @@ from skfingerprint._core.blocks import (
 )
 from skfingerprint._core.checks import (
     MAX_SIGMA,
+    as_integers,
     check_choice,
     check_int,
     check_labels,
@@ -34,7 +36,7 @@ from skfingerprint._core.compilation import find_compiled, is_caching
 from skfingerprint._core.containers import RAGGED, as_images, find_files, split_by_shape
 from skfingerprint._core.folds import CrossFittedMixin, find_folds
 from skfingerprint._core.grey_levels import check_grey_levels, skip_grey_levels
-from skfingerprint._core.items import NamedImage, is_grey_picture, is_picture, open_file
+from skfingerprint._core.items import NamedImage, is_grey_picture, open_file
 from skfingerprint._core.labels import (
     check_classes,
     check_totals,
@@ -47,6 +49,14 @@ from skfingerprint._core.labels import (
     validate_known,
 )
 from skfingerprint._core.lazy_images import LazyImages
+from skfingerprint._core.pictures import (
+    TAGS,
+    find_stored_size,
+    is_picture,
+    list_turns,
+    load_as_stored,
+    refuse_preview,
+)
 from skfingerprint._core.progress import (
     follow_blocks,
     follow_fit,
@@ -54,7 +64,7 @@ from skfingerprint._core.progress import (
     track,
     with_callbacks,
 )
-from skfingerprint._core.routing import share_metadata
+from skfingerprint._core.routing import find_taken, share_metadata
 from skfingerprint._core.state import Estimator, all_or_nothing, at_once
 from skfingerprint._core.steps import (
     is_stateless,

@@ -391,6 +391,11 @@ def _keep_rows(
     return BlockSource(read, source.sizes), kept
 
 
+def list_readings(X: Any) -> np.ndarray:
+    """Return the numbers of images that are read together: 1 for images in memory."""
+    return np.asarray(block_sizes(X)) if is_lazy(X) else np.ones(len(X), dtype=int)
+
+
 def block_sizes(X: Any, n_values: int | None = None) -> Any:
     """Return the lengths of the blocks that X is read in, of `n_values` values each."""
     if _is_source(X):

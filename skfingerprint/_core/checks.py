@@ -67,30 +67,53 @@ def check_length(name: str, values: Any, n: int) -> None:
         )
 
 
-def check_labels(y: Any) -> None:
+def as_integers(values: Any) -> Any:
+    """Return nullable integers and booleans of pandas as those of NumPy.
+
+    scikit-learn makes floats of them, so that numbers above 2**53 would be merged.
+    """
+    if _is_nullable(values):
+        return values.to_numpy(dtype=values.dtype.numpy_dtype)
+    return values
+
+
+def _is_nullable(values: Any) -> bool:
+    dtype = getattr(values, "dtype", None)
+    return getattr(dtype, "kind", "") in ("b", "i", "u") and hasattr(
+        dtype, "numpy_dtype"
+    )
+
+
+def check_labels(y: Any, name: str = "y") -> Any:
     """Raise ValueError for missing labels, and for text beside numbers.
 
-    Text and numbers do not have a common order.
+    Text and numbers do not have a common order. Messages call the labels `name`. The
+    labels are returned, nullable integers of pandas as integers.
     """
     labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    if _is_nullable(y):
+        labels = y.to_numpy(dtype=object)  # `asarray` may make floats
     if isinstance(labels, np.ndarray):
         if labels.ndim == 0:
             kind = type(y).__name__
-            raise ValueError(f"y must be a list or an array of labels, got {kind}.")
-        if labels.dtype.kind != "O":
-            return
-        labels = labels.ravel()
+            raise ValueError(
+                f"{name} must be a list or an array of labels, got {kind}."
+            )
+        if labels.dtype.kind not in "Of":
+            return as_integers(y)
+        labels = labels.ravel().tolist()
     for number, label in enumerate(labels):
         if _is_missing(label):
             raise ValueError(
-                f"y holds {label!r} for image {number}, which is no label: leave the "
-                "image out, or give it a label of its own."
+                f"{name} holds {label!r} for image {number}, which is no label: leave "
+                "the image out, or give it a label of its own."
             )
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError(
-            "y holds text and numbers, which have no common order: make all of it "
-            "text, `[str(label) for label in y]`."
+            f"{name} holds text and numbers, which have no common order: make all of "
+            f"it text, `[str(label) for label in {name}]`."
         )
+    return as_integers(y)
 
 
 def _is_missing(label: Any) -> bool:

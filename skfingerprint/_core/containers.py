@@ -10,10 +10,10 @@ from skfingerprint._core.blocks import drop_empty_blocks, is_lazy
 from skfingerprint._core.items import (
     find_problem,
     is_file,
-    is_picture,
     is_single,
     shorten,
 )
+from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
@@ -177,8 +177,13 @@ def _is_item(item: Any) -> bool:
 
 
 def _as_pixels(item: Any) -> np.ndarray:
-    """Return an image as an array; Pillow pictures without palette and alpha."""
+    """Return an image as an array; Pillow pictures without palette and alpha.
+
+    Pictures that are not decoded yet are decoded as their files store them.
+    """
     if is_picture(item):
+        refuse_preview(item)
+        load_as_stored(item)
         kinds = {"1": "L", "LA": "L", "La": "L"}
         plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")
         if not plain:

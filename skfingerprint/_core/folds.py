@@ -14,7 +14,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from skfingerprint._core.checks import check_int, check_length
+from skfingerprint._core.checks import as_integers, check_int, check_length
 
 # StratifiedGroupKFold takes 0.17 s for each 1,000 groups.
 MANY_GROUPS = 2000
@@ -83,7 +83,7 @@ def find_folds(
         used = np.flatnonzero(sample_weight)
         if groups is not None:
             check_length("groups", groups, len(y))
-            groups = column_or_1d(groups)[used]
+            groups = column_or_1d(as_integers(groups))[used]
         folds = _assign_stratified(estimator.cv, y[used], groups, shuffle)
     else:
         from sklearn.model_selection import check_cv

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skfingerprint._core.pictures import is_picture
+
 BYTES = bytes, bytearray, memoryview
 GREY_MODES = "1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"
 # Longest path, in characters, and the largest part of an item that messages show.
@@ -133,7 +135,3 @@ def is_single(item: Any) -> bool:
     """Return whether an item is one file, picture or archive, and no list of them."""
     has_axes = getattr(item, "shape", None) is not None or hasattr(item, "columns")
     return not has_axes and not isinstance(item, (tuple, list)) and is_file(item)
-
-
-def is_picture(item: Any) -> bool:
-    return hasattr(item, "mode") and hasattr(item, "getbands")

@@ -4,7 +4,7 @@ from typing import Any
 
 from sklearn import get_config
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
 
@@ -37,7 +37,7 @@ def share_metadata(owner: Any, parts: dict, **metadata: Any) -> dict:
     if get_config()["enable_metadata_routing"]:
         routed = process_routing(owner, "fit", **given)
         return {name: routed[name].fit for name in parts}
-    taken = {name: _find_taken(part, given) for name, part in parts.items()}
+    taken = {name: find_taken(part, given) for name, part in parts.items()}
     used = {key.rpartition("__")[2] for params in taken.values() for key in params}
     if lost := sorted(set(given) - used):
         raise ValueError(
@@ -47,13 +47,19 @@ def share_metadata(owner: Any, parts: dict, **metadata: Any) -> dict:
     return taken
 
 
-def _find_taken(part: Any, given: dict) -> dict:
-    """Return the keyword arguments with which `part.fit` takes metadata."""
+def find_taken(part: Any, given: dict) -> dict:
+    """Return the keyword arguments with which `part.fit` takes metadata.
+
+    With metadata routing the requests of the part decide, otherwise its signature.
+    """
+    if get_config()["enable_metadata_routing"]:
+        consumed = get_routing_for_object(part).consumes("fit", given)
+        return {key: given[key] for key in consumed}
     if isinstance(part, Pipeline):
         return {
             f"{name}__{key}": value
             for name, step in part.steps
-            for key, value in _find_taken(step, given).items()
+            for key, value in find_taken(step, given).items()
         }
     if not hasattr(part, "fit"):
         return {}

@@ -78,7 +78,7 @@ def validate_images(
     y : ndarray of shape (n_samples,), only if y was given
     """
     if y is not None and not isinstance(y, str):
-        check_labels(y)
+        y = check_labels(y)
     X = as_images(X)
     if isinstance(X, list):
         return _validate_each(estimator, X, reset, dtype, aligned, n_channels)

@@ -6,16 +6,14 @@ from skfingerprint._images.cleaning import (
     SpectrumFlattener,
 )
 from skfingerprint._images.decoding import (
-    Header,
     check_fits,
-    describe_header,
     name_in_errors,
-    open_image,
     read_header,
     read_image,
     suffix_problem,
     without_bomb_warnings,
 )
+from skfingerprint._images.headers import Header
 from skfingerprint._images.image_reader import ImageReader
 from skfingerprint._images.residual_extractor import ResidualExtractor
 from skfingerprint._images.unflatten import Unflatten

@@ -1,15 +1,22 @@
-"""Decoding of image files: readable formats, headers and pixels."""
+"""Decoding of image files: readable formats and pixels as they are stored."""
 
 import os
 import stat
 import warnings
-import zlib
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+
+from skfingerprint._core import (
+    TAGS,
+    find_stored_size,
+    load_as_stored,
+    refuse_preview,
+)
+from skfingerprint._images.headers import describe_header
+from skfingerprint._images.segments import without_exif, without_metadata
 
 # Corners of parts lie on multiples of this number of pixels, so that all parts have one
 # phase to the blocks of JPEG (8 px, or 16 px with subsampled chroma) and to periodic
@@ -33,69 +40,55 @@ REJECTED = {
     "HDF5": "no image",
     "FITS": "signed values, scaled by keys that Pillow does not read",
 }
-HEIF_SUFFIXES = (".heic", ".heif", ".hif")
-SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
-SAMPLE_FORMAT = 339  # the TIFF tag that is 2 if values are signed
+# Packages that add formats to Pillow, by suffix.
+PLUGINS = dict.fromkeys((".heic", ".heif", ".hif"), "pillow-heif")
+PLUGINS[".jxl"] = "pillow-jxl-plugin"
+# First bytes of JPEG XL, and brands of HEIC behind the first eight bytes.
+JXL_SIGNATURES = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+RAW_SUFFIXES = set(
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef "
+    ".raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+RAW = "a RAW file: develop it first, in one way for all files"
 
 
-@dataclass(frozen=True)
-class Header:
-    """Header of one image file; the defaults stand for a file that can't be read.
-
-    Attributes
-    ----------
-    width, height : int
-        Size in pixels.
-    mode, format : str
-        Names of Pillow for the kind of values and for the format.
-    quality : float
-        Quality on libjpeg's scale, or NaN for other quantization tables and formats.
-    subsampling : str
-        Chroma subsampling of a JPEG image, or empty.
-    tables : str
-        Checksum of the quantization tables of a JPEG image, or empty.
-    software : str
-        Program that wrote the file; empty unless it was searched for and found.
-    error : str
-        Reason why the file can't be read, or empty.
-    """
-
-    width: int = 0
-    height: int = 0
-    mode: str = ""
-    format: str = ""
-    quality: float = np.nan
-    subsampling: str = ""
-    tables: str = ""
-    software: str = ""
-    error: str = ""
-
-
-@cache
 def readable_formats():
     """Return Pillow's names of the readable formats."""
     from PIL import Image
 
-    with suppress(ImportError):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
     Image.init()  # registers all formats, some of which Pillow would load later
     return [name for name in Image.ID if name not in REJECTED]
+
+
+def register_plugins():
+    """Register the plug-ins for HEIC and JPEG XL with Pillow if they are installed."""
+    from PIL import Image
+
+    if "HEIF" not in Image.ID:
+        with suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
+    if "JXL" not in Image.ID:
+        with suppress(ImportError):
+            import pillow_jxl  # noqa: F401, which registers itself
 
 
 def suffix_problem(suffix):
     """Return the reason why files with this suffix aren't read, or None."""
     from PIL import Image
 
+    if suffix in PLUGINS:
+        register_plugins()
     # MPO files hold several JPEG images, and the JPEG reader of Pillow opens them.
     readable = [*readable_formats(), "MPO"]
     name = Image.registered_extensions().get(suffix)
     if name in readable:
         return None
-    if suffix in HEIF_SUFFIXES:
-        return "needs the package pillow_heif"
-    return REJECTED.get(name, "no image format")
+    if suffix in PLUGINS:
+        return f"needs the package {PLUGINS[suffix]}"
+    return RAW if suffix in RAW_SUFFIXES else REJECTED.get(name, "no image format")
 
 
 @contextmanager
@@ -111,7 +104,9 @@ def name_in_errors(file):
 
 @contextmanager
 def without_bomb_warnings():
-    """Silence Pillow's warning about large images, which are rejected by their size.
+    """Silence Pillow's warnings about large images and about damaged metadata.
+
+    Large images are rejected by their size, and metadata are not needed.
 
     Do not use it in threads: warning filters belong to the whole process.
     """
@@ -119,42 +114,100 @@ def without_bomb_warnings():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
         yield
 
 
 @contextmanager
 def open_image(file):
-    """Open a file, and check its size and kind of values by its header."""
+    """Open an image, and check its size and kind of values by its header.
+
+    Parameters
+    ----------
+    file : str, path-like or bytes
+        The file, or its content.
+
+    Yields
+    ------
+    image : Pillow image
+        The image, not decoded. Metadata of PNG and JPEG are not read.
+    stream : binary file
+        The whole file.
+    """
     from PIL import Image, UnidentifiedImageError
 
-    if isinstance(file, bytes):
-        file = BytesIO(file)
-    elif not stat.S_ISREG(os.stat(file).st_mode):  # opening a fifo would never return
-        raise ValueError("it is no regular file")
+    with _open_binary(file) as stream:
+        head = stream.read(16)
+        if _find_plugin(head):
+            register_plugins()
+        try:
+            image = _open_without_metadata(stream)
+        except UnidentifiedImageError:
+            raise ValueError(_explain(file, head)) from None
+        with image:
+            refuse_preview(image)
+            _check_pixels(*find_stored_size(image), Image.MAX_IMAGE_PIXELS)
+            _check_values(image)
+            yield image, stream
+
+
+def _open_without_metadata(stream):
+    from PIL import Image
+
+    formats = readable_formats()
     try:
-        image = Image.open(file, formats=readable_formats())
-    except UnidentifiedImageError:
-        raise ValueError("its content is no image of a format that is read") from None
-    with image:
-        _check_pixels(image.height, image.width, Image.MAX_IMAGE_PIXELS)
-        _check_values(image)
-        yield image
+        return Image.open(without_metadata(stream), formats=formats)
+    except Exception:  # libavif and Pillow raise what they like
+        copy = without_exif(stream)
+        if copy is None:
+            raise
+        return Image.open(copy, formats=formats)
+
+
+def _open_binary(file):
+    if isinstance(file, bytes):
+        return BytesIO(file)
+    if not stat.S_ISREG(os.stat(file).st_mode):  # opening a fifo would never return
+        raise ValueError("it is no regular file")
+    return open(file, "rb")
+
+
+def _find_plugin(head):
+    """Return the package that reads a file with these first bytes, or None."""
+    if head.startswith(JXL_SIGNATURES):
+        return PLUGINS[".jxl"]
+    is_heic = head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS
+    return PLUGINS[".heic"] if is_heic else None
+
+
+def _explain(file, head):
+    """Return the reason why Pillow does not know a file with these first bytes."""
+    suffix = "" if isinstance(file, bytes) else Path(file).suffix.lower()
+    package = _find_plugin(head)
+    if package and suffix_problem(".jxl" if package == PLUGINS[".jxl"] else ".heic"):
+        return f"it needs the package {package}: pip install {package}"
+    if suffix in RAW_SUFFIXES:
+        return f"it is {RAW}"
+    return "its content is no image of a format that is read"
 
 
 def read_header(file):
-    """Read the header of a file, except for the software."""
-    with name_in_errors(file), open_image(file) as image:
-        return describe_header(image)
+    """Read the header of a file: size, compression and metadata, but not pixels."""
+    with name_in_errors(file), open_image(file) as (image, stream):
+        return describe_header(image, stream)
 
 
 def read_size(file):
-    """Read (height, width) from the header of a file."""
-    with name_in_errors(file), open_image(file) as image:
-        return image.height, image.width
+    """Read (height, width) of the stored pixels from the header of a file."""
+    with name_in_errors(file), open_image(file) as (image, _):
+        return find_stored_size(image)
 
 
 def read_image(file, shape=None):
     """Read a file as RGB, or a part with the shape (height, width).
+
+    The pixels are as the file stores them: no orientation tag is applied. Values of 16
+    bits are cut to their upper 8 bits.
 
     Parameters
     ----------
@@ -174,20 +227,17 @@ def read_image(file, shape=None):
     ValueError
         If the file can't be read or is too small; the message names the file.
     """
-    with name_in_errors(file), open_image(file) as image:
-        check_fits((image.height, image.width), shape)
+    with name_in_errors(file), open_image(file) as (image, _):
+        check_fits(find_stored_size(image), shape)
+        _forget_inner_tags(image)
         return crop(_to_rgb(image), shape)
-
-
-def read_picture_size(picture):
-    """Return (height, width) of a picture of Pillow, as its file stores it."""
-    return picture.height, picture.width
 
 
 def read_picture(picture, shape=None):
     """Read a picture of Pillow as :func:`read_image` reads its file."""
+    refuse_preview(picture)
     _check_values(picture)
-    check_fits(read_picture_size(picture), shape)
+    check_fits(find_stored_size(picture), shape)
     return crop(_to_rgb(picture), shape)
 
 
@@ -207,20 +257,6 @@ def crop(pixels, shape):
     return pixels[top : top + shape[0], left : left + shape[1]]
 
 
-def describe_header(image):
-    """Return the Header of an opened image of Pillow, except for the software."""
-    tables = _distinct_tables(image)
-    return Header(
-        width=image.width,
-        height=image.height,
-        mode=image.mode,
-        format=image.format,
-        quality=_libjpeg_qualities().get(tables, np.nan) if tables else np.nan,
-        subsampling=_find_subsampling(image) if tables else "",
-        tables=f"{zlib.crc32(repr(tables).encode()):08x}" if tables else "",
-    )
-
-
 def _check_pixels(height, width, limit):
     """Raise ValueError if an image has more pixels than the limit of Pillow."""
     if limit is not None and height * width > limit:
@@ -231,7 +267,7 @@ def _check_pixels(height, width, limit):
 
 def _check_values(image):
     """Raise ValueError unless values are unsigned integers of up to 16 bits."""
-    signed = 2 in np.ravel(getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, 1))
+    signed = 2 in np.ravel(getattr(image, "tag_v2", {}).get(TAGS["signs"], 1))
     # Mode "I" holds 32 bits, but Pillow uses it for PPM files with 16 bits too, and
     # older versions for PNG files.
     is_integer = image.mode == "I" and image.format not in ("PNG", "PPM")
@@ -243,41 +279,24 @@ def _check_values(image):
         )
 
 
+def _forget_inner_tags(image):
+    """Keep Pillow from reading the EXIF of a TIFF image, which may be damaged."""
+    if hasattr(image, "tag_v2"):
+        from PIL import TiffTags
+
+        exif = image.getexif()
+        for tag in set(TiffTags.TAGS_V2_GROUPS) & set(exif):
+            del exif[tag]
+
+
 def _to_rgb(image):
     """Decode the pixels as RGB, shape (height, width, 3), uint8."""
+    load_as_stored(image)
     if image.mode.startswith("I"):
-        # 65535 / 257 is 255; `convert` would clip 16 bits instead of scaling them.
-        grey = np.asarray(image).astype(np.float32) / 257
-        return np.repeat(grey.round().astype(np.uint8)[..., None], 3, axis=2)
+        # Pillow cuts color to the upper 8 bits as well; `convert` would clip.
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
     # Pillow warns if a palette with transparency is converted to RGB directly.
     if image.mode == "P":
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))
-
-
-def _distinct_tables(image):
-    """Return the distinct quantization tables of a JPEG image, () for others."""
-    tables = getattr(image, "quantization", None) or {}
-    return tuple(dict.fromkeys(tuple(tables[key]) for key in sorted(tables)))
-
-
-@cache
-def _libjpeg_qualities():
-    """Return {tables: quality} of libjpeg, for grey and color images."""
-    from PIL import Image
-
-    # libjpeg is linked into Pillow, so saving at each quality gives its tables.
-    qualities = {}
-    for mode in ("L", "RGB"):
-        for quality in range(1, 101):
-            file = BytesIO()
-            Image.new(mode, (8, 8)).save(file, "JPEG", quality=quality)
-            qualities[_distinct_tables(Image.open(file))] = float(quality)
-    return qualities
-
-
-def _find_subsampling(image):
-    """Return the chroma subsampling of a JPEG image, or "" for unusual ones."""
-    from PIL.JpegImagePlugin import get_sampling
-
-    return SUBSAMPLINGS.get(get_sampling(image), "")

@@ -7,12 +7,11 @@ from functools import cached_property
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skfingerprint._core import LazyImages, NamedImage, is_picture
+from skfingerprint._core import LazyImages, NamedImage, find_stored_size, is_picture
 from skfingerprint._images.decoding import (
     name_in_errors,
     read_image,
     read_picture,
-    read_picture_size,
     read_size,
 )
 
@@ -210,7 +209,7 @@ def _read(file, size, shape, n_channels):
 
 def _measure(file):
     """Read (height, width) from the header of a file."""
-    return _decode(file, read_size, read_picture_size)
+    return _decode(file, read_size, find_stored_size)
 
 
 def _decode(file, from_file, from_picture, *args):

@@ -459,8 +459,7 @@ def _check_labels(X, y):
     """Validate the labels of images."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None.")
-    check_labels(y)
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(check_labels(y), warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name="y")
     return y

@@ -129,8 +129,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
         # All that can be wrong with labels and rates is found before images are read.
-        check_labels(y)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(check_labels(y), warn=True)
         classifier, detector = map(clone, self._get_parts())
         is_background = find_background(y, getattr(detector, "background", None))
         self.classes_ = np.unique(y[~is_background])

@@ -40,7 +40,9 @@ def fit_simplex(data, n_sources, alpha):
     """
     center, scale = standardize(data.rows, data.weights)
     rows = (data.rows - center) / scale
-    targets = np.equal.outer(data.members, np.arange(data.members.max() + 1))
+    # A source without rows in this condition has a vertex that no row is near.
+    n_targets = max(n_sources, data.members.max() + 1)
+    targets = np.equal.outer(data.members, np.arange(n_targets))
     ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
     held_out, unknown = _score_held_out(data, ridge, n_sources)
     known = take_scores(data, held_out, data.members >= 0, n_sources)

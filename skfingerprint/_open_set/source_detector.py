@@ -13,6 +13,7 @@ from skfingerprint._core import (
     CrossFittedMixin,
     Estimator,
     all_or_nothing,
+    as_integers,
     as_rows,
     check_length,
     check_positive,
@@ -412,7 +413,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         names, numbers = _check_conditions(conditions, y)
         taken = draw_rows(members, numbers, weights)
         if isinstance(self.cv, Integral):
-            groups = None if groups is None else column_or_1d(groups)[taken]
+            if groups is not None:
+                groups = column_or_1d(as_integers(groups))[taken]
             given = (y[taken], groups, weights[taken], params)
             folds = find_folds(self, *given, shuffle=True)
         else:

@@ -1,8 +1,9 @@
-"""Data sets: embedded images, synthetic images, and folders of the user."""
+"""Data sets: embedded, synthetic and paired images, and folders of the user."""
 
 from skfingerprint.datasets._describe import describe_image_folder
 from skfingerprint.datasets._embedded import load_generators
 from skfingerprint.datasets._folder import load_image_files, load_image_folder
+from skfingerprint.datasets._paired import make_paired_sources
 from skfingerprint.datasets._synthetic import make_fingerprint_images
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "load_image_files",
     "load_image_folder",
     "make_fingerprint_images",
+    "make_paired_sources",
 ]

@@ -1,27 +1,18 @@
 """Reports on image files: how classes differ in the headers of their files."""
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skfingerprint._core import needs_extra
-from skfingerprint._images import (
-    Header,
-    describe_header,
-    name_in_errors,
-    open_image,
-    without_bomb_warnings,
-)
+from skfingerprint._images import Header, read_header, without_bomb_warnings
+from skfingerprint.datasets._differences import SHOWN, find_differences, list_lines
 from skfingerprint.datasets._listing import list_files
-
-SOFTWARE = 305  # the tag of EXIF and TIFF
-# Largest number of values, or of groups of files, that a finding lists.
-SHOWN = 5
 
 
 class Description(Bunch):
@@ -34,9 +25,10 @@ class Description(Bunch):
 def describe_image_folder(path):
     """Report how the image files of classes differ, before a classifier learns it.
 
-    The function reads headers and the quantization tables of JPEG, but not pixels. If
-    classes differ in format, JPEG quality, size or mode, a classifier may distinguish
-    these instead of the sources. Reading needs Pillow
+    The function reads headers and metadata, but not pixels. If classes differ in
+    format, compression, size, mode or metadata, a classifier may distinguish these
+    instead of the sources. Of a file that was compressed before it was saved without
+    loss, the header tells nothing: its pixels do. Reading needs Pillow
     (`pip install "skfingerprint[images]"`).
 
     Parameters
@@ -50,11 +42,22 @@ def describe_image_folder(path):
         Report that prints its findings.
 
         files : pandas.DataFrame, or Bunch of ndarrays without pandas
-            Table with a row for each file and the columns `class`, `filename`, `width`,
-            `height`, `mode`, `format`, `quality` (the quality at which libjpeg has the
-            same quantization tables, NaN for other tables and formats), `subsampling`
-            and `tables` (a checksum) of JPEG, `software` (from EXIF or the header), and
-            `error` (the reason why the file can't be read, or "").
+            Table with a row for each file and these columns:
+
+            * `class`, `filename`; `width`, `height` of the pixels as they are stored;
+              `mode`, `format`, and `bits` of a value, 8 or 16.
+            * `compression` ("lossy", "lossless", or "" if the header does not tell)
+              and `codec`, such as "VP8L" of a lossless WebP file.
+            * `quality` of JPEG, also inside of TIFF (the quality at which libjpeg has
+              the same quantization tables, NaN for other tables and formats),
+              `subsampling` and `tables` (a checksum).
+            * `quantizer` of WebP (0..127) and AVIF (0..255), coarse if large, and
+              `bytes_per_pixel` of the file.
+            * `orientation`, the tag, which reading does not apply.
+            * `icc`, the name of the ICC profile, `software`, `texts` (names of the
+              texts in the header, in which generators write their prompts) and `c2pa`
+              (whether the file holds a C2PA manifest).
+            * `error`, the reason why the file can't be read, or "".
         findings : list of str
             Sentences on files that are skipped or can't be read, differences between
             classes, identical files in several classes, and a suitable `image_shape`.
@@ -68,10 +71,17 @@ def describe_image_folder(path):
 
     Notes
     -----
-    Classes differ in a property if its distributions differ significantly and by more
-    than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the files of
-    each class are all alike, and Cramér's V must be at least 0.1. Two classes therefore
-    need at least six files each.
+    The properties are the format (of WebP, TIFF and JPEG 2000 with the compression,
+    lossy or lossless), the quality of JPEG, size, mode, ICC profile, and the presence
+    of software, texts and a C2PA manifest. Of lossy files of other formats the
+    quantizer is compared, or the bytes per pixel if it can't be read: classes differ if
+    the ranges from the 5th to the 95th percentile of two classes, of six files or more
+    each, don't overlap.
+
+    Classes differ in another property if its distributions differ significantly and by
+    more than a trace. The chi-squared test must give p < 0.001, or p < 0.01 if the
+    files of each class are all alike, and Cramér's V must be at least 0.1. Two classes
+    therefore need at least six files each.
 
     Examples
     --------
@@ -113,92 +123,12 @@ def describe_image_folder(path):
     return Description(files=_make_table(columns), findings=findings)
 
 
-def find_differences(headers, classes):
-    """Return {property: finding} for the properties in which classes differ."""
-    differences = {}
-    for name, values in _list_properties(headers).items():
-        given = np.array([value is not None for value in values], dtype=bool)
-        values = np.array([str(value) for value in values])[given]
-        if _depends(values, classes[given]):
-            lines = [
-                f"{label}: {_count(values[classes[given] == label])}"
-                for label in np.unique(classes[given])
-            ]
-            differences[name] = _list(f"Classes differ in {name}", lines)
-    return differences
-
-
-def _list_properties(headers):
-    """Return {property: values} with a value, or None, for each file."""
-    return {
-        "format": [header.format for header in headers],
-        "JPEG quality": [_name_quality(header) for header in headers],
-        "size": [f"{header.height}x{header.width}" for header in headers],
-        "mode": [header.mode for header in headers],
-    }
-
-
-def _name_quality(header):
-    """Return quality and subsampling of a JPEG image as text, None for others."""
-    if not header.tables:
-        return None
-    known = not np.isnan(header.quality)
-    quality = f"{header.quality:.0f}" if known else f"tables {header.tables}"
-    return f"{quality} {header.subsampling}".strip()
-
-
-def _depends(values, classes):
-    """Check whether the values of classes differ significantly, and not by a trace."""
-    from scipy.stats import chi2_contingency
-
-    levels, columns = np.unique(values, return_inverse=True)
-    names, rows = np.unique(classes, return_inverse=True)
-    if min(len(levels), len(names)) < 2:
-        return False
-    table = np.zeros((len(names), len(levels)))
-    np.add.at(table, (rows, columns), 1)
-    test = chi2_contingency(table)
-    # With many files tiny differences are significant too; Cramér's V measures their
-    # size, from 0 to 1.
-    strength = np.sqrt(test.statistic / len(values) / (min(table.shape) - 1))
-    # Classes whose files are all alike need fewer files as evidence.
-    pure = (np.count_nonzero(table, axis=1) == 1).all()
-    return bool(test.pvalue < (0.01 if pure else 0.001) and strength >= 0.1)
-
-
-def _count(values):
-    """Return the most frequent values and their numbers as text."""
-    counts = Counter(values.tolist()).most_common()
-    more = [f"{len(counts) - SHOWN} others"] if len(counts) > SHOWN else []
-    return ", ".join([f"{v} ({n})" for v, n in counts[:SHOWN]] + more)
-
-
-def _list(head, lines):
-    """Return a heading with indented lines below it."""
-    return "\n  ".join([f"{head}:", *lines])
-
-
 def _describe_file(file):
-    """Read the header of a file, its software included, or the error."""
+    """Read the header of a file, or the error."""
     try:
-        with name_in_errors(file), open_image(file) as image:
-            return replace(describe_header(image), software=_find_software(image))
+        return read_header(file)
     except ValueError as error:
         return Header(error=str(error))
-
-
-def _find_software(image):
-    """Find the program that wrote a file, by its header or EXIF; "" if not stated."""
-    from PIL import Image
-
-    texts = []
-    with suppress(Exception):  # damaged EXIF does not make the pixels unreadable
-        texts.append(image.info.get("Software"))
-        texts.append(getattr(image, "tag_v2", {}).get(SOFTWARE))
-        exif = Image.Exif()  # not image.getexif(), which decodes a PNG image
-        exif.load(image.info.get("exif"))
-        texts.append(exif.get(SOFTWARE))
-    return next((str(text).strip("\0 ") for text in texts if text), "")
 
 
 def _find_unread(passed_over, headers):
@@ -207,7 +137,7 @@ def _find_unread(passed_over, headers):
     if passed_over:
         yield f"Passed over: {passed_over}."
     if bad:
-        yield _list(f"{len(bad)} of {len(headers)} files can't be read", bad)
+        yield list_lines(f"{len(bad)} of {len(headers)} files can't be read", bad)
 
 
 def _find_duplicates(files, classes):
@@ -220,7 +150,7 @@ def _find_duplicates(files, classes):
     if same:
         lines = [" = ".join(str(files[i]) for i in group) for group in same[:SHOWN]]
         lines += [f"and {len(same) - SHOWN} others"] if len(same) > SHOWN else []
-        yield _list(f"Identical files in several classes ({len(same)})", lines)
+        yield list_lines(f"Identical files in several classes ({len(same)})", lines)
 
 
 def _group(indices, key):

@@ -8,9 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, assert_all_finite, column_or_1d
 
-from skfingerprint._core import check_choice, check_int, needs_extra, track
+from skfingerprint._core import (
+    check_choice,
+    check_int,
+    check_labels,
+    needs_extra,
+    track,
+)
 from skfingerprint._images import (
     check_fits,
     name_in_errors,
@@ -18,8 +24,9 @@ from skfingerprint._images import (
     read_image,
     without_bomb_warnings,
 )
-from skfingerprint.datasets._describe import find_differences
+from skfingerprint.datasets._differences import find_differences
 from skfingerprint.datasets._listing import list_files
+from skfingerprint.datasets._pitfalls import find_few_bits, find_mixed_sizes
 
 HISTORY = (
     "classes differ in {}, which is learned as the source; describe_image_folder shows "
@@ -30,6 +37,7 @@ HISTORY = (
 def load_image_folder(
     path,
     *,
+    classes=None,
     image_shape=None,
     on_error="raise",
     lazy=False,
@@ -40,22 +48,32 @@ def load_image_folder(
     """Load images from `path/<class>/*`, in all raster formats that Pillow decodes.
 
     All images are returned as RGB, in the orientation in which their pixels are stored:
-    the fingerprint lies in the pixels, so an EXIF rotation is not applied. An alpha
-    channel is dropped, grey images are repeated in three channels, 16 bits are scaled
-    to 8, and the first of several frames is taken. Files with float, signed or 32-bit
-    values, drawings, documents, and images of more than `PIL.Image.MAX_IMAGE_PIXELS`
-    pixels are rejected. HEIC needs the package pillow_heif.
+    the fingerprint lies in the pixels, so an orientation tag is not applied, and the
+    turn that Pillow applies to TIFF and HEIC is undone. An alpha channel is dropped,
+    grey images are repeated in three channels, 16 bits are cut to the upper 8
+    (`v >> 8`), and the first of several frames is taken. Metadata are not read for
+    decoding, so that damaged or large ones do not matter. Files with float, signed or
+    32-bit values, thumbnails of RAW files, drawings, documents, and images of more than
+    `PIL.Image.MAX_IMAGE_PIXELS` pixels are rejected. HEIC needs the package
+    pillow-heif, JPEG XL the package pillow-jxl-plugin.
 
     The function warns about files in the class folders that are not images, except
-    hidden ones. It also warns if the classes differ in format, JPEG quality, size or
-    mode, since a classifier learns such differences too: see
-    :func:`describe_image_folder`. Reading needs Pillow
+    hidden ones. It warns if the headers of classes differ, such as in the format or the
+    compression, since a classifier learns such differences too: see
+    :func:`describe_image_folder`. It warns as well if whole images of one class differ
+    in size and are cut to `image_shape`, since the parts then lie at different places
+    of a sensor, and if values of 16 bits use fewer bits. Reading needs Pillow
     (`pip install "skfingerprint[images]"`).
 
     Parameters
     ----------
     path : str or path-like
         Folder with one folder for each class. `~` is the home folder.
+    classes : sequence of str, default=None
+        Names of all classes, in the order of `target`, such as the `target_names` of
+        the training images. A class may have no folder here; a folder of another name
+        raises an error. By default the classes are the folders, so that equal numbers
+        in `target` mean the same class only if both folders hold the same classes.
     image_shape : tuple of int or "min", default=None
         (height, width) or (height, width, 3) of the part to cut out of each image, the
         most central one whose corner lies on a grid of 16 px, so that the phase of the
@@ -87,7 +105,7 @@ def load_image_folder(
         target : ndarray of shape (n_samples,)
             Index of the class in `target_names`.
         target_names : ndarray of shape (n_classes,)
-            Names of the class folders, sorted.
+            Names of the class folders, sorted, or `classes`.
         filenames : ndarray of shape (n_samples,)
             Paths of the files, sorted within their class.
 
@@ -116,16 +134,18 @@ def load_image_folder(
     """
     _check_packages(lazy)
     listing = list_files(Path(path).expanduser())
+    names, target = _number_labels(listing.names[listing.target], classes)
     if listing.passed_over:
         warnings.warn(f"passed over: {listing.passed_over}", UserWarning, stacklevel=2)
     options = _Options(image_shape, on_error, lazy, chunk_size, verify, verbose)
-    return _load(listing.files, listing.target, listing.names, options)
+    return _load(listing.files, target, names, options)
 
 
 def load_image_files(
     filenames,
     target=None,
     *,
+    classes=None,
     image_shape=None,
     on_error="raise",
     lazy=False,
@@ -145,6 +165,10 @@ def load_image_files(
         Paths of the files. `~` is the home folder.
     target : array-like of shape (n_samples,), default=None
         Source of each file; None for images whose source is unknown.
+    classes : sequence of shape (n_classes,), default=None
+        All sources, in the order in which `target` of the result numbers them. Another
+        source in `target` raises an error. By default the sources are those in
+        `target`, sorted.
     image_shape, on_error, lazy, chunk_size, verify, verbose
         As in :func:`load_image_folder`.
 
@@ -160,8 +184,8 @@ def load_image_files(
     ImportError
         If Pillow, or dask for `lazy`, is missing.
     ValueError
-        If a class, or the list, has no readable image, or (with `on_error="raise"`) if
-        a file is rejected.
+        If a class, or the list, has no readable image, if labels are missing or mixed,
+        or (with `on_error="raise"`) if a file is rejected.
 
     Examples
     --------
@@ -176,6 +200,11 @@ def load_image_files(
     >>> data = load_image_files(files, ["b", "a", "b", "a"])
     >>> data.images.shape, data.target.tolist(), data.target_names.tolist()
     ((4, 64, 64, 3), [1, 0, 1, 0], ['a', 'b'])
+
+    The numbers of other images mean the same if both have the same `classes`:
+
+    >>> load_image_files(files[:1], ["b"], classes=data.target_names).target.tolist()
+    [1]
 
     Images whose source is to be predicted have no target:
 
@@ -196,15 +225,51 @@ def load_image_files(
     files = [Path(os.path.expanduser(name)) for name in filenames]
     names = None
     if target is not None:
-        names, target = np.unique(np.asarray(target), return_inverse=True)
+        target = column_or_1d(check_labels(target))
+        assert_all_finite(target, input_name="target")
     n_targets = len(files) if target is None else len(target)
     if len(files) != n_targets or not files:
         raise ValueError(
             f"filenames and target must have one length, at least 1, got {len(files)} "
             f"and {n_targets}."
         )
+    if target is not None:
+        names, target = _number_labels(target, classes)
+    elif classes is not None:
+        raise ValueError("classes need a target, which is None.")
     options = _Options(image_shape, on_error, lazy, chunk_size, verify, verbose)
     return _load(files, target, names, options)
+
+
+def _number_labels(labels, classes):
+    """Return the classes, and the index of the class of each label.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_files,)
+        Label of each file.
+    classes : sequence of shape (n_classes,) or None
+        All classes in their order; by default those of the labels, sorted.
+
+    Returns
+    -------
+    names : ndarray of shape (n_classes,)
+    target : ndarray of shape (n_files,), int
+    """
+    found, target = np.unique(labels, return_inverse=True)
+    if classes is None:
+        return found, target
+    names = column_or_1d(check_labels(classes))
+    if len(np.unique(names)) < len(names):
+        raise ValueError(f"classes must differ, got {names.tolist()[:20]}.")
+    places = {name: place for place, name in enumerate(names.tolist())}
+    unknown = [name for name in found.tolist() if name not in places]
+    if unknown:
+        raise ValueError(
+            f"found {unknown[:20]}, which are not among the classes "
+            f"{names.tolist()[:20]}."
+        )
+    return names, np.array([places[name] for name in found.tolist()])[target]
 
 
 @dataclass(frozen=True)
@@ -277,11 +342,18 @@ def _load(files, target, names, options):
     if problems:
         head = f"{len(problems)} of {len(files)} files were left out:\n"
         warnings.warn(head + _list_problems(problems), UserWarning, stacklevel=3)
-    if target is not None:
-        target = target[kept]
-        headers = [headers[index] for index in kept]
-        if properties := ", ".join(find_differences(headers, names[target])):
-            warnings.warn(HISTORY.format(properties), UserWarning, stacklevel=3)
+    headers = [headers[index] for index in kept]
+    target = None if target is None else target[kept]
+    labels = np.full(len(kept), "all files") if target is None else names[target]
+    texts = find_mixed_sizes(headers, labels) if shape else []
+    read = partial(_read_or_skip, size, shape, filenames)
+    texts += find_few_bits(
+        headers, labels, read if options.lazy else images.__getitem__
+    )
+    if properties := ", ".join(find_differences(headers, labels)):
+        texts.append(HISTORY.format(properties))
+    for text in texts:
+        warnings.warn(text, UserWarning, stacklevel=3)
     return Bunch(images=images, target=target, target_names=names, filenames=filenames)
 
 
@@ -458,6 +530,14 @@ def _read_lazily(filenames, size, shape, chunk_size):
     )
 
 
+def _read_or_skip(size, shape, filenames, number):
+    """Read the part of a file with a number; nothing of a damaged one."""
+    try:
+        return _read_part(size, shape, filenames[number])
+    except ValueError:  # raised again when its task is computed
+        return np.empty(0, dtype=np.uint8)
+
+
 def _read_block(filenames, size, shape):
     """Read the files of one task."""
     images = np.empty((len(filenames), *size, 3), dtype=np.uint8)
@@ -482,8 +562,8 @@ def _check_filled(names, target, kept, problems):
     """
     empty = [] if kept else ["the list"]
     if names is not None:
-        left = np.isin(np.arange(len(names)), target[kept])
-        empty = [f"class {name!r}" for name in names[~left].tolist()]
+        lost = np.setdiff1d(target, target[kept])
+        empty = [f"class {name!r}" for name in names[lost].tolist()]
     if empty:
         raise ValueError(
             f"{', '.join(empty)}: no image is left.\n{_list_problems(problems)}"

@@ -274,7 +274,8 @@ def test_each_lazy_image_is_read_once(planted):
         note, meta=np.empty((0, 0, 0), np.uint8)
     )
     pipeline = make_pipeline(AttributionFeatures(), SourceDiscriminant())
-    model = augment(pipeline, [Shift(down=1, right=0), GaussianBlur(std=1)])
+    changes = [Shift(down=1, right=0), GaussianBlur(std=1)]
+    model = augment(pipeline, changes, history="ignore")
     found = model.fit(lazy, y).predict(X)
     assert sum(read) == 30
     np.testing.assert_array_equal(found, model.fit(X, y).predict(X))

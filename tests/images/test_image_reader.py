@@ -90,7 +90,8 @@ def test_each_file_is_decoded_once_a_pass(paths, counted, n_jobs):
 
 
 def test_copies_are_made_of_the_same_batch(paths, counted):
-    model = make_attribution_pipeline(perturbations=[JPEGCompression(quality=80)])
+    perturbations = [JPEGCompression(quality=80)]
+    model = make_attribution_pipeline(perturbations=perturbations, history="ignore")
     expected = model.fit(IMAGES, Y).decision_function(IMAGES)
     read = make_pipeline(ImageReader(), clone(model)).fit(paths, Y)
     assert sorted(counted) == [path.name for path in paths]
