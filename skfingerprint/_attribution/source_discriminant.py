@@ -112,10 +112,10 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     there is one for each of at most four kinds: clusters of the mean features of the
     conditions, by average linkage of the cosines of their deviations from the common
     mean. There are fewer kinds, or one, if a kind would have fewer rows than a quarter
-    of the number of features, or if their moments would take more than 1 GiB. There is
-    one if a source lacks images in some condition, or if there are fewer rows than
-    features. The discriminants of all conditions predict the condition of a row, and
-    the shrinkage is chosen by them.
+    of the number of features or no row of some source, or if their moments would take
+    more than 1 GiB. There is one if there are fewer rows than features. The
+    discriminants of all conditions predict the condition of a row, and the shrinkage is
+    chosen by them.
 
     References
     ----------
