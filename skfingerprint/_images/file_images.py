@@ -203,8 +203,7 @@ def _read(file, size, shape, n_channels):
                     "in color, or convert it to grey levels"
                 )
             return pixels[..., 0].copy()
-    # A part that is no copy would keep the whole image in memory.
-    return pixels if shape is None else pixels.copy()
+    return pixels
 
 
 def _measure(file):
