@@ -32,6 +32,11 @@ def _is_source(X: Any) -> bool:
     return isinstance(X, BlockSource)
 
 
+def _is_indexed(X: Any) -> bool:
+    """Whether X is a source of blocks whose images can be read one by one."""
+    return _is_source(X) and hasattr(X, "__getitem__")
+
+
 def drop_empty_blocks(X: Any) -> Any:
     """Return lazy X without its empty blocks, which masks leave behind."""
     sizes = [size for size in block_sizes(X) if size]
@@ -336,6 +341,8 @@ def take_images(X: Any, places: np.ndarray) -> Any:
     """Read the images of X at sorted places: a stack, or a list of mixed sizes."""
     if isinstance(X, list):
         return [X[place] for place in places]
+    if _is_indexed(X):
+        X, places = X[places], np.arange(len(places))
     if not _is_source(X):
         return np.asarray(X[places])
     found, starts = [], np.cumsum([0, *X.sizes])
@@ -393,7 +400,8 @@ def _keep_rows(
 
 def list_readings(X: Any) -> np.ndarray:
     """Return the numbers of images that are read together: 1 for images in memory."""
-    return np.asarray(block_sizes(X)) if is_lazy(X) else np.ones(len(X), dtype=int)
+    is_blocked = is_lazy(X) and not _is_indexed(X)
+    return np.asarray(block_sizes(X)) if is_blocked else np.ones(len(X), dtype=int)
 
 
 def block_sizes(X: Any, n_values: int | None = None) -> Any:

@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
+from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
 from skfingerprint._core import LazyImages, NamedImage, find_stored_size, is_picture
@@ -19,6 +21,8 @@ from skfingerprint._images.decoding import (
 # second the number of small files that are read together.
 BLOCK_VALUES = 2**22
 BLOCK_FILES = 256
+# Parts of the files that threads read; each costs about as much as a header.
+N_PARTS = 64
 # Largest number of files that an error names.
 MOST_NAMED = 20
 
@@ -55,9 +59,10 @@ class FileReader:
     def _call(self, function, files, *args):
         """Call a function with each file; one error names all that can't be read."""
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
-        results = parallel(
-            delayed(_try)(function, *each) for each in zip(files, *args, strict=True)
-        )
+        given = list(zip(files, *args, strict=True))
+        parts = gen_batches(len(given), max(1, len(given) // N_PARTS))
+        results = parallel(delayed(_try_each)(function, given[part]) for part in parts)
+        results = list(chain.from_iterable(results))
         if problems := [str(e) for e in results if isinstance(e, ValueError)]:
             more = len(problems) - MOST_NAMED
             raise ValueError(
@@ -164,6 +169,11 @@ def _stamp(file):
         return None
     # The time of modification can be set; that of the last change can't.
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _try_each(function, given):
+    """Call a function with each of some tuples of arguments."""
+    return [_try(function, *args) for args in given]
 
 
 def _try(function, *args):
