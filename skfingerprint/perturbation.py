@@ -2,14 +2,15 @@
 
 All are stateless transformers of images in grey levels 0..255. They return uint8, as a
 file would hold it, and treat each image by itself, so the result does not depend on the
-batch. Chain them with :func:`sklearn.pipeline.make_pipeline`.
+batch. Images that come out in different sizes are a list. Chain perturbations with
+:func:`sklearn.pipeline.make_pipeline`.
 """
 
 import io
 import zlib
 
 import numpy as np
-from scipy import ndimage
+from scipy import fft, ndimage
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
@@ -21,10 +22,16 @@ from skfingerprint._core import (
     check_positive,
     list_steps,
     needs_extra,
+    stack_images,
 )
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+UPSAMPLINGS = ("triangle", "repeat", "dct")
 RESAMPLES = ("nearest", "bilinear", "bicubic", "lanczos")
+# Red, green and blue of the differences of blue and of red from luma (JFIF, BT.601).
+CHROMA_TO_RGB = ((0, -0.344136, 1.772), (1.402, -0.714136, 0))
+# Side of a block of chroma in samples; in the image it is twice as long.
+CHROMA_BLOCK = 8
 
 
 class _Perturbation(ImageOutputMixin, StatelessTransformer):
@@ -49,11 +56,24 @@ class JPEGCompression(_Perturbation):
         Quality on libjpeg's scale, 1 to 100.
     subsampling : {"4:4:4", "4:2:2", "4:2:0"}, default="4:2:0"
         Chroma subsampling of color images.
+    upsampling : {"triangle", "repeat", "dct"}, default="triangle"
+        Enlargement of the chroma of 4:2:0 files when they are read: by a triangle
+        filter as in Pillow, OpenCV and other programs with libjpeg-turbo or libjpeg 6b;
+        by repeating each sample as in ffmpeg and other fast decoders; or by the
+        discrete cosine transform (DCT) as in libjpeg 7 to 9. Other subsamplings are
+        read by Pillow and take "triangle" only.
 
     Attributes
     ----------
     n_channels_ : int
         Number of channels seen in `fit`: 1 for grey images.
+
+    Notes
+    -----
+    By the DCT, each block of 8 x 8 samples is enlarged to the 16 x 16 samples of the
+    same cosines: with C_n the orthonormal DCT matrix of n samples and J the first 8
+    rows of the identity matrix of 16, it becomes 2 C_16^T J^T C_8 block C_8^T J C_16.
+    Here the block is rounded before; libjpeg 7 to 9 round once, afterwards.
 
     Examples
     --------
@@ -73,20 +93,72 @@ class JPEGCompression(_Perturbation):
     (10, 64, 64, 3)
     """
 
-    def __init__(self, *, quality=95, subsampling="4:2:0"):
+    def __init__(self, *, quality=95, subsampling="4:2:0", upsampling="triangle"):
         self.quality = quality
         self.subsampling = subsampling
+        self.upsampling = upsampling
 
     def _check_parameters(self):
         check_int("quality", self.quality, 1, 100)
         check_choice("subsampling", self.subsampling, SUBSAMPLINGS)
+        check_choice("upsampling", self.upsampling, UPSAMPLINGS)
+        if self.upsampling != "triangle" and self.subsampling != "4:2:0":
+            raise ValueError(
+                f"upsampling={self.upsampling!r} needs subsampling='4:2:0', got "
+                f"{self.subsampling!r}."
+            )
 
     def _perturb(self, image):
         picture = _to_picture(image)
         options = {} if picture.mode == "L" else {"subsampling": self.subsampling}
+        if options and self.upsampling != "triangle":
+            picture = _to_picture(_pad_to_blocks(image))
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=int(self.quality), **options)
+        if options and self.upsampling != "triangle":
+            read = _read_upsampled(file, self.upsampling)
+            return read[: image.shape[0], : image.shape[1]]
         return np.asarray(_import_pillow().open(file)).reshape(image.shape)
+
+
+def _pad_to_blocks(image):
+    """Repeat the last row and column, as libjpeg does, up to whole blocks of chroma."""
+    extra = [(0, -n % (2 * CHROMA_BLOCK)) for n in image.shape[:2]]
+    return np.pad(image, [*extra, (0, 0)], "edge")
+
+
+def _read_upsampled(file, upsampling):
+    """Read a 4:2:0 JPEG file of whole blocks, enlarging the chroma by a method.
+
+    A reader at half the size gets the samples of chroma as they are in the file, since
+    libjpeg leaves out steps that shrink them and enlarge them again.
+    """
+    pictures = [_import_pillow().open(file) for _ in range(2)]
+    size = pictures[0].size
+    for picture, part in zip(pictures, (1, 2), strict=True):
+        picture.draft("YCbCr", (size[0] // part, size[1] // part))
+    luma, chroma = np.asarray(pictures[0])[..., :1], np.asarray(pictures[1])[..., 1:]
+    enlarge = _repeat_samples if upsampling == "repeat" else _enlarge_blocks
+    colors = (enlarge(chroma).astype(np.float32) - 128) @ np.float32(CHROMA_TO_RGB)
+    return _to_uint8(luma + colors)
+
+
+def _repeat_samples(chroma):
+    return chroma.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def _enlarge_blocks(chroma):
+    """Enlarge blocks of 8 x 8 samples to 16 x 16 by the discrete cosine transform."""
+    n = CHROMA_BLOCK
+    cosines = fft.dct(np.eye(n), axis=0, norm="ortho")
+    matrix = np.sqrt(2) * fft.idct(cosines, n=2 * n, axis=0, norm="ortho")
+    matrix = matrix.astype(np.float32)
+    height, width, n_channels = chroma.shape
+    # Rows first, then columns, of blocks side by side.
+    rows = matrix @ chroma.reshape(height // n, n, width * n_channels)
+    columns = rows.reshape(2 * height, width // n, n, n_channels).swapaxes(2, 3)
+    enlarged = (columns @ matrix.T).swapaxes(2, 3)
+    return _to_uint8(enlarged.reshape(2 * height, 2 * width, n_channels))
 
 
 class WebPCompression(_Perturbation):
@@ -130,6 +202,62 @@ class WebPCompression(_Perturbation):
         return np.asarray(read).reshape(image.shape)
 
 
+class AVIFCompression(_Perturbation):
+    """Save images as lossy AVIF and read them again (Pillow with libavif).
+
+    Parameters
+    ----------
+    quality : int, default=75
+        Quality on libavif's scale, 0 to 100.
+    speed : int, default=6
+        Effort of the encoder, from 0 for the slowest to 10 for the fastest.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels seen in `fit`: 1 for grey images.
+
+    Examples
+    --------
+    >>> from skfingerprint.datasets import load_generators
+    >>> from skfingerprint.perturbation import AVIFCompression
+    >>> images = load_generators().images[:10]
+    >>> AVIFCompression(quality=90, speed=10).fit_transform(images).shape
+    (10, 64, 64, 3)
+    """
+
+    def __init__(self, *, quality=75, speed=6):
+        self.quality = quality
+        self.speed = speed
+
+    def _check_parameters(self):
+        check_int("quality", self.quality, 0, 100)
+        check_int("speed", self.speed, 0, 10)
+
+    def _perturb(self, image):
+        picture = _to_picture(image)
+        file = io.BytesIO()
+        options = {"quality": int(self.quality), "speed": int(self.speed)}
+        _check_avif()
+        # One thread, since images of a batch are small and threads run batches.
+        picture.save(file, "AVIF", max_threads=1, **options)
+        # AVIF has color pictures only, so grey ones come back as RGB.
+        read = _import_pillow().open(file).convert(picture.mode)
+        return np.asarray(read).reshape(image.shape)
+
+
+def _check_avif():
+    """Raise ImportError unless Pillow writes AVIF."""
+    _import_pillow()
+    from PIL import features
+
+    if not features.check("avif"):
+        raise ImportError(
+            "AVIFCompression needs a Pillow that writes AVIF, as the wheels of version "
+            "11.3 and later do. Leave it out, or `pip install --upgrade Pillow`."
+        )
+
+
 class Resize(_Perturbation):
     """Resize images, and restore their size by default (Pillow, extra `images`).
 
@@ -141,6 +269,8 @@ class Resize(_Perturbation):
         Filter of Pillow, for both directions.
     restore : bool, default=True
         Whether to resize images back to their size, which a classifier of pixels needs.
+    min_side : int, default=1
+        Length in pixels, >= 1, below which no side is reduced: features may need it.
 
     Attributes
     ----------
@@ -158,20 +288,24 @@ class Resize(_Perturbation):
     (10, 48, 48, 3)
     """
 
-    def __init__(self, *, scale=0.5, resample="lanczos", restore=True):
+    def __init__(self, *, scale=0.5, resample="lanczos", restore=True, min_side=1):
         self.scale = scale
         self.resample = resample
         self.restore = restore
+        self.min_side = min_side
 
     def _check_parameters(self):
         check_positive("scale", self.scale, high=100)
         check_choice("resample", self.resample, RESAMPLES)
+        check_int("min_side", self.min_side, 1)
 
     def _perturb(self, image):
         picture = _to_picture(image)
         height, width = image.shape[:2]
-        small = tuple(max(1, round(self.scale * n)) for n in (width, height))
-        sizes = [small, (width, height)] if self.restore else [small]
+        resized = tuple(
+            max(round(self.scale * n), min(n, self.min_side)) for n in (width, height)
+        )
+        sizes = [resized, (width, height)] if self.restore else [resized]
         resample = _import_pillow().Resampling[self.resample.upper()]
         for size in sizes:
             picture = picture.resize(size, resample)
@@ -343,7 +477,8 @@ class RandomPerturbation(_Perturbation):
     """Perturb each image with parameters that are drawn for it at random.
 
     The drawn values depend only on `random_state` and the image, so they are the same
-    in each batch and at each call.
+    in each batch and at each call. Images whose sizes differ then, as after
+    `Resize(restore=False)`, are a list.
 
     Parameters
     ----------
@@ -371,6 +506,13 @@ class RandomPerturbation(_Perturbation):
     >>> compressed = random.fit_transform(images)
     >>> bool((random.fit_transform(images[3:]) == compressed[3:]).all())
     True
+
+    Random sizes give a list:
+
+    >>> from skfingerprint.perturbation import Resize
+    >>> random = RandomPerturbation(Resize(restore=False), {"scale": (0.5, 0.75)})
+    >>> sorted({image.shape for image in random.fit_transform(images)})
+    [(32, 32, 3), (48, 48, 3)]
     """
 
     def __init__(self, perturbation, distributions, *, random_state=0):
@@ -395,7 +537,7 @@ class RandomPerturbation(_Perturbation):
             rng = _seed_by_image(self.random_state, image)
             perturbation.set_params(**self._draw(rng))
             perturbed.append(_apply(perturbation, image))
-        return np.stack(perturbed)
+        return stack_images(perturbed)
 
     def _perturb(self, image):
         return self._perturb_all(image[np.newaxis])[0]

@@ -30,6 +30,7 @@ from skfingerprint import (
     WindowedClassifier,
 )
 from skfingerprint.perturbation import (
+    AVIFCompression,
     Crop,
     GaussianBlur,
     GaussianNoise,
@@ -115,7 +116,9 @@ ESTIMATORS = [
     GaussianNoise(),
     Crop(),
     Shift(),
+    JPEGCompression(upsampling="dct"),
     WebPCompression(),
+    AVIFCompression(speed=10),
     RandomPerturbation(GaussianBlur(), {"std": [0.5, 1.0, 2.0]}),
 ]
 TRANSFORMERS = [

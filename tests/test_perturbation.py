@@ -3,7 +3,8 @@ import io
 
 import numpy as np
 import pytest
-from scipy import stats
+from PIL import Image, features
+from scipy import fft, stats
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -12,6 +13,7 @@ from skfingerprint import make_attribution_pipeline
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
     COMMON_PERTURBATIONS,
+    AVIFCompression,
     Crop,
     GaussianBlur,
     GaussianNoise,
@@ -23,6 +25,9 @@ from skfingerprint.perturbation import (
     _seed_by_image,
 )
 
+NEEDS_AVIF = pytest.mark.skipif(
+    not features.check("avif"), reason="Pillow without AVIF"
+)
 ALL = [
     JPEGCompression(quality=75),
     Resize(scale=0.5),
@@ -31,6 +36,8 @@ ALL = [
     Crop(top=3, left=5, height=40, width=32),
     Shift(down=3, right=-2),
     WebPCompression(quality=60),
+    JPEGCompression(quality=75, upsampling="repeat"),
+    JPEGCompression(quality=75, upsampling="dct"),
     RandomPerturbation(JPEGCompression(), {"quality": range(50, 90)}),
 ]
 EACH = pytest.mark.parametrize("perturbation", ALL, ids=repr)
@@ -88,6 +95,80 @@ def test_jpeg_is_pillows(images, subsampling):
     np.testing.assert_array_equal(found[2], np.asarray(Image.open(file)))
 
 
+@pytest.mark.parametrize("size", [(64, 64), (50, 37), (9, 1), (1, 1)])
+def test_chroma_is_enlarged_as_stated(size):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3)).astype(np.uint8)
+    padded = np.pad(image, [*((0, -n % 16) for n in size), (0, 0)], "edge")
+    blocks = padded.shape[0] // 16, padded.shape[1] // 16
+    file = io.BytesIO()
+    Image.fromarray(padded).save(file, "JPEG", quality=80, subsampling="4:2:0")
+    luma, chroma = _read_planes(file)
+    C = [fft.dct(np.eye(n), axis=0, norm="ortho") for n in (8, 16)]
+    for upsampling in ("repeat", "dct"):
+        planes = [np.kron(plane, np.ones((2, 2))) for plane in chroma]
+        for plane, samples in zip(planes, chroma, strict=True):
+            for i, j in np.ndindex(blocks) if upsampling == "dct" else ():
+                block = samples[8 * i : 8 * i + 8, 8 * j : 8 * j + 8]
+                wide = np.zeros((16, 16))
+                wide[:8, :8] = 2 * C[0] @ block @ C[0].T
+                part = slice(16 * i, 16 * i + 16), slice(16 * j, 16 * j + 16)
+                plane[part] = (C[1].T @ wide @ C[1]).round().clip(0, 255)
+        blue, red = (plane - 128 for plane in planes)
+        # The equations of JFIF.
+        green = luma - 0.344136 * blue - 0.714136 * red
+        expected = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
+        expected = expected.clip(0, 255)[: size[0], : size[1]]
+        jpeg = JPEGCompression(quality=80, upsampling=upsampling)
+        found = jpeg.fit_transform(image[np.newaxis])[0]
+        # Halves are rounded either way, of samples as well as of colors.
+        limit = 0.51 if upsampling == "repeat" else 2.3
+        assert np.abs(found - expected).max() < limit
+        assert np.mean(np.abs(found - expected) < 0.51) > 0.99
+
+
+def _read_planes(file):
+    """Read luma, and the samples of chroma as a reader of half the size gets them."""
+    full, half = Image.open(file), Image.open(file)
+    full.draft("YCbCr", full.size)
+    half.draft("YCbCr", (half.width // 2, half.height // 2))
+    assert half.size == (full.width // 2, full.height // 2)
+    chroma = np.moveaxis(np.asarray(half), -1, 0)[1:]
+    return np.asarray(full)[..., 0].astype(float), chroma
+
+
+def test_upsampling_changes_chroma_only_where_it_is_not_flat(images):
+    methods = "triangle", "repeat", "dct"
+    for flat in (images[..., 0], np.full((2, 40, 24, 3), (200, 90, 30), np.uint8)):
+        found = [JPEGCompression(upsampling=m).fit_transform(flat) for m in methods]
+        np.testing.assert_allclose(found[1], found[0], atol=1)
+        np.testing.assert_allclose(found[2], found[0], atol=1)
+    colors = [JPEGCompression(upsampling=m).fit_transform(images) for m in methods]
+    distances = [np.abs(colors[0].astype(int) - c).mean() for c in colors[1:]]
+    assert 0.3 < min(distances) <= max(distances) < 5
+
+
+@NEEDS_AVIF
+@pytest.mark.parametrize("shape", [(40, 48, 3), (41, 37), (40, 48, 1)])
+def test_avif_loses_more_at_lower_quality(shape):
+    X = np.random.default_rng(0).integers(0, 256, (3, *shape)).astype(np.uint8)
+    losses = []
+    for quality in (95, 60, 10):
+        found = AVIFCompression(quality=quality, speed=10).fit_transform(X)
+        assert found.shape == X.shape
+        losses.append(np.square(found.astype(float) - X).mean())
+    assert losses == sorted(losses)
+    for wrong in ({"quality": 101}, {"speed": 11}):
+        with pytest.raises(ValueError, match="must be an int in 0"):
+            AVIFCompression(**wrong).fit(X)
+
+
+def test_without_avif_the_remedy_is_named(monkeypatch, images):
+    monkeypatch.setattr(features, "check", lambda name: False)
+    with pytest.raises(ImportError, match="pip install --upgrade Pillow"):
+        AVIFCompression().fit_transform(images)
+
+
 def test_jpeg_quality_orders_the_error(images):
     errors = [
         np.abs(
@@ -111,6 +192,19 @@ def test_resize_is_pillows(images):
         96,
         96,
     )
+
+
+def test_sides_are_not_reduced_below_the_least():
+    X = np.zeros((2, 60, 20, 3), np.uint8)
+    for scale, least, size in (
+        (0.5, 1, (30, 10)),
+        (0.5, 24, (30, 20)),
+        (0.5, 80, (60, 20)),
+        (0.01, 1, (1, 1)),
+        (2, 200, (120, 40)),
+    ):
+        resize = Resize(scale=scale, restore=False, min_side=least)
+        assert resize.fit_transform(X).shape == (2, *size, 3)
 
 
 def test_blur_keeps_flat_areas_and_channels(images):
@@ -155,7 +249,13 @@ def test_a_chain_is_a_pipeline(images):
         (JPEGCompression(quality=0), "quality must be an int in 1..100, got 0"),
         (JPEGCompression(quality=75.5), "quality must be an int"),
         (JPEGCompression(subsampling="4:1:1"), "subsampling must be one of"),
+        (
+            JPEGCompression(upsampling="dct", subsampling="4:4:4"),
+            "upsampling='dct' needs subsampling='4:2:0', got '4:4:4'",
+        ),
+        (JPEGCompression(upsampling="bicubic"), "upsampling must be one of"),
         (Resize(scale=0), "scale must be > 0"),
+        (Resize(min_side=0), "min_side must be an int >= 1"),
         (Resize(resample="area"), "resample must be one of"),
         (GaussianBlur(std=-1), "std must be > 0 and <= 1000, in pixels, got -1"),
         (GaussianNoise(std=np.nan), "std must be > 0"),
@@ -242,6 +342,39 @@ def test_random_chains_and_distributions():
         Resize(scale=scales[3]), JPEGCompression(quality=70)
     ).fit_transform(X)
     np.testing.assert_array_equal(found[3], np.flip(expected[3]))
+
+
+def test_random_sizes_are_a_list():
+    # More images than a batch holds, in which sizes are equal at first.
+    X = np.random.default_rng(0).integers(0, 256, (40, 300, 200)).astype(np.uint8)
+    random = RandomPerturbation(Resize(restore=False), {"scale": [0.25, 0.5]})
+    found = random.fit_transform(X)
+    assert {image.shape for image in found} == {(75, 50), (150, 100)}
+    for image, whole in zip(found, X, strict=True):
+        alone = random.fit_transform(whole[np.newaxis])
+        assert alone.shape == (1, *image.shape)
+        np.testing.assert_array_equal(alone[0], image)
+        scale = len(image) / 300
+        expected = Resize(scale=scale, restore=False).fit_transform(whole[np.newaxis])
+        np.testing.assert_array_equal(expected[0], image)
+    # A list stays a list, and chains go on with it.
+    for image, again in zip(found, random.fit_transform(list(X)), strict=True):
+        np.testing.assert_array_equal(again, image)
+    chain = make_pipeline(random, JPEGCompression(quality=75))
+    assert [image.shape for image in chain.fit_transform(X)] == [
+        image.shape for image in found
+    ]
+
+
+def test_random_sizes_of_rows_and_of_dask_are_refused():
+    X = np.random.default_rng(0).integers(0, 256, (20, 40, 30)).astype(np.uint8)
+    random = RandomPerturbation(Resize(restore=False), {"scale": [0.25, 0.5]})
+    with pytest.raises(ValueError, match="rows of different lengths"):
+        random.fit_transform(X[:, 0, :12])
+    da = pytest.importorskip("dask.array")
+    lazy = random.fit(X).transform(da.from_array(X, chunks=(5, -1, -1)))
+    with pytest.raises(ValueError, match="the results differ in size"):
+        lazy.compute()
 
 
 @pytest.mark.parametrize(

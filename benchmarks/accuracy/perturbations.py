@@ -9,6 +9,10 @@ the default list without each of its perturbations, and of lists that start with
 unprocessed images and grow by the candidate that raises the mean accuracy most. No
 image that the pages test on is read.
 
+``--start NAME ...`` begins with these candidates, and ``--today`` adds the candidates
+`TODAY` and the rows of `accuracy/everyday.py` to those that are averaged. Larger copies
+are cut to the size of the images, as the pipeline does.
+
 The second moments of the rows add up over conditions, so that a list costs two
 factorizations for all conditions, and two for each kind.
 """
@@ -21,13 +25,16 @@ import numpy as np
 from scipy import linalg
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.accuracy.everyday import ROWS, change_images
 from benchmarks.accuracy.robustness import PERTURBATIONS
 from benchmarks.data.real_images import read_images, reference_split
 from skfingerprint import AttributionFeatures
 from skfingerprint._attribution.condition_kinds import MOST_KINDS, find_kinds
+from skfingerprint._attribution.copies import cut_copies
 from skfingerprint._attribution.lda import score_kinds
 from skfingerprint.perturbation import (
     COMMON_PERTURBATIONS,
+    AVIFCompression,
     GaussianBlur,
     GaussianNoise,
     JPEGCompression,
@@ -69,21 +76,59 @@ CANDIDATES = {
         resize__scale=np.linspace(0.55, 1, 46),
         jpegcompression__quality=range(65, 96),
     ),
+    "JPEG 85": JPEGCompression(quality=85),
+    "noise 5": GaussianNoise(std=5.0),
+    "noise 10": GaussianNoise(std=10.0),
+    "resize .5": Resize(scale=0.5),
+    "blur 1": GaussianBlur(std=1.0),
+    "blur 2": GaussianBlur(std=2.0),
 }
 
 
-def describe(images, perturbation, path):
-    """Return rows of perturbed images, and the processor time of perturbing one."""
-    if path.exists():
-        return np.load(path)
+def draw_scales(low, high):
+    """Return a resizing by scales from a stratum, which keeps the new size."""
+    return draw(Resize(restore=False, min_side=32), scale=np.linspace(low, high, 36))
+
+
+TODAY = {
+    "left at .5": Resize(scale=0.5, restore=False, min_side=32),
+    "left at .48...62": draw_scales(0.48, 0.62),
+    "left at .62...85": draw_scales(0.62, 0.85),
+    "left at 1.1..1.5": draw_scales(1.1, 1.5),
+    "left at 1.5..2": draw_scales(1.5, 2),
+    "left at 1.2..2": draw_scales(1.2, 2),
+    "JPEG 70..95, repeated": draw(
+        JPEGCompression(upsampling="repeat"), quality=range(70, 96)
+    ),
+    "JPEG 70..95, by DCT": draw(
+        JPEGCompression(upsampling="dct"), quality=range(70, 96)
+    ),
+    "JPEG 80..95, repeated or by DCT": draw(
+        JPEGCompression(), quality=range(80, 96), upsampling=("repeat", "dct")
+    ),
+    "AVIF 55..90": draw(AVIFCompression(speed=10), quality=range(55, 91)),
+}
+
+
+def describe(images, path):
+    """Return rows of images, from the file of an earlier run if it exists."""
+    if not path.exists():
+        start = time.process_time()
+        np.save(path, AttributionFeatures().fit_transform(images))
+        spent = (time.process_time() - start) / len(images)
+        print(f"{path.stem}: features {1e3 * spent:.2f} ms an image", flush=True)
+    return np.load(path)
+
+
+def describe_copies(images, perturbation, path):
+    """Return rows of perturbed copies; print the processor time of perturbing one."""
+    if path.exists() or perturbation is None:
+        return describe(images, path)
     start = time.process_time()
-    if perturbation is not None:
-        images = perturbation.fit_transform(images)
+    copies = cut_copies(perturbation.fit_transform(images), images)
     spent = (time.process_time() - start) / len(images)
-    rows = AttributionFeatures().fit_transform(images)
-    np.save(path, rows)
-    print(f"{path.stem}: {1e3 * spent:.2f} ms an image", flush=True)
-    return rows
+    print(f"{path.stem}: perturbed in {1e3 * spent:.2f} ms an image", flush=True)
+    return describe(copies, path)
 
 
 def sum_moments(rows, members, n_sources):
@@ -138,6 +183,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--start", nargs="*", default=[])
+    parser.add_argument("--today", action="store_true")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     data = read_images("registry/")
@@ -146,16 +193,20 @@ def main():
     members = np.unique(data.sources[fit], return_inverse=True)[1]
     half = np.unique(groups, return_inverse=True)[1] % 2 == 0
     default = {f"{i}: {p}": p for i, p in enumerate(COMMON_PERTURBATIONS)}
+    candidates = CANDIDATES | (TODAY if args.today else {})
     rows, tests = (
         {
-            name: describe(images, change, args.folder / f"{prefix} {i}.npy")
+            name: describe_copies(images, change, args.folder / f"{prefix} {i}.npy")
             for i, (name, change) in enumerate(changes.items())
         }
         for prefix, changes in (
-            ("fit", {"clean": None} | default | CANDIDATES),
+            ("fit", {"clean": None} | default | candidates),
             ("test", PERTURBATIONS),
         )
     )
+    if args.today:
+        for i, (name, changed) in enumerate(change_images(images, ROWS)):
+            tests[name] = describe(changed, args.folder / f"today {i}.npy")
     judge = make_judge(rows, tests, members, half)
     for most in (1, MOST_KINDS):
         print(f"\ndefault list, at most {most} kinds of conditions")
@@ -163,10 +214,10 @@ def main():
     for left in default:
         names = [name for name in ("clean", *default) if name != left]
         print(f"without {left}: {judge(names).mean():.4f}", flush=True)
-    chosen = ["clean"]
+    chosen = ["clean", *args.start]
     show(chosen, judge(chosen), tests)
-    while len(chosen) <= min(args.steps, len(CANDIDATES)):
-        left = [name for name in CANDIDATES if name not in chosen]
+    while len(chosen) <= min(args.steps, len(candidates)):
+        left = [name for name in candidates if name not in chosen]
         scores = {name: judge([*chosen, name]) for name in left}
         best = max(left, key=lambda name: scores[name].mean())
         chosen.append(best)

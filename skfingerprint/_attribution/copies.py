@@ -12,6 +12,7 @@ from skfingerprint._core import (
     follow_blocks,
     make_report,
     read_images,
+    stack_images,
     transform_by,
 )
 
@@ -124,11 +125,21 @@ def _make_copies(images, change, steps):
     """Perturb images, unless the change is None, and transform them by the steps."""
     # Threads share the perturbation, and `fit` would write to it.
     if change is not None:
-        images = clone(change).fit_transform(images)
+        images = cut_copies(clone(change).fit_transform(images), images)
     rows = transform_by(steps, images)
     if isinstance(rows, list):
         raise ValueError(RAGGED)
     return np.asarray(rows)
+
+
+def cut_copies(copies, images):
+    """Cut copies to the sizes of their images, so that larger ones cost no more."""
+    return stack_images(
+        [
+            copy[tuple(map(slice, image.shape))]
+            for copy, image in zip(copies, images, strict=True)
+        ]
+    )
 
 
 def _interleave(rows):

@@ -15,6 +15,7 @@ from skfingerprint._core.blocks import (
     read_images,
     score_blocks,
     share_reading,
+    stack_images,
     sum_blocks,
     take_images,
 )

@@ -95,7 +95,8 @@ def map_blocks(
     Parameters
     ----------
     function : callable
-        From a stack (n, ...) to an array (n, ...), row by row.
+        From a stack (n, ...) to an array (n, ...), row by row, or to a list of images
+        of different sizes.
     X : ndarray or dask array of shape (n_samples, ...)
         Images.
     n_jobs : int, default=None
@@ -108,7 +109,8 @@ def map_blocks(
 
     Returns
     -------
-    result : ndarray of shape (n_samples, ...), or dask array if X is one
+    result : ndarray of shape (n_samples, ...), or dask array if X is one; a list of \
+            images if their sizes differ
     """
     if is_lazy(X):
         return _map_lazily(function, X, check, params)
@@ -125,11 +127,9 @@ def _map_batches(function: Callable, X: Any, n_jobs: int | None, params: dict) -
         As in :func:`map_blocks`.
     """
     size = max(1, BATCH_VALUES // max(1, np.size(X[0])))
-    batches = [slice(i, i + size) for i in range(0, len(X), size)]
+    batches = [slice(i, min(i + size, len(X))) for i in range(0, len(X), size)]
     if len(batches) == 1:
         return function(X, **params)
-    # Results that come one by one are put in place at once, so that no second copy of
-    # all of them is held.
     streams = get_active_backend(prefer="threads")[0].supports_return_generator
     parallel = Parallel(
         n_jobs=n_jobs,
@@ -138,12 +138,29 @@ def _map_batches(function: Callable, X: Any, n_jobs: int | None, params: dict) -
         batch_size=1,
     )
     parts = parallel(delayed(function)(X[batch], **params) for batch in batches)
+    return _join_batches(parts, batches)
+
+
+def _join_batches(parts: Any, batches: list) -> Any:
+    """Join results of batches: a stack, or a list once sizes of images differ.
+
+    Results that come one by one are put in place at once, so that no second copy of
+    all of them is held.
+    """
     result = None
     for batch, part in zip(batches, parts, strict=True):
         if result is None:
-            result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
-        result[batch] = part
+            shape = batches[-1].stop, *part[0].shape
+            result = np.empty(shape, dtype=part[0].dtype)
+        if isinstance(result, list) or not _is_stack(part, result.shape[1:]):
+            result = [*result[: batch.start], *part]
+        else:
+            result[batch] = part
     return result
+
+
+def _is_stack(images: Any, shape: tuple) -> bool:
+    return not isinstance(images, list) and images.shape[1:] == shape
 
 
 def sum_blocks(X: Any, weights: np.ndarray) -> np.ndarray:
@@ -349,7 +366,12 @@ def take_images(X: Any, places: np.ndarray) -> Any:
     for k, start in enumerate(starts[:-1]):
         own = places[_find_inside(places, start, starts[k + 1])] - start
         found += [block[i] for block in ([X.read(k)] if len(own) else []) for i in own]
-    return np.stack(found) if len({image.shape for image in found}) == 1 else found
+    return stack_images(found)
+
+
+def stack_images(images: list) -> Any:
+    """Return a stack of images, or the list if their sizes differ."""
+    return np.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 def share_reading(X: Any, places: np.ndarray | None) -> tuple[Any, Any, Any]:
@@ -461,6 +483,7 @@ def _map_lazily(function: Callable, images: Any, check: Callable, params: dict) 
         function,
         check,
         params,
+        probe.shape[1:],
         dtype=probe.dtype,
         chunks=(images.chunks[0], *probe.shape[1:]),
         drop_axis=list(range(n_axes, images.ndim)) or None,
@@ -469,9 +492,15 @@ def _map_lazily(function: Callable, images: Any, check: Callable, params: dict) 
     )
 
 
-def _apply_to_block(block, function, check, params, block_info=None):
+def _apply_to_block(block, function, check, params, shape, block_info=None):
     check(block, block_info[0]["array-location"][0][0] if block_info else 0)
-    return map_blocks(function, block, **params)
+    found = map_blocks(function, block, **params)
+    if not _is_stack(found, shape):
+        raise ValueError(
+            "the results differ in size, which the blocks of a dask array cannot hold: "
+            "pass a list of images, or restore their size."
+        )
+    return found
 
 
 def _in_whole_images(X: Any) -> Any:

@@ -70,7 +70,7 @@ class StatelessTransformer(TransformerMixin, Estimator):
         -------
         transformed : ndarray, dask array if X is one, or list
             Images, or rows of features. A list of images of different sizes becomes a
-            list of images.
+            list of images, and so do images that get different sizes.
         """
         # Images are read when they are needed; rows of features fit into memory.
         return apply(self._transform, X, lazily=isinstance(self, ImageOutputMixin))
@@ -107,7 +107,11 @@ class StatelessTransformer(TransformerMixin, Estimator):
         content = check_grey_levels(X, self._find_content(X), places)
         check = functools.partial(_check_block, content=content)
         found = map_blocks(function, as_stack(X), self.n_jobs, check=check, **params)
-        return found if X.ndim > 2 else as_rows(found)
+        if X.ndim > 2:
+            return found
+        if isinstance(found, list):
+            raise ValueError("rows of different lengths are not images: pass a stack.")
+        return as_rows(found)
 
     def _get_function(self) -> tuple[Callable, dict]:
         """Check the parameters; return a function of a stack and its arguments."""

@@ -27,6 +27,7 @@ from skfingerprint.perturbation import (
     Crop,
     GaussianBlur,
     JPEGCompression,
+    RandomPerturbation,
     Resize,
     Shift,
 )
@@ -302,6 +303,41 @@ def test_copies_get_fewer_with_many_images():
         ValueError, match="max_perturbations must be an int >= 1, got 0"
     ):
         count_perturbations(10, 3, 0)
+
+
+def test_larger_copies_are_cut_to_their_image(planted):
+    X, y = planted[0][:8], planted[1][:8]
+    sizes = []
+
+    class Noted(SpectrumTransformer):
+        def transform(self, X):
+            sizes.extend(image.shape[:2] for image in X)
+            return super().transform(X)
+
+    larger = Resize(scale=1.5, restore=False)
+    mixed = RandomPerturbation(Resize(restore=False), {"scale": [0.75, 1.5]})
+    pipeline = make_pipeline(Noted(block_size=16), Recorder())
+    seen = augment(pipeline, [larger, mixed]).fit(X, y)[-1]
+    height, width = X.shape[1:3]
+    smaller = round(0.75 * height), round(0.75 * width)
+    assert set(sizes) == {(height, width), smaller}
+    spectra = SpectrumTransformer(block_size=16)
+    part = larger.fit_transform(X)[:, :height, :width]
+    np.testing.assert_allclose(seen.X_[1::3], spectra.fit_transform(part), rtol=1e-5)
+    drawn = [image[:height, :width] for image in mixed.fit_transform(X)]
+    np.testing.assert_allclose(seen.X_[2::3], spectra.transform(drawn), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 20), (33, 70), (20, 31)])
+def test_small_images_have_copies_with_the_blocks_of_the_features(size):
+    X = np.random.default_rng(0).integers(0, 256, (8, *size)).astype(np.uint8)
+    resized = RandomPerturbation(
+        Resize(restore=False, min_side=32), {"scale": [0.3, 0.48, 0.9, 2]}
+    )
+    pipeline = make_pipeline(AttributionFeatures(), Recorder())
+    seen = augment(pipeline, [resized]).fit(X, np.arange(8) % 2)[-1]
+    assert len(seen.X_) == 16
+    assert np.isfinite(seen.X_).all()
 
 
 def test_crops_and_sizes_among_the_copies(planted):

@@ -26,7 +26,12 @@ from skfingerprint import (
     WindowedClassifier,
 )
 from skfingerprint.datasets import make_fingerprint_images
-from skfingerprint.perturbation import JPEGCompression, Resize, WebPCompression
+from skfingerprint.perturbation import (
+    AVIFCompression,
+    JPEGCompression,
+    Resize,
+    WebPCompression,
+)
 from tests.estimators import (
     ANY_SIZE,
     CLUSTERINGS,
@@ -110,7 +115,9 @@ def test_every_estimator_is_checked():
 def test_scikit_learn_checks(estimator):
     if isinstance(estimator, Unflatten):
         estimator = Unflatten((1, -1))  # the checks' rows have many lengths
-    if isinstance(estimator, (JPEGCompression, Resize, WebPCompression)):
+    if isinstance(
+        estimator, (AVIFCompression, JPEGCompression, Resize, WebPCompression)
+    ):
         pytest.importorskip("PIL")
     if isinstance(estimator, FingerprintClustering):
         pytest.importorskip("networkx")

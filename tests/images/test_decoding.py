@@ -87,7 +87,8 @@ def test_pixels_are_as_stored(tmp_path, format_name, shape, orientation):
     with Image.open(file) as picture:
         for _ in range(2):  # the second pass finds it decoded
             check(as_images([picture])[0])
-    for source in (str(file), content, io.BytesIO(content), Image.open(file)):
+    opened = io.BytesIO(content), Image.open(io.BytesIO(content))
+    for source in (str(file), content, *opened):
         read = ImageReader().fit_transform([source])
         assert read.shape == (1, *pixels.shape)
         check(np.asarray(read)[0])
