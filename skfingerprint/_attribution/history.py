@@ -208,7 +208,9 @@ def _find_labels(y):
     try:
         check_labels(y)
         y = np.asarray(y)
-        is_label = y.ndim == 1 and not (y.dtype.kind == "f" and (y % 1).any())
+        is_float = y.dtype.kind == "f"
+        is_whole = not is_float or (np.isfinite(y).all() and not (y % 1).any())
+        is_label = y.ndim == 1 and is_whole
         return y if is_label and len(set(y.tolist())) > 1 else None
     except (TypeError, ValueError):  # which the fit reports
         return None

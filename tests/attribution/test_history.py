@@ -283,7 +283,9 @@ def test_grey_images_are_judged(mixed, y):
         fit(mixed[..., 1], y)
 
 
-@pytest.mark.parametrize("kind", ["residuals", "rows", "small", "0..1", "labels"])
+@pytest.mark.parametrize(
+    "kind", ["residuals", "rows", "small", "0..1", "labels", "infinity"]
+)
 def test_anything_else_is_silent(mixed, y, kind):
     if kind == "residuals":
         X = ResidualExtractor().fit_transform(mixed)
@@ -292,6 +294,7 @@ def test_anything_else_is_silent(mixed, y, kind):
         X = parts.get(kind, mixed)
     X = X / np.float32(255) if kind == "0..1" else X
     y = np.arange(40) / 7 if kind == "labels" else y
+    y = np.where(y == "a", np.inf, 1) if kind == "infinity" else y
     history = read_history(X, y)
     assert history is None or not history.differs()
 
