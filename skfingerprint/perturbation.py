@@ -597,6 +597,13 @@ def _random(perturbation, **distributions):
     return RandomPerturbation(perturbation, distributions)
 
 
+def _leave(low, high):
+    """Resize to a random scale, and leave the size, as web pages do."""
+    scales = np.linspace(low, high, 36)
+    # Smaller images have no blocks for the features.
+    return _random(Resize(restore=False, min_side=32), scale=scales)
+
+
 # Perturbations of images on the web that `make_attribution_pipeline` trains on, ordered
 # by use, for `max_perturbations`. They were chosen on the half of the registry of
 # generators that the pages fit on; `benchmarks/accuracy/perturbations.py` prints the
@@ -609,10 +616,13 @@ COMMON_PERTURBATIONS = (
     ),
     _random(GaussianBlur(), std=np.geomspace(0.5, 1.5, 36)),
     GaussianNoise(std=5.0),
+    _leave(0.62, 0.85),
     JPEGCompression(quality=85),
+    _leave(1.2, 2),
     GaussianBlur(std=2.0),
     _random(GaussianNoise(), std=np.linspace(1, 4, 31)),
     JPEGCompression(quality=95),
+    _leave(0.48, 0.62),
     Resize(scale=0.5),
     _random(JPEGCompression(subsampling="4:4:4"), quality=range(65, 93)),
     # The fast method of libwebp leaves nearly the same traces in half of the time.
@@ -622,7 +632,14 @@ COMMON_PERTURBATIONS = (
         **{"jpegcompression-1__quality": range(80, 96)},
         **{"jpegcompression-2__quality": range(65, 91)},
     ),
+    # Other programs enlarge the colors of a JPEG file in other ways.
+    _random(JPEGCompression(), quality=range(80, 96), upsampling=("repeat", "dct")),
     _random(JPEGCompression(), quality=range(60, 86)),
+    Resize(scale=0.5, restore=False, min_side=32),
+    Resize(scale=2.0, restore=False),
+    # At its default speed the encoder takes ten times as long.
+    _random(AVIFCompression(speed=10), quality=range(65, 96)),
     GaussianNoise(std=10.0),
+    GaussianBlur(std=1.0),
     _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
 )
