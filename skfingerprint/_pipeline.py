@@ -3,12 +3,14 @@
 from skfingerprint._attribution import AugmentedPipeline, SourceDiscriminant
 from skfingerprint._core import check_choice
 from skfingerprint._features import AttributionFeatures
+from skfingerprint._images import ImageReader
 from skfingerprint._open_set import RejectingClassifier, SourceDetector
 from skfingerprint.perturbation import COMMON_PERTURBATIONS
 
 
 def make_attribution_pipeline(
     *,
+    image_shape=None,
     perturbations="common",
     max_perturbations="auto",
     false_alarm_rate=None,
@@ -19,7 +21,7 @@ def make_attribution_pipeline(
     history="auto",
     verbose=False,
 ):
-    """Make the recommended pipeline for attribution, from images to sources.
+    """Make the recommended pipeline for attribution, from images or paths to sources.
 
     Spectra and co-occurrences of neighboring pixels go into a linear discriminant,
     whose scores are calibrated to probabilities. The features do not depend on
@@ -30,8 +32,14 @@ def make_attribution_pipeline(
     The result is an ordinary scikit-learn object: inspect its parts, set their
     parameters, or take it as a recipe.
 
+    Images are given as paths or anything else that :class:`ImageReader` takes, or as
+    arrays.
+
     Parameters
     ----------
+    image_shape : tuple of int, default=None
+        (height, width) of the part to cut out of each image: see :class:`ImageReader`.
+        By default images keep their sizes, which may differ.
     perturbations : "common", sequence of transformers, or None, default="common"
         Perturbations that images to attribute may have undergone. By default
         `skfingerprint.perturbation.COMMON_PERTURBATIONS`: compression as JPEG and WebP,
@@ -68,7 +76,7 @@ def make_attribution_pipeline(
     Returns
     -------
     pipeline : :class:`AugmentedPipeline`
-        Pipeline of features and classifier.
+        Pipeline of reader, features and classifier.
 
     See Also
     --------
@@ -107,7 +115,11 @@ def make_attribution_pipeline(
         )
         classifier = RejectingClassifier(classifier, detector)
     return AugmentedPipeline(
-        [("features", AttributionFeatures(n_jobs=n_jobs)), ("classifier", classifier)],
+        [
+            ("reader", ImageReader(image_shape, n_jobs=n_jobs)),
+            ("features", AttributionFeatures(n_jobs=n_jobs)),
+            ("classifier", classifier),
+        ],
         perturbations=perturbations,
         max_perturbations=max_perturbations,
         n_jobs=n_jobs,

@@ -25,6 +25,7 @@ from skfingerprint._core import (
     check_values,
     find_wavelet,
     list_steps,
+    split_readers,
 )
 from skfingerprint._images import ResidualExtractor
 from skfingerprint._open_set import FingerprintDetector, restore_detector
@@ -69,7 +70,7 @@ def save_fingerprints(estimator, path, *, offset=None):
     estimator : FingerprintClassifier or FingerprintDetector, or Pipeline that ends \
             with one
         Fitted estimator. The parameters of the ResidualExtractor in a pipeline are
-        saved with it.
+        saved with it. An ImageReader or Unflatten in front of it is not saved.
     path : str or path-like
         File to write. An existing file is replaced and keeps its mode; a link is
         followed.
@@ -594,7 +595,8 @@ def _split(estimator):
     last : FingerprintClassifier or FingerprintDetector
         Last step.
     """
-    steps = list_steps(estimator)
+    # Paths and rows are read in front of the residuals, of which fingerprints are.
+    steps = split_readers(list_steps(estimator))[1]
     kinds = {FingerprintClassifier: "classifier", FingerprintDetector: "detector"}
     kind = kinds.get(type(steps[-1]))
     extractor = steps[0] if len(steps) > 1 else None

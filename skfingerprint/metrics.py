@@ -25,6 +25,8 @@ from skfingerprint._core import (
     check_length,
     check_values,
     find_taken,
+    list_readers,
+    read_by,
     read_images,
     split_last,
     transform_by,
@@ -260,7 +262,8 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
     estimator : estimator
         Estimator of images, fitted on other images.
     X : array-like of shape (n_samples, height, width[, n_channels])
-        Test images in grey levels 0..255.
+        Test images in grey levels 0..255; or paths or rows, if a pipeline begins with
+        an ImageReader or Unflatten. Copies are made of the images.
     y : array-like of shape (n_samples,)
         Source of each image.
     perturbations : dict of str to transformer
@@ -295,10 +298,12 @@ def robustness_curve(estimator, X, y, perturbations, *, scoring=None):
     from sklearn.metrics import check_scoring
 
     scorer = check_scoring(estimator, scoring)
-    scores = [
-        scorer(estimator, X if change is None else clone(change).fit_transform(X), y)
-        for change in perturbations.values()
-    ]
+    # Readers take images as well: those are made once, and files read on request.
+    images = read_by(list_readers(getattr(estimator, "best_estimator_", estimator)), X)
+    scores = []
+    for change in perturbations.values():
+        copies = X if change is None else clone(change).fit_transform(images)
+        scores.append(scorer(estimator, copies, y))
     return Bunch(names=list(perturbations), scores=np.array(scores))
 
 

@@ -942,7 +942,7 @@ def test_dark_photographs_stay_usable():
             "image 1 li",
         ),
         (np.full((2, 8, 8), np.nan), {"new": turn}, None, "image 0 of X holds NaN"),
-        (["a.png"], {"new": turn}, None, "X holds text, not pixels"),
+        (["a.png"], {"new": turn}, None, "X holds text or files, not pixels"),
         ([], {"new": turn}, None, "."),
     ],
 )

@@ -274,7 +274,7 @@ def test_paths(planted, tmp_path):
             found.contributions, expected.contributions, atol=1e-4
         )
         display = ContributionDisplay.from_estimator(reading, paths[:1], source=1)
-        assert display.image is None
+        np.testing.assert_array_equal(display.image, images[0])
 
 
 def test_frames_of_rows_keep_their_names():

@@ -47,7 +47,7 @@ def main(n_files=20_000):
     print(f"{(reading + computing) / both:.2f} of both alone")
     before, start = peak(), time.perf_counter()
     rows = n_files * 2294 * 4 / 2**30
-    model = make_pipeline(reader, make_attribution_pipeline(perturbations=(), n_jobs=2))
+    model = make_attribution_pipeline(perturbations=(), n_jobs=2)
     model.fit(many, labels)
     print(
         f"{n_files} files: fit {time.perf_counter() - start:.0f} s, {peak():.2f} GiB ",

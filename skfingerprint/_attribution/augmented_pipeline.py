@@ -31,9 +31,12 @@ from skfingerprint._core import (
     find_store,
     follow_fit,
     join_stateless,
+    list_readers,
     list_steps,
     read_blocks,
+    read_by,
     share_metadata,
+    split_readers,
     split_stateless,
     with_callbacks,
 )
@@ -65,8 +68,13 @@ class AugmentedPipeline(Estimator, Pipeline):
     ever trained on. Predictions are those of the fitted steps, for images as they come.
     Steps and their parameters have the names that they have in a plain pipeline.
 
-    Steps at the beginning that learn nothing, such as :class:`AttributionFeatures`, are
-    applied to a few images and their copies at a time, so that each image is read once.
+    :class:`ImageReader` and :class:`Unflatten` at the beginning make the images, and
+    the copies are made behind them, in front of all other steps. So X may hold paths or
+    flat rows, and copies are never made of residuals.
+
+    Further steps at the beginning that learn nothing, such as
+    :class:`AttributionFeatures`, are applied to a few images and their copies at a
+    time, so that each image is read once.
     If a classifier that takes `conditions` in `fit`, such as
     :class:`SourceDiscriminant`, stands right behind them, it reads their results block
     by block, and they are never all in memory.
@@ -214,9 +222,10 @@ class AugmentedPipeline(Estimator, Pipeline):
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
-                (n_samples, n_features), or list of images
+                (n_samples, n_features), list of images, or paths
             Images in grey levels 0..255; of different sizes if the steps take them, as
-            those of the recommended pipeline do.
+            those of the recommended pipeline do. The steps in front decide whether they
+            may be paths or rows.
         y : array-like of shape (n_samples,)
             Sources.
         groups : array-like of shape (n_samples,), default=None
@@ -318,11 +327,14 @@ class AugmentedPipeline(Estimator, Pipeline):
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
-        left_out = self._check_history(fitted, X, y, changes)
+        images = _read_images(fitted, X)
+        left_out = self._check_history(images, y, changes)
         if changes:
-            result = self._fit_copies(fitted, method, X, y, changes, metadata, left_out)
+            given = changes, metadata, left_out
+            result = self._fit_copies(fitted, method, images, y, *given)
+            _remember_input(fitted, X)
         elif find_store(self.memory) is not None and _keeps_rows(fitted):
-            result = self._fit_kept(fitted, method, X, y, metadata)
+            result = self._fit_kept(fitted, method, images, y, metadata)
         else:
             shared = _share(self, fitted, metadata)
             with follow_fit(self, method, 1, X=X, y=y) as run_task:
@@ -331,14 +343,12 @@ class AugmentedPipeline(Estimator, Pipeline):
                 self.steps = fitted.steps
         return result
 
-    def _check_history(self, fitted, X, y, changes):
+    def _check_history(self, images, y, changes):
         """Return the classes that take no part in the unchanged condition."""
         check_choice("history", self.history, HISTORIES)
         if self.history == "ignore":
             return []
-        for reader in _split_readers(split_stateless(fitted)[0])[0]:
-            X = reader.fit_transform(X)
-        return check_history(self, X, y, changes)
+        return check_history(self, images, y, changes)
 
     def _fit_copies(self, fitted, method, X, y, changes, metadata, left_out):
         """Fit a pipeline on images and their copies, read block by block if it can be.
@@ -388,13 +398,14 @@ class AugmentedPipeline(Estimator, Pipeline):
         if takes_conditions:
             repeated["conditions"] = np.tile(np.arange(n_copies), len(X))[kept]
         labels = repeated.pop("y")
-        given = _share(self, rest, repeated)
+        shared = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
         # blocks; any other step needs all rows in memory.
         streams = takes_conditions and len(rest) == 1 and method == "fit"
         changes = [None, *map(clone, changes[: n_copies - 1])]
-        given = changes, first, rest, method, labels, given, streams, kept
-        result = self._fit_rows(fitted, X, y, *given)
+        steps = split_readers(first)[1]
+        parts = changes, steps, rest, method, labels, shared, streams, kept
+        result = self._fit_rows(fitted, X, y, *parts)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
@@ -406,8 +417,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         Parameters
         ----------
         fitted, method, X, y, metadata
-            As in :meth:`_fit_copies`; X may hold what the first step reads, such as
-            paths, and y may be None.
+            As in :meth:`_fit_copies`; y may be None.
 
         Returns
         -------
@@ -415,11 +425,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             Result of the method.
         """
         first, rest = split_stateless(fitted)
-        readers, steps = _split_readers(first)
         # The pixels name a row, and not the path, behind which the file may change.
-        for reader in readers:
-            X = reader.fit_transform(X)
-        images = check_container(as_images(X))
+        images, steps = check_container(as_images(X)), split_readers(first)[1]
         given = _share(self, rest, metadata)
         kept = np.ones(len(images), dtype=bool)
         given = [None], steps, rest, method, y, given, False, kept
@@ -496,21 +503,26 @@ def _takes_groups(estimator):
     return bool(get_routing_for_object(estimator).consumes("fit", {"groups"}))
 
 
+def _read_images(pipeline, X):
+    """Fit the leading steps that read images, and return the images that they make."""
+    return read_by(list_readers(pipeline), X, "fit_transform")
+
+
+def _remember_input(pipeline, X):
+    """Fit the first step on X itself if it was fitted on images that were made of X.
+
+    Steps that learn may stand in one pipeline with a step that reads images.
+    """
+    for reader in list_readers(split_stateless(pipeline)[1])[:1]:
+        reader.fit(X)
+
+
 def _keeps_rows(pipeline):
     """Return whether stateless steps make rows of images that are read in front."""
-    steps = _split_readers(split_stateless(pipeline)[0])[1]
+    steps = split_readers(split_stateless(pipeline)[0])[1]
     # Steps that read files by themselves, such as branches of a union, hide the pixels.
     inside = [part for step in steps for part in [step, *step.get_params().values()]]
     return bool(steps) and not any(map(_reads_files, inside))
-
-
-def _split_readers(steps):
-    """Split stateless steps into those in front that read files, and the others."""
-    steps = [part for step in steps for part in list_steps(step)]
-    n = 0
-    while n < len(steps) and _reads_files(steps[n]):
-        n += 1
-    return steps[:n], steps[n:]
 
 
 def _reads_files(step):

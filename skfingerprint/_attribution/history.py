@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from skfingerprint._core import (
+    LazyImages,
     as_images,
     check_labels,
     list_readings,
@@ -207,7 +208,9 @@ def _find_labels(y):
     try:
         check_labels(y)
         y = np.asarray(y)
-        is_label = y.ndim == 1 and not (y.dtype.kind == "f" and (y % 1).any())
+        is_float = y.dtype.kind == "f"
+        is_whole = not is_float or (np.isfinite(y).all() and not (y % 1).any())
+        is_label = y.ndim == 1 and is_whole
         return y if is_label and len(set(y.tolist())) > 1 else None
     except (TypeError, ValueError):  # which the fit reports
         return None
@@ -227,7 +230,7 @@ def _draw_images(X, members):
     -------
     places : ndarray of int
         Sorted indices of the drawn images.
-    images : sequence of ndarray
+    images : iterable of ndarray
         The images; none if X holds no images, or small ones.
     """
     none = np.array([], dtype=int), []
@@ -241,6 +244,8 @@ def _draw_images(X, members):
         if sizes.sum() != len(members):
             return none
         places = _draw_places(sizes, members)
+        if isinstance(X, LazyImages):  # whole photographs fill the memory
+            return places, X[places]
         images = take_images(X, places)
         return places, as_images(images) if isinstance(images, list) else images
     except ValueError:  # which the fit reports, if its steps do not take such X

@@ -6,6 +6,7 @@ from skfingerprint._core.blocks import (
     as_stack,
     block_sizes,
     check_values,
+    first_block,
     iterate_blocks,
     iterate_sources,
     list_readings,
@@ -33,9 +34,10 @@ from skfingerprint._core.checks import (
     needs_extra,
 )
 from skfingerprint._core.compilation import find_compiled, is_caching
-from skfingerprint._core.containers import RAGGED, as_images, split_by_shape
+from skfingerprint._core.containers import RAGGED, as_images, find_files, split_by_shape
 from skfingerprint._core.folds import CrossFittedMixin, find_folds
 from skfingerprint._core.grey_levels import check_grey_levels, skip_grey_levels
+from skfingerprint._core.items import NamedImage, is_grey_picture, open_file
 from skfingerprint._core.labels import (
     check_classes,
     check_totals,
@@ -47,9 +49,11 @@ from skfingerprint._core.labels import (
     to_decision,
     validate_known,
 )
+from skfingerprint._core.lazy_images import LazyImages
 from skfingerprint._core.pictures import (
     TAGS,
     find_stored_size,
+    is_picture,
     list_turns,
     load_as_stored,
     refuse_preview,
@@ -66,8 +70,11 @@ from skfingerprint._core.state import Estimator, all_or_nothing, at_once
 from skfingerprint._core.steps import (
     is_stateless,
     join_stateless,
+    list_readers,
     list_steps,
+    read_by,
     split_last,
+    split_readers,
     split_stateless,
     transform_by,
 )

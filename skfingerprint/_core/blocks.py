@@ -5,6 +5,7 @@ Only this module asks which of these X is.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,11 @@ def is_lazy(X: Any) -> bool:
 
 def _is_source(X: Any) -> bool:
     return isinstance(X, BlockSource)
+
+
+def _is_indexed(X: Any) -> bool:
+    """Whether X is a source of blocks whose images can be read one by one."""
+    return _is_source(X) and hasattr(X, "__getitem__")
 
 
 def drop_empty_blocks(X: Any) -> Any:
@@ -263,7 +269,8 @@ class BlockSource:
 
     def read(self, k: int) -> Any:
         """Return the k-th block; the first is kept until it is taken."""
-        return self.first if k == 0 and self.first is not None else self._read(k)
+        first = self.first  # another thread may take it meanwhile
+        return first if k == 0 and first is not None else self._read(k)
 
     def map(self, function: Callable) -> "BlockSource":
         """Return a source of the results of a function for each block."""
@@ -271,7 +278,11 @@ class BlockSource:
 
     def astype(self, dtype: Any) -> "BlockSource":
         """Return a source of the same blocks, in another dtype."""
-        return self.map(lambda block: block.astype(dtype))
+        return self.map(partial(_cast, dtype=dtype))
+
+
+def _cast(block: Any, dtype: Any) -> Any:
+    return block.astype(dtype)
 
 
 def first_block(X: Any) -> Any:
@@ -347,6 +358,8 @@ def take_images(X: Any, places: np.ndarray) -> Any:
     """Read the images of X at sorted places: a stack, or a list of mixed sizes."""
     if isinstance(X, list):
         return [X[place] for place in places]
+    if _is_indexed(X):
+        X, places = X[places], np.arange(len(places))
     if not _is_source(X):
         return np.asarray(X[places])
     found, starts = [], np.cumsum([0, *X.sizes])
@@ -409,7 +422,8 @@ def _keep_rows(
 
 def list_readings(X: Any) -> np.ndarray:
     """Return the numbers of images that are read together: 1 for images in memory."""
-    return np.asarray(block_sizes(X)) if is_lazy(X) else np.ones(len(X), dtype=int)
+    is_blocked = is_lazy(X) and not _is_indexed(X)
+    return np.asarray(block_sizes(X)) if is_blocked else np.ones(len(X), dtype=int)
 
 
 def block_sizes(X: Any, n_values: int | None = None) -> Any:

@@ -1,6 +1,5 @@
-"""Read containers of images: lists, columns of data frames, pictures, tensors."""
+"""Read containers of images: lists, columns of frames, pictures, tensors, files."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,12 +7,24 @@ import numpy as np
 from scipy import sparse
 
 from skfingerprint._core.blocks import drop_empty_blocks, is_lazy
+from skfingerprint._core.items import (
+    find_problem,
+    is_file,
+    is_single,
+    shorten,
+)
 from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
     "common one: `load_image_folder(path, image_shape=(height, width))` does so."
 )
+FILES = (
+    "X holds text or files, not pixels. Put `ImageReader()` at the head of the "
+    "pipeline, or load the files first: `load_image_files(paths).images`."
+)
+# Parts of the names of types of columns that hold images or paths.
+HOLDING = "obj", "str", "list", "array", "struct", "binary", "cat", "enum"
 
 
 def split_by_shape(X: Any) -> Iterator[tuple[list | None, Any]]:
@@ -43,19 +54,15 @@ def as_images(X: Any) -> Any:
         return X
     if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
         X = np.asarray(X)
-    if isinstance(X, (str, os.PathLike)):
-        refuse_text(X)
-    if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
-        raise ValueError(
-            f"X is of type {type(X).__name__}, which holds no images, or can be read "
-            "only once. Pass an array, or a list: `list(X)`."
-        )
+    if is_single(X) and not is_picture(X):
+        raise ValueError(FILES)
     items = _find_items(X)
     if items is None:
         return X
     if not items:
         return np.asarray(items)
-    refuse_text(items[0])
+    if any(is_file(item) and not is_picture(item) for item in items):
+        raise ValueError(FILES)
     images = [_as_pixels(item) for item in items]
     shapes = {image.shape for image in images}
     if len(shapes) == 1:
@@ -71,56 +78,102 @@ def as_images(X: Any) -> Any:
     return images
 
 
+def find_files(X: Any) -> list | None:
+    """Return the images of X that must be read, or None if X holds numbers.
+
+    Such images are paths, bytes, file objects and pictures of Pillow, in a list, an
+    array or the only column of a data frame. Nothing is read.
+
+    Raises
+    ------
+    ValueError
+        If X is a single image, can be read only once, or holds anything else beside
+        files; the message gives the number of the image.
+    """
+    if is_lazy(X) or sparse.issparse(X):
+        return None
+    if is_single(X):
+        raise ValueError(
+            f"X must be a list of images, got one {type(X).__name__}: pass "
+            f"[{shorten(X)}]. All files of a folder are `sorted(folder.glob('*.png'))`."
+        )
+    items = _find_items(X)
+    if items is None or not any(map(is_file, items)):
+        return None
+    for number, item in enumerate(items):
+        if problem := find_problem(item):
+            raise ValueError(f"image {number} of X is {shorten(item)}, {problem}")
+    return items
+
+
 def _find_items(X: Any) -> list | None:
     """Return a list of images if X is a container of them, otherwise None."""
+    if hasattr(X, "to_pylist"):  # a table or a column of Arrow
+        return _find_column(X) if hasattr(X, "column_names") else X.to_pylist()
     if hasattr(X, "columns"):
         return _find_column(X)
     if isinstance(X, np.ndarray):
-        is_container = X.ndim == 1 and X.dtype.kind == "O"
-        return list(X) if is_container and len(X) and _is_item(X[0]) else None
+        return _find_objects(X)
     if hasattr(X, "to_list"):  # a column of a frame
         return X.to_list()
-    # A tensor is an array.
-    return None if hasattr(X, "__array__") else list(X)
+    if hasattr(X, "__array__"):  # a tensor is an array
+        return None
+    if not hasattr(X, "__len__"):
+        raise ValueError(
+            f"X is of type {type(X).__name__}, which holds no images, or can be read "
+            "only once. Pass an array, or a list: `list(X)`."
+        )
+    return list(X)
+
+
+def _find_objects(X: np.ndarray) -> list | None:
+    """Return the images in an array of objects or of text, otherwise None."""
+    if X.dtype.kind == "S":
+        raise ValueError(
+            "X is an array of bytes, from which NumPy cuts zeros at the end: pass a "
+            "list, or an array of dtype object."
+        )
+    if X.ndim == 2 and X.shape[1] == 1:
+        X = X[:, 0]
+    if X.ndim != 1 or X.dtype.kind not in "OUT":
+        return None
+    items = X.tolist() if X.dtype.kind != "O" else list(X)
+    return items if any(map(_is_item, items)) else None
 
 
 def _find_column(X: Any) -> list | None:
     """Return the images in the only column of a data frame, if it holds images."""
-    names = [name for name in X.columns if _holds_items(X[name])]
+    columns = list(getattr(X, "column_names", X.columns))
+    held = {name: _find_held(X[name]) for name in columns}
+    names = [name for name in columns if held[name] is not None]
     if not names:
         return None
-    if len(X.columns) > 1:
+    if len(columns) > 1:
         raise ValueError(
-            f"X has {len(X.columns)} columns, {list(X.columns)[:9]}, of which "
+            f"X has {len(columns)} columns, {columns[:9]}, of which "
             f"{names[0]!r} holds images or paths: pass that column alone, "
             f"`X[{names[0]!r}]`, or choose columns with a ColumnTransformer."
         )
-    return X[names[0]].to_list()
+    return held[names[0]]
 
 
-def _holds_items(column: Any) -> bool:
-    kind = str(column.dtype).lower()
-    held = any(name in kind for name in ("obj", "str", "list", "array"))
-    return held and len(column) > 0 and _is_item(column.to_list()[0])
+def _find_held(column: Any) -> list | None:
+    """Return the images in a column of a data frame, otherwise None."""
+    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    if not any(name in kind for name in HOLDING):
+        return None
+    listed = column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
+    return listed if any(map(_is_item, listed)) else None
 
 
 def _is_item(item: Any) -> bool:
-    """Whether an item of a container is an image, or the path of one."""
+    """Whether an item of a container is an image, or a file that holds one."""
     return (
-        isinstance(item, (str, bytes, os.PathLike, list))
+        isinstance(item, list)
+        or is_file(item)
         or is_picture(item)
         or getattr(item, "ndim", 0) >= 2
     )
-
-
-def refuse_text(item: Any) -> None:
-    """Raise ValueError for a path or text, with the remedy."""
-    if isinstance(item, (str, bytes, os.PathLike)):
-        raise ValueError(
-            "X holds text, not pixels. If these are paths, put `ImageReader()` at the "
-            "head of the pipeline, or load the files first: "
-            "`load_image_files(paths).images`."
-        )
 
 
 def _as_pixels(item: Any) -> np.ndarray:

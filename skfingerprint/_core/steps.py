@@ -17,6 +17,30 @@ def list_steps(estimator: Any) -> list:
     return [part for _, step in estimator.steps for part in list_steps(step)]
 
 
+def list_readers(estimator: Any) -> list:
+    """List the leading steps of a pipeline that make images of paths or of flat rows.
+
+    Steps of nested pipelines count in their order. Other estimators have none.
+    """
+    return split_readers(list_steps(estimator)[:-1])[0]
+
+
+def split_readers(steps: list) -> tuple[list, list]:
+    """Split steps into those in front that make images, and the steps behind them."""
+    steps = [part for step in steps for part in list_steps(step)]
+    n = 0
+    while n < len(steps) and getattr(steps[n], "_makes_images", False):
+        n += 1
+    return steps[:n], steps[n:]
+
+
+def read_by(readers: list, X: Any, method: str = "transform") -> Any:
+    """Make images of X by a method of readers, one after the other."""
+    for reader in readers:
+        X = getattr(reader, method)(X)
+    return X
+
+
 def split_last(estimator: Any, held_by: Sequence[str] = ()) -> tuple[list, Any]:
     """Split off the last step of nested pipelines.
 

@@ -24,7 +24,7 @@ from skfingerprint._core.blocks import (
     refuse_mixed_sizes,
 )
 from skfingerprint._core.checks import check_labels
-from skfingerprint._core.containers import RAGGED, as_images, refuse_text
+from skfingerprint._core.containers import RAGGED, as_images
 
 FLOATS = [np.float32, np.float64]
 # Rows from this length on hold a picture, whose neighboring pixels are not neighbors in
@@ -239,19 +239,12 @@ def _validate_each(
 
 
 def _check_axes(X: Any, shape: tuple) -> None:
-    """Raise ValueError for paths and for too many axes, with the remedy."""
+    """Raise ValueError for too many axes, with the remedy."""
     if len(shape) > 4:
         raise ValueError(
             "X must be rows (n_samples, n_features) or a stack (n_samples, height, "
             f"width[, n_channels]), got {len(shape)} axes: {shape}."
         )
-    if (
-        len(shape) == 1
-        and isinstance(X, np.ndarray)
-        and X.dtype.kind in "SU"
-        and X.size
-    ):
-        refuse_text(str(X[0]))
 
 
 def _needs_unflatten(estimator: Any, shape: tuple) -> str:

@@ -230,7 +230,15 @@ def read_image(file, shape=None):
     with name_in_errors(file), open_image(file) as (image, _):
         check_fits(find_stored_size(image), shape)
         _forget_inner_tags(image)
-        return crop(_to_rgb(image), shape)
+        return _to_rgb(image, shape)
+
+
+def read_picture(picture, shape=None):
+    """Read a picture of Pillow as :func:`read_image` reads its file."""
+    refuse_preview(picture)
+    _check_values(picture)
+    check_fits(find_stored_size(picture), shape)
+    return _to_rgb(picture, shape)
 
 
 def check_fits(size, shape):
@@ -244,9 +252,13 @@ def crop(pixels, shape):
     if shape is None or pixels.shape[:2] == shape:
         return pixels
     check_fits(pixels.shape[:2], shape)
-    top = (pixels.shape[0] - shape[0]) // 2 // GRID * GRID
-    left = (pixels.shape[1] - shape[1]) // 2 // GRID * GRID
+    top, left = _find_corner(pixels.shape[:2], shape)
     return pixels[top : top + shape[0], left : left + shape[1]]
+
+
+def _find_corner(size, shape):
+    """Return (top, left) of the part of an image of a size, as (height, width)."""
+    return [(n - part) // 2 // GRID * GRID for n, part in zip(size, shape, strict=True)]
 
 
 def _check_pixels(height, width, limit):
@@ -281,9 +293,12 @@ def _forget_inner_tags(image):
             del exif[tag]
 
 
-def _to_rgb(image):
-    """Decode the pixels as RGB, shape (height, width, 3), uint8."""
+def _to_rgb(image, shape):
+    """Decode the pixels, or the part with a shape, as RGB (height, width, 3), uint8."""
     load_as_stored(image)
+    if shape is not None:  # the whole image is not converted
+        top, left = _find_corner((image.height, image.width), shape)
+        image = image.crop((left, top, left + shape[1], top + shape[0]))
     if image.mode.startswith("I"):
         # Pillow cuts color to the upper 8 bits as well; `convert` would clip.
         grey = (np.asarray(image) >> 8).astype(np.uint8)

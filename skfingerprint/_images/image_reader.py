@@ -1,37 +1,36 @@
-"""Reading of image files inside a pipeline."""
-
-import os
-from pathlib import Path
+"""Reading of images inside a pipeline."""
 
 import numpy as np
-from sklearn.base import TransformerMixin
-from sklearn.utils.parallel import Parallel, delayed
 
 from skfingerprint._core import (
-    BlockSource,
-    Estimator,
     ImageOutputMixin,
+    StatelessTransformer,
     all_or_nothing,
+    copy_shape,
+    find_files,
+    first_block,
+    is_grey_picture,
     needs_extra,
+    open_file,
+    validate_images,
 )
-from skfingerprint._images.decoding import read_image, read_size
-
-# Largest numbers of values and of files in a block: the first bounds the memory, the
-# second the number of small files that are read together.
-BLOCK_VALUES = 2**22
-BLOCK_FILES = 256
+from skfingerprint._images.decoding import crop
+from skfingerprint._images.file_images import FileImages, FileReader
 
 
-class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
-    """Read image files: transform paths into images, a few at a time.
+class ImageReader(ImageOutputMixin, StatelessTransformer):
+    """Read images: transform paths, and anything else that holds images, into images.
 
-    The reader stands at the head of a pipeline, or of a pipeline inside a
+    The reader stands at the head of a pipeline, such as
+    :func:`make_attribution_pipeline`, or of a pipeline inside a
     :class:`~sklearn.compose.ColumnTransformer` beside other columns. Files are read
     when the next step requests them, so a pipeline of position-free features needs the
     memory of a few images only, however many files there are.
 
-    All images are RGB, as :func:`skfingerprint.datasets.load_image_folder` reads them.
-    Reading needs Pillow (extra `images`).
+    The images are given as paths, as the bytes of files, as open files, as pictures of
+    Pillow, or as `{"bytes": ..., "path": ...}`, which tables of images hold; in a list,
+    an array, or a column of pandas, polars or Arrow. Reading them needs Pillow (extra
+    `images`). Arrays, lists of arrays and dask arrays are returned unchanged.
 
     Parameters
     ----------
@@ -42,6 +41,17 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     n_jobs : int, default=None
         Number of threads that read files; -1 for all processors.
 
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels of the images: 3 for files, which are read as RGB, as
+        :func:`skfingerprint.datasets.load_image_folder` does. If `fit` saw images
+        without color, as arrays or pictures, it is 1, and grey files are read as such.
+    n_features_in_ : int
+        Length of the rows, when X held rows.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, when X was a data frame of numbers.
+
     See Also
     --------
     skfingerprint.datasets.load_image_folder : Loads all images of a folder at once.
@@ -50,13 +60,22 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     Notes
     -----
     A transformer can't leave rows out, so files that can't be read raise an error,
-    which names all such files of one block. `load_image_files(paths, y,
-    on_error="warn")` leaves them out.
+    which names them: by their headers before the first image is read, unless
+    `image_shape` is given, and by their pixels block by block.
+    `load_image_files(paths, y, on_error="warn")` leaves them out.
 
     A file is decoded each time that a transformer reads the images. The branches of a
-    :class:`~sklearn.pipeline.FeatureUnion` read them one after the other. All features
-    of :class:`AttributionFeatures`, and all perturbed copies of an
+    :class:`~sklearn.pipeline.FeatureUnion` read them one after the other, and so do
+    the folds of a meta-estimator behind the reader. All features of
+    :class:`AttributionFeatures`, and all perturbed copies of an
     :class:`AugmentedPipeline`, are computed from one reading.
+
+    The result has the length, shape and indices of an array, and can be split, pickled
+    and hashed. `numpy.asarray` reads it into memory. Its hash depends on the sizes and
+    times of the files, so that `memory` of a :class:`~sklearn.pipeline.Pipeline`
+    computes the results for an overwritten file anew.
+
+    Open files are read whole, from their start, when they are transformed.
 
     Examples
     --------
@@ -71,7 +90,17 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
     ...     Image.fromarray(image).save(path)
     >>> make_pipeline(ImageReader(), AttributionFeatures()).fit_transform(paths).shape
     (4, 2294)
+
+    The images are read on request:
+
+    >>> images = ImageReader().fit_transform([path.read_bytes() for path in paths])
+    >>> images.shape, images[:2].shape, images[0].shape
+    ((4, 64, 64, 3), (2, 64, 64, 3), (64, 64, 3))
     """
+
+    _preserved_dtypes = ("float64", "float32")
+    _content = None
+    _makes_images = True
 
     def __init__(self, image_shape=None, *, n_jobs=None):
         self.image_shape = image_shape
@@ -79,12 +108,13 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
 
     @all_or_nothing
     def fit(self, X, y=None):
-        """Check the parameters and the paths; nothing is learned.
+        """Check the parameters and the kind of the images; no file is read.
 
         Parameters
         ----------
-        X : list, array, Series or data frame with one column, of str or path-like
-            Paths of the files; `~` is the home folder.
+        X : list, array, Series or data frame with one column, of paths, bytes, \
+                open files or pictures; or images as any other estimator takes them
+            Images. In paths, `~` is the home folder.
         y : None
             Ignored.
 
@@ -92,50 +122,54 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
         -------
         self : ImageReader
         """
-        self._find_shape()
-        list_paths(X)
-        self.n_channels_ = 3
+        self._get_function()
+        files = find_files(X)
+        if files is None:
+            self._validate(first_block(X), reset=True)
+            return self
+        copy_shape(self)
+        self.n_channels_ = 1 if all(map(is_grey_picture, files)) else 3
         return self
 
     def transform(self, X):
-        """Return a source of the images, which reads the files on request.
+        """Return the images, which are read on request if X holds files.
 
         Parameters
         ----------
-        X : list, array, Series or data frame with one column, of str or path-like
-            Paths of the files; `~` is the home folder.
+        X : list, array, Series or data frame with one column, of paths, bytes, \
+                open files or pictures; or images as any other estimator takes them
+            Images. In paths, `~` is the home folder.
 
         Returns
         -------
-        images : source of images
-            The images, of shape (n_samples, height, width, 3) with `image_shape`.
-            Transformers and estimators of this package read them block by block;
-            `list(images)` gives all images.
+        images : array-like of shape (n_samples, height, width[, n_channels])
+            Images, uint8 if they are read; of shape (n_samples,) if they differ in
+            size. Transformers and estimators of this package read them block by block.
+            X itself, if it holds arrays.
         """
-        paths, shape = list_paths(X), self._find_shape()
-        with needs_extra("images", "ImageReader needs Pillow"):
+        files = find_files(X)
+        if files is None:
+            return super().transform(X)
+        n_channels = getattr(self, "n_channels_", 3)
+        if n_channels not in (1, 3):
+            raise ValueError(
+                f"X holds files, and `fit` saw images with {n_channels} channels: "
+                "files have 1 or 3."
+            )
+        with needs_extra("images", "reading images needs Pillow"):
             import PIL  # noqa: F401
-        # Without a shape, the size of the first image stands for all.
-        n_values = 3 * np.prod(shape or read_size(paths[0]), dtype=int)
-        size = int(np.clip(BLOCK_VALUES // n_values, 1, BLOCK_FILES))
-        parts = [paths[start : start + size] for start in range(0, len(paths), size)]
-        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        files = [open_file(file, number) for number, file in enumerate(files)]
+        reader = FileReader(self._get_function(), n_channels, self.n_jobs)
+        images = FileImages(files, reader)
+        images.shape  # noqa: B018 - bad headers raise here, before the first block
+        return images
 
-        def read(k):
-            """Read the files of block k; one error names all that can't be read."""
-            results = parallel(delayed(_read)(path, shape) for path in parts[k])
-            if problems := [str(e) for e in results if isinstance(e, ValueError)]:
-                raise ValueError(
-                    f"{len(problems)} of {len(results)} files could not be read:\n"
-                    + "\n".join(problems)
-                    + '\n`load_image_files(paths, y, on_error="warn")` leaves such '
-                    "files out, together with their targets."
-                )
-            return results if shape is None else np.stack(results)
+    def _transform(self, X):
+        """Check images that are in memory, or of dask, and cut the part out."""
+        X, shape = self._validate(X, reset=False), self._get_function()
+        return X if shape is None else _cut(X, shape)
 
-        return BlockSource(read, [len(part) for part in parts])
-
-    def _find_shape(self):
+    def _get_function(self):
         """Return `image_shape` as (height, width), or None."""
         if self.image_shape is None:
             return None
@@ -146,36 +180,22 @@ class ImageReader(ImageOutputMixin, TransformerMixin, Estimator):
             )
         return tuple(int(n) for n in shape[:2])
 
+    def _validate(self, X, *, reset):
+        return validate_images(self, X, reset=reset, dtype="numeric", aligned=False)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
         tags.input_tags.string = True
         return tags
 
 
-def list_paths(X):
-    """Return the paths of a list, an array, or the only column of a frame."""
-    if isinstance(X, (str, os.PathLike)):
-        raise ValueError(f"X must be a list of paths, got one: pass [{str(X)!r}].")
-    if hasattr(X, "columns"):
-        if len(X.columns) != 1:
-            raise ValueError(
-                f"X has {len(X.columns)} columns, {list(X.columns)[:9]}, and paths are "
-                "one: pass it alone, or choose it with a ColumnTransformer."
-            )
-        X = X[X.columns[0]]
-    items = X.to_list() if hasattr(X, "to_list") else list(X)
-    if np.ndim(X) == 2:  # an array with one column
-        items = [item[0] for item in items if len(item) == 1]
-    if not items or not all(isinstance(item, (str, Path)) for item in items):
-        kinds = sorted({type(item).__name__ for item in items})
-        raise ValueError(f"X must hold paths, at least one, got {kinds}.")
-    return [Path(item).expanduser() for item in items]
-
-
-def _read(path, shape):
-    """Read an image, or return the error that names the file."""
-    try:
-        return read_image(path, shape)
-    except ValueError as error:
-        return error
+def _cut(X, shape):
+    """Cut the part out of each image of a stack or a list."""
+    if isinstance(X, list):
+        return [crop(image, shape) for image in X]
+    if X.ndim == 2:
+        raise ValueError(
+            "X holds rows, which have no part to cut out: put `Unflatten` in front, or "
+            "leave image_shape out."
+        )
+    return np.moveaxis(crop(np.moveaxis(X, 0, -1), shape), -1, 0)

@@ -59,6 +59,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
 
     _preserved_dtypes = ("float64", "float32")
     _content = None
+    _makes_images = True
 
     def __init__(self, image_shape):
         self.image_shape = image_shape

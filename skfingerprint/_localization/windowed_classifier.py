@@ -25,10 +25,13 @@ from skfingerprint._core import (
     iterate_blocks,
     iterate_sources,
     join_stateless,
+    list_readers,
     list_steps,
+    read_by,
     share_metadata,
     skip_grey_levels,
     split_by_shape,
+    split_readers,
     split_stateless,
     to_decision,
     track,
@@ -198,8 +201,9 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
             part of the images that a fold leaves.
         """
         self._check_parameters()
-        X, y = as_images(X), _check_labels(X, y)
         self.estimator_ = clone(self._get_estimator())
+        X = as_images(read_by(list_readers(self.estimator_), X, "fit_transform"))
+        y = _check_labels(X, y)
         windows, owners = self._draw(X)
         members, weights = check_training(self, windows, y, sample_weight)
         check_classes(y, self.classes_)
@@ -212,7 +216,9 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
             given["groups"] = np.arange(len(y)) if groups is None else groups
         given = share_metadata(self, {"estimator": rest}, **given)["estimator"]
         given = {name: np.asarray(value)[owners] for name, value in given.items()}
-        rows, labels = self._transform(first, windows, "fit_transform"), y[owners]
+        # Readers have read images, and windows are parts of these.
+        steps, labels = split_readers(first)[1], y[owners]
+        rows = self._transform(steps, windows, "fit_transform")
         scores = self._score_held_out(rest, rows, labels, folds[owners], given)
         self.thresholds_ = find_thresholds(
             scores, members[owners], weights[owners], self.pixel_false_alarm_rate
@@ -331,7 +337,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
                 "window_size."
             )
         # The first step sees windows, whose grey levels may all be dark.
-        first = list_steps(self.estimator_)[0]
+        first = split_readers(list_steps(self.estimator_))[1][0]
         if isinstance(first, StatelessTransformer):
             check_grey_levels(stack, first._find_content(stack), places)
 
@@ -417,6 +423,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         grid : Grid
             Positions of the windows.
         """
+        X = read_by(list_readers(self.estimator_), X)
         for places, stack in self._read(as_images(X)):
             grid = find_grid(stack.shape[1:3], self.window_size, self.stride)
             score = self._score_windows
@@ -425,7 +432,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
     def _score_windows(self, windows):
         """Score windows by the steps in front and the fitted rest."""
         first, rest = split_stateless(self.estimator_)
-        rows = self._transform(first, windows, "transform")
+        rows = self._transform(split_readers(first)[1], windows, "transform")
         return skip_grey_levels(_score_classes, rest, rows)
 
     def _make_maps(self, X, contrast):

@@ -3,7 +3,13 @@
 import numpy as np
 
 from skfingerprint._attribution import FingerprintClassifier
-from skfingerprint._core import as_images, check_int, split_last
+from skfingerprint._core import (
+    as_images,
+    check_int,
+    list_readers,
+    read_by,
+    split_last,
+)
 from skfingerprint._features import parse_family
 from skfingerprint.explanation import (
     HELD_BY,
@@ -240,7 +246,8 @@ class ContributionDisplay:
                 f"other={other!r}: a correlation is with one fingerprint, and argues "
                 "against none. Leave other out."
             )
-        kwargs = {"image": _find_image(X) if steps else None} | kwargs
+        images = read_by(list_readers(estimator), X)
+        kwargs = {"image": _find_image(images) if steps else None} | kwargs
         return cls.from_explanation(explanation, ax=ax, **kwargs)
 
 

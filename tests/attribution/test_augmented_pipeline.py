@@ -12,9 +12,12 @@ from skfingerprint import (
     AugmentedPipeline,
     FingerprintClassifier,
     FingerprintTransformer,
+    ImageReader,
+    LinearPatternRemover,
     ResidualExtractor,
     SourceDiscriminant,
     SpectrumTransformer,
+    Unflatten,
 )
 from skfingerprint._attribution.copies import count_perturbations
 from skfingerprint._core.blocks import iterate_blocks
@@ -378,3 +381,133 @@ def test_values_in_an_image_are_those_of_the_first_step():
     chain = [ResidualExtractor(), FingerprintClassifier()]
     model = augment(make_pipeline(*chain), [GaussianBlur(std=0.5)])
     assert model.fit(X[:, 0, :, 0], y).n_features_in_ == 24
+
+
+@pytest.fixture
+def files(tmp_path):
+    """30 files of three sources, their images and their sources."""
+    picture = pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
+    X, y = make_fingerprint_images(
+        30, 3, image_shape=(32, 48, 3), strength=6, random_state=0
+    )
+    paths = [tmp_path / f"{number}.png" for number in range(30)]
+    for path, image in zip(paths, X, strict=True):
+        picture.fromarray(image).save(path)
+    return paths, X, y
+
+
+CHANGES = [Shift(down=1, right=0), GaussianBlur(std=1)]
+CLASSIFIER = make_pipeline(SpectrumTransformer(block_size=16), SourceDiscriminant(cv=2))
+CHAINS = {
+    "reader": [ImageReader(), *CLASSIFIER],
+    "two readers": [ImageReader(), ImageReader(), *CLASSIFIER],
+    "nested": [make_pipeline(ImageReader(), CLASSIFIER[0]), CLASSIFIER[1]],
+    "nested last": [ImageReader(), CLASSIFIER],
+    "all nested": [make_pipeline(ImageReader(), *CLASSIFIER)],
+    "nested twice": [make_pipeline(make_pipeline(ImageReader())), CLASSIFIER],
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("memory", [False, True])
+def test_copies_are_made_behind_the_reader(files, tmp_path, name, memory):
+    paths, X, y = files
+    folder = tmp_path / "rows" if memory else None
+    expected = augment(CLASSIFIER, CHANGES).fit(X, y)
+    model = augment(make_pipeline(*CHAINS[name]), CHANGES, memory=folder)
+    for fitted in (paths, X, [path.read_bytes() for path in paths]):
+        found = clone(model).fit(fitted, y, groups=np.arange(30) // 5)
+        for asked in (paths, X):
+            np.testing.assert_array_equal(found.predict(asked), expected.predict(X))
+    expected = expected.fit(X, y, groups=np.arange(30) // 5)
+    assert_same(found.predict_proba(paths), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_copies_are_made_behind_unflatten(files, nested):
+    pandas = pytest.importorskip("pandas")
+    _, X, y = files
+    rows = X.reshape(len(X), -1)
+    steps = Unflatten(X.shape[1:]), *CLASSIFIER
+    if nested:
+        steps = make_pipeline(*steps[:2]), steps[2]
+    expected = augment(CLASSIFIER, CHANGES).fit(X, y).predict_proba(X)
+    model = augment(make_pipeline(*steps), CHANGES).fit(rows, y)
+    assert_same(model.predict_proba(rows), expected)
+    assert model.n_features_in_ == rows.shape[1]
+    frame = pandas.DataFrame(rows, columns=[f"p{i}" for i in range(rows.shape[1])])
+    model.fit(frame, y)
+    assert list(model.feature_names_in_) == list(frame.columns)
+    assert_same(model.predict_proba(frame), expected)
+    # Without the step in front, rows are no images whose copies could be made.
+    with pytest.raises(ValueError, match=r"Unflatten\(image_shape\)"):
+        augment(CLASSIFIER, CHANGES).fit(rows, y)
+
+
+class LearningReader(StandardScaler):
+    """Divide images by one number that is learned."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = 1
+        self.scale_ = float(np.asarray(X).std())
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) / self.scale_
+
+
+def test_a_reader_beside_a_step_that_learns(files):
+    paths, X, y = files
+    inner = make_pipeline(ImageReader(), LearningReader())
+    model = augment(make_pipeline(inner, Recorder()), CHANGES).fit(paths, y)
+    copies = [X, *(clone(change).fit_transform(X) for change in CHANGES)]
+    scale = np.stack(copies, axis=1).reshape(-1, *X.shape[1:]).std()
+    for k, copy in enumerate(copies):
+        np.testing.assert_allclose(model[-1].X_[k::3], copy / scale, rtol=1e-6)
+    rows = X.reshape(30, -1)
+    inner = make_pipeline(Unflatten(X.shape[1:]), LearningReader())
+    model = augment(make_pipeline(inner, Recorder()), CHANGES).fit(rows, y)
+    assert model.n_features_in_ == rows.shape[1]
+    np.testing.assert_allclose(model[-1].X_[::3], X / scale, rtol=1e-6)
+
+
+class Noticing(GaussianBlur):
+    """A perturbation that keeps what it perturbs."""
+
+    seen = []  # noqa: RUF012 - clones share it
+
+    def _perturb(self, images, **params):
+        self.seen.append(images)
+        return super()._perturb(images, **params)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("stateless", [ResidualExtractor(), LinearPatternRemover()])
+def test_copies_are_never_made_of_residuals(files, reads, stateless):
+    paths, X, y = files
+    Noticing.seen.clear()
+    steps = [ImageReader()] * reads + [stateless, FingerprintClassifier()]
+    augment(make_pipeline(*steps), [Noticing(std=1)]).fit(paths if reads else X, y)
+    seen = np.concatenate(Noticing.seen)
+    np.testing.assert_array_equal(np.unique(seen), np.unique(X))
+    assert len(seen) >= 30
+
+
+def test_bad_input_of_a_pipeline_that_reads(files, tmp_path):
+    paths, X, y = files
+    model = augment(make_pipeline(ImageReader(), *CLASSIFIER), CHANGES).fit(X, y)
+    before = vars(model).copy()
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(paths[0].read_bytes()[:300])
+    for images, labels, message in (
+        (paths, y[:5], "an entry for each of the 30 images"),
+        (paths[0], y, "list of images"),
+        ([*paths[:29], damaged], y, "damaged.png"),
+        ([*paths[:29], None], y, "image 29 of X is None"),
+        (paths, None, "requires y"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.fit(images, labels)
+        assert vars(model) == before
+    with pytest.raises(ValueError, match=r"put|Put `ImageReader\(\)` at the head"):
+        augment(CLASSIFIER, CHANGES).fit(paths, y)

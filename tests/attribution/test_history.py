@@ -26,6 +26,7 @@ from skfingerprint._attribution.history import (
 )
 from skfingerprint._core import BlockSource
 from skfingerprint._history import estimate_quality
+from skfingerprint._images import file_images
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
     GaussianBlur,
@@ -282,7 +283,9 @@ def test_grey_images_are_judged(mixed, y):
         fit(mixed[..., 1], y)
 
 
-@pytest.mark.parametrize("kind", ["residuals", "rows", "small", "0..1", "labels"])
+@pytest.mark.parametrize(
+    "kind", ["residuals", "rows", "small", "0..1", "labels", "infinity"]
+)
 def test_anything_else_is_silent(mixed, y, kind):
     if kind == "residuals":
         X = ResidualExtractor().fit_transform(mixed)
@@ -291,6 +294,7 @@ def test_anything_else_is_silent(mixed, y, kind):
         X = parts.get(kind, mixed)
     X = X / np.float32(255) if kind == "0..1" else X
     y = np.arange(40) / 7 if kind == "labels" else y
+    y = np.where(y == "a", np.inf, 1) if kind == "infinity" else y
     history = read_history(X, y)
     assert history is None or not history.differs()
 
@@ -328,6 +332,23 @@ def test_blocks_without_drawn_images_are_not_read(mixed, y):
     source = BlockSource(note, [100] * 4)
     assert read_history(source, np.repeat(y, 10)).n_judged.tolist() == [20] * 4
     assert sorted(read) == [0, 1, 2, 3]
+
+
+def test_files_that_are_not_drawn_are_not_decoded(mixed, y, tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    for i, pixels in enumerate(mixed):
+        image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    read, decode = [], file_images.read_image
+
+    def note(file, shape=None):
+        read.append(file)
+        return decode(file, shape)
+
+    monkeypatch.setattr(file_images, "read_image", note)
+    paths = [str(tmp_path / f"{i}.png") for i in range(len(mixed))] * 10
+    history = read_history(ImageReader(n_jobs=2).fit_transform(paths), [*y] * 10, (), 2)
+    assert history.n_judged.tolist() == [20] * 4
+    assert len(read) == 80
 
 
 def test_steps_that_are_no_classifier(mixed, y):

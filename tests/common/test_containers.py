@@ -190,9 +190,9 @@ def test_paths_are_no_pixels(as_path):
     paths = [as_path("a.png"), as_path("b.png")]
     pandas = pytest.importorskip("pandas")
     for held in (paths, as_objects(paths), pandas.Series(paths)):
-        with pytest.raises(ValueError, match="X holds text, not pixels"):
+        with pytest.raises(ValueError, match="X holds text or files, not pixels"):
             ResidualExtractor().fit(held)
-    with pytest.raises(ValueError, match="X holds text, not pixels"):
+    with pytest.raises(ValueError, match="X holds text or files, not pixels"):
         ResidualExtractor().fit(pandas.DataFrame({"path": paths}))
 
 

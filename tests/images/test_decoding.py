@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from skfingerprint import FingerprintClassifier
+from skfingerprint import FingerprintClassifier, ImageReader
 from skfingerprint._core import as_images
 from skfingerprint._images import decoding, segments
 from skfingerprint.datasets import (
@@ -87,6 +87,11 @@ def test_pixels_are_as_stored(tmp_path, format_name, shape, orientation):
     with Image.open(file) as picture:
         for _ in range(2):  # the second pass finds it decoded
             check(as_images([picture])[0])
+    opened = io.BytesIO(content), Image.open(io.BytesIO(content))
+    for source in (str(file), content, *opened):
+        read = ImageReader().fit_transform([source])
+        assert read.shape == (1, *pixels.shape)
+        check(np.asarray(read)[0])
     if pytest.importorskip("dask"):
         check(load_image_files([file], lazy=True).images.compute()[0])
 

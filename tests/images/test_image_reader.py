@@ -20,7 +20,7 @@ from skfingerprint import (
     SpectrumTransformer,
     make_attribution_pipeline,
 )
-from skfingerprint._images import image_reader
+from skfingerprint._images import file_images
 from skfingerprint.datasets import load_generators, load_image_files
 from skfingerprint.perturbation import JPEGCompression
 
@@ -42,14 +42,14 @@ def paths(tmp_path_factory):
 @pytest.fixture
 def counted(monkeypatch):
     """Small blocks, and the files that are decoded."""
-    decoded, read = [], image_reader.read_image
+    decoded, read = [], file_images.read_image
 
     def count(path, shape):
-        decoded.append(path.name)
+        decoded.append(Path(str(path)).name)
         return read(path, shape)
 
-    monkeypatch.setattr(image_reader, "read_image", count)
-    monkeypatch.setattr(image_reader, "BLOCK_FILES", 7)
+    monkeypatch.setattr(file_images, "read_image", count)
+    monkeypatch.setattr(file_images, "BLOCK_FILES", 7)
     return decoded
 
 
@@ -117,9 +117,18 @@ def test_aligned_images_need_one_size(paths, counted):
     read = make_pipeline(reader, clone(model)).fit(paths, Y)
     found = read.decision_function(paths)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    mixed = make_pipeline(ImageReader(), FingerprintClassifier())
-    with pytest.raises(ValueError, match=r"ImageReader\(image_shape="):
-        mixed.fit(paths, Y)
+
+
+def test_aligned_images_of_many_sizes_are_refused(paths, tmp_path, counted):
+    whole = make_pipeline(ImageReader(), FingerprintClassifier())
+    assert whole.fit(paths, Y).predict(paths).shape == Y.shape
+    small = tmp_path / "small.png"
+    Image.fromarray(IMAGES[0][:40, :50]).save(small)
+    files = [*paths[:20], small, *paths[21:]]
+    for steps in ([], [ResidualExtractor()]):
+        mixed = make_pipeline(ImageReader(), *steps, FingerprintClassifier())
+        with pytest.raises(ValueError, match=r"ImageReader\(image_shape="):
+            mixed.fit(files, Y)
 
 
 def test_sizes_may_differ(paths, tmp_path):
@@ -158,17 +167,27 @@ def test_bad_files_are_all_named(paths, tmp_path, counted):
     damaged, missing = tmp_path / "damaged.png", tmp_path / "missing.png"
     damaged.write_bytes(paths[0].read_bytes()[:500])
     pipeline = make_pipeline(ImageReader(), AttributionFeatures())
+    files = [*paths[:3], damaged, paths[3], missing, *paths[4:], missing]
+    with pytest.raises(ValueError, match=r"(?s)2 of 43.*missing.*missing.*on_error"):
+        pipeline.fit_transform(files)
+    assert counted == []  # headers tell it, before the first image is decoded
+    with pytest.raises(ValueError, match=r"(?s)1 of 7.*damaged.*on_error"):
+        pipeline.fit_transform(files[:5] + paths)
+    cropped = make_pipeline(ImageReader((32, 32)), AttributionFeatures())
     with pytest.raises(ValueError, match=r"(?s)2 of 7.*damaged.*missing.*on_error"):
-        pipeline.fit_transform([*paths[:3], damaged, paths[3], missing, *paths[4:]])
+        cropped.fit_transform(files)
+    with pytest.raises(ValueError, match=r"(?s)30 of 30.*and 10 more") as error:
+        pipeline.fit_transform([missing] * 30)
+    assert str(error.value).count("missing.png: ") == 20
     with pytest.raises(ValueError, match="smaller than 80x80"):
         make_pipeline(ImageReader((80, 80)), AttributionFeatures()).fit(paths)
     with pytest.raises(ValueError, match=r"missing\.png"):
         ImageReader().fit_transform([missing])
 
 
-def test_what_are_no_paths_is_refused():
-    for X in (IMAGES, [1, 2], [], [None], [["a", "b"]], np.zeros((3, 2))):
-        with pytest.raises(ValueError, match="X must hold paths"):
+def test_what_are_no_images_is_refused():
+    for X in ([1, 2], [], [None], np.zeros((0, 4, 4)), ["a.png", None], [("a", 1)]):
+        with pytest.raises(ValueError, match=r"array|image \d of X"):
             ImageReader().fit(X)
     for shape in ((0, 3), (1, 2, 4), 5, "big"):
         with pytest.raises((ValueError, TypeError)):
@@ -206,7 +225,9 @@ def test_it_is_an_estimator(paths):
 
 @pytest.mark.parametrize("one", ["a/b.png", Path("a/b.png")])
 def test_one_path_is_no_list(one):
-    with pytest.raises(ValueError, match=r"X must be a list of paths, .*\['a"):
+    with pytest.raises(ValueError, match=r"a list of images, .*\['a/b.png'\]"):
         ImageReader().fit([one]).transform(one)
-    with pytest.raises(ValueError, match="ImageReader"):
+    with pytest.raises(ValueError, match="X must be a list"):
         make_attribution_pipeline().fit(one, [0])
+    with pytest.raises(ValueError, match="ImageReader"):
+        AttributionFeatures().fit(one, [0])

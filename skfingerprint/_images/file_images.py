@@ -1,0 +1,230 @@
+"""Images in files that are read a few at a time."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+from sklearn.utils import gen_batches
+from sklearn.utils.parallel import Parallel, delayed
+
+from skfingerprint._core import LazyImages, NamedImage, find_stored_size, is_picture
+from skfingerprint._images.decoding import (
+    name_in_errors,
+    read_image,
+    read_picture,
+    read_size,
+)
+
+# Largest numbers of values and of files in a block: the first bounds the memory, the
+# second the number of small files that are read together.
+BLOCK_VALUES = 2**22
+BLOCK_FILES = 256
+# Parts of the files that threads read; each costs about as much as a header.
+N_PARTS = 64
+# Largest number of files that an error names.
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """How files are read.
+
+    Attributes
+    ----------
+    shape : tuple of int or None
+        (height, width) of the part to cut out of each image.
+    n_channels : int
+        3 for RGB, 1 for grey images.
+    n_jobs : int or None
+        Number of threads.
+    """
+
+    shape: tuple | None
+    n_channels: int
+    n_jobs: int | None
+
+    def measure(self, files):
+        """Return (height, width) of each image, (n_files, 2); headers are read."""
+        if self.shape is not None:
+            return np.tile(self.shape, (len(files), 1))
+        return np.array(self._call(_measure, files), dtype=int).reshape(-1, 2)
+
+    def read(self, files, sizes):
+        """Return the images of files, whose sizes are known, as a list."""
+        same = [[value] * len(files) for value in (self.shape, self.n_channels)]
+        return self._call(_read, files, map(tuple, sizes.tolist()), *same)
+
+    def _call(self, function, files, *args):
+        """Call a function with each file; one error names all that can't be read."""
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        given = list(zip(files, *args, strict=True))
+        parts = gen_batches(len(given), max(1, len(given) // N_PARTS))
+        results = parallel(delayed(_try_each)(function, given[part]) for part in parts)
+        results = list(chain.from_iterable(results))
+        if problems := [str(e) for e in results if isinstance(e, ValueError)]:
+            more = len(problems) - MOST_NAMED
+            raise ValueError(
+                f"{len(problems)} of {len(results)} files could not be read:\n"
+                + "\n".join(problems[:MOST_NAMED])
+                + (f"\nand {more} more" if more > 0 else "")
+                + '\n`load_image_files(paths, y, on_error="warn")` leaves such files '
+                "out, together with their targets."
+            )
+        return results
+
+
+class FileImages(LazyImages):
+    """Images in files, read block by block: an array-like that holds no pixels.
+
+    Parameters
+    ----------
+    files : list of str or NamedImage
+        Paths, bytes and pictures.
+    reader : FileReader
+        How files are read.
+    image_sizes : ndarray of shape (n_files, 2), int, default=None
+        (height, width) of each image, if known; by default headers tell it when it is
+        needed.
+    """
+
+    def __init__(self, files, reader, image_sizes=None):
+        self._files, self._reader = files, reader
+        if image_sizes is not None:
+            self._image_sizes = image_sizes
+
+    @cached_property
+    def _image_sizes(self):
+        """Return (height, width) of each image."""
+        return self._reader.measure(self._files)
+
+    @cached_property
+    def sizes(self):
+        """Return the numbers of images in each block, by the values that they hold."""
+        return _cut_blocks(self._image_sizes.prod(axis=1) * self._reader.n_channels)
+
+    @cached_property
+    def shape(self):
+        """Return the shape of the stack; (n_files,) if the images differ in size."""
+        sizes = np.unique(self._image_sizes, axis=0)
+        if len(sizes) > 1:
+            return (len(self._files),)
+        height, width = sizes[0].tolist() if len(sizes) else (0, 0)
+        channels = (3,) if self._reader.n_channels == 3 else ()
+        return len(self._files), height, width, *channels
+
+    @property
+    def dtype(self):
+        """Return the type of all values."""
+        return np.dtype(np.uint8)
+
+    def __len__(self):
+        return len(self._files)
+
+    def __getstate__(self):
+        """Return files and parameters, and the present sizes and times of the files.
+
+        Caches that know a result by the hash of these images miss changed files then.
+        """
+        stamps = [_stamp(file) for file in self._files]
+        return {"_files": self._files, "_reader": self._reader, "_stamps": stamps}
+
+    def __setstate__(self, state):
+        state.pop("_stamps")
+        vars(self).update(state)
+
+    def _read(self, k):
+        start = sum(self.sizes[:k])
+        part = slice(start, start + self.sizes[k])
+        images = self._reader.read(self._files[part], self._image_sizes[part])
+        if self.ndim == 1:
+            return images
+        return np.stack(images) if images else np.empty(self.shape, dtype=np.uint8)
+
+    def _take(self, places):
+        files = [self._files[place] for place in places]
+        return FileImages(files, self._reader, self._image_sizes[places])
+
+
+def _cut_blocks(n_values):
+    """Return the numbers of files in each block, given the values in each file."""
+    sizes, total = [0], 0
+    for n in n_values.tolist():
+        if sizes[-1] and (total + n > BLOCK_VALUES or sizes[-1] == BLOCK_FILES):
+            sizes.append(0)
+            total = 0
+        sizes[-1] += 1
+        total += n
+    return sizes
+
+
+def _stamp(file):
+    """Return size, times and place of a file on the disk, or None."""
+    if isinstance(file, NamedImage):
+        return None
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    # The time of modification can be set; that of the last change can't.
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _try_each(function, given):
+    """Call a function with each of some tuples of arguments."""
+    return [_try(function, *args) for args in given]
+
+
+def _try(function, *args):
+    """Call a function, or return its ValueError, which names the file."""
+    try:
+        return function(*args)
+    except ValueError as error:
+        return error
+
+
+def _read(file, size, shape, n_channels):
+    """Read a file, or a part of it, as RGB or as grey levels.
+
+    Parameters
+    ----------
+    file : str or NamedImage
+        The file.
+    size : tuple of int
+        (height, width) that the image must have, which the header told.
+    shape : tuple of int or None
+        (height, width) of the part to cut out.
+    n_channels : {1, 3}
+        Number of channels.
+
+    Returns
+    -------
+    pixels : ndarray of shape (height, width[, 3]), uint8
+    """
+    pixels = _decode(file, read_image, read_picture, shape)
+    with name_in_errors(file):
+        if pixels.shape[:2] != size:
+            raise ValueError("its size is not the one that its header said")
+        if n_channels == 1:
+            if (pixels != pixels[..., :1]).any():
+                raise ValueError(
+                    "a color image, and `fit` saw images without color: fit on images "
+                    "in color, or convert it to grey levels"
+                )
+            return pixels[..., 0].copy()
+    return pixels
+
+
+def _measure(file):
+    """Read (height, width) from the header of a file."""
+    return _decode(file, read_size, find_stored_size)
+
+
+def _decode(file, from_file, from_picture, *args):
+    """Call one of two functions with a file or a picture, and name it in errors."""
+    if not isinstance(file, NamedImage):
+        return from_file(file, *args)
+    with name_in_errors(file):
+        function = from_picture if is_picture(file.source) else from_file
+        return function(file.source, *args)
