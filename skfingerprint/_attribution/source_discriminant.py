@@ -26,11 +26,14 @@ from skfingerprint._core import (
     check_weighed,
     find_folds,
     hide_background,
+    needs_spread,
+    relate_weights,
     score_blocks,
     to_decision,
     validate_images,
 )
 from skfingerprint.calibration import temper
+from skfingerprint.thresholds import _count_effective
 
 # The candidates of "auto".
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)
@@ -74,8 +77,8 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         Factors by which the scores of rows of each condition are multiplied: an
         unprocessed image is attributed with more certainty than a perturbed one.
     n_images_ : float
-        Number of training images, perturbed copies not counted, or the sum of their
-        weights.
+        Number of training images, perturbed copies not counted; with weights w the
+        effective number ``(sum w)^2 / sum w^2``.
     mean_ : ndarray of shape (n_features,)
         Mean of the mean features of the sources, which count alike.
     image_shape_ : tuple of int
@@ -127,6 +130,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.background = background
 
     @all_or_nothing
+    @needs_spread()
     def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
         """Sum the moments, solve the two discriminants, and fit the temperatures.
 
@@ -142,7 +146,8 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
             Scene that each image shows: rows of one group, such as perturbed copies of
             one image, are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; not all 0 in any class.
+            Weights >= 0; not all 0 in any class. They are relative: a common factor
+            changes nothing.
         **params : dict
             Metadata that a splitter `cv` requests.
 
@@ -156,6 +161,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         members, weights = check_training(self, X, y, sample_weight)
         weights = np.where(is_background, 0, weights)  # so that they are in no sum
         check_weighed(np.bincount(members, weights), self.classes_)
+        weights = relate_weights(weights)
         check_classes(y, self.classes_)
         conditions = (
             np.zeros(len(y)) if conditions is None else column_or_1d(conditions)
@@ -166,7 +172,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         totals = np.bincount(conditions, weights)
         # Every image has an unprocessed row, so that the most frequent condition counts
         # the images.
-        self.n_images_ = float(totals.max())
+        self.n_images_ = float(_count_effective(weights, conditions).max())
         kept = draw_kept(weights, conditions)
         cells = find_cells(members, conditions, weights)
         moments = read_moments(X, cells, folds, weights, kept, by_kind=True)

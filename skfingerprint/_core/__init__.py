@@ -28,6 +28,7 @@ from skfingerprint._core.checks import (
     find_generator,
     find_wavelet,
     needs_extra,
+    needs_spread,
 )
 from skfingerprint._core.compilation import find_compiled, is_caching
 from skfingerprint._core.containers import RAGGED, as_images, split_by_shape
@@ -41,6 +42,7 @@ from skfingerprint._core.labels import (
     check_weights,
     find_background,
     hide_background,
+    relate_weights,
     to_decision,
     validate_known,
 )

@@ -130,6 +130,20 @@ def needs_extra(extra: str, need: str) -> Iterator[None]:
         raise ImportError(f"{need}: pip install 'skfingerprint[{extra}]'.") from error
 
 
+@contextmanager
+def needs_spread() -> Iterator[None]:
+    """Raise ValueError if the equations of a fit inside cannot be solved."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            "the spread of the rows within their sources cannot be inverted: they are "
+            "equal, or nearly so, or a few weights in sample_weight exceed all others "
+            "by far. Leave out copies of one image, raise shrinkage or alpha, and bring "
+            "weights closer together."
+        ) from error
+
+
 def find_generator(random_state: Any) -> np.random.Generator:
     """Create a generator that is seeded by a random state."""
     return np.random.default_rng(check_random_state(random_state).randint(2**31))

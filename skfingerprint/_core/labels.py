@@ -140,6 +140,18 @@ def check_totals(totals: np.ndarray) -> None:
         )
 
 
+def relate_weights(weights: np.ndarray) -> np.ndarray:
+    """Return weights relative to the mean of the ones that are not 0.
+
+    Fits whose penalty or number of images counts beside the weights do not depend on
+    the unit of these then.
+    """
+    # The largest weight becomes 1 first, so that no sum exceeds float64, and so that
+    # equal weights become exactly 1.
+    weights = weights / weights.max()
+    return weights / weights[weights > 0].mean()
+
+
 def check_weights(y: np.ndarray, sample_weight: Any) -> np.ndarray:
     """Return float64 weights of samples, all 1 without any."""
     return _check_sample_weight(
