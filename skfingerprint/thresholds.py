@@ -13,6 +13,8 @@ import numpy as np
 from scipy.optimize import brentq
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skfingerprint._core import shorten
+
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
 # Groups share one tail if one of them has fewer null scores, with less than two of them
@@ -112,7 +114,7 @@ def tail_threshold(
     [0.7, 4.6, 11.5]
     """
     if not isinstance(rate, Real) or not 0 < rate < 1:
-        raise ValueError(f"rate must lie in (0, 1), got {rate!r}.")
+        raise ValueError(f"rate must lie in (0, 1), got {shorten(rate)}.")
     tails = _fit_tails(null_scores, sample_weight, groups, n_scores)
     scores, sums, start = tails.parts[0]
     if len(tails.parts) == 1 and rate >= TAIL:
@@ -322,7 +324,9 @@ def _count_effective(weights, members=None):
     weights = weights / max(weights.max(initial=0), np.finfo(float).tiny)
     sums = np.bincount(members, weights)
     squares = np.bincount(members, np.square(weights))
-    return np.divide(np.square(sums), squares, out=np.zeros_like(sums), where=squares > 0)
+    return np.divide(
+        np.square(sums), squares, out=np.zeros_like(sums), where=squares > 0
+    )
 
 
 def _quantile(scores, sums, share):

@@ -60,7 +60,9 @@ def test_tall_and_wide_images(size, kernel):
 @pytest.mark.parametrize("wavelet", ["haar", "db4", "db38", "coif17", "bior1.3"])
 @pytest.mark.parametrize("length", [2, 100, 701, 1333, 2048, 5001])
 def test_repeated_blocks_are_those_of_the_whole_matrix(wavelet, length, monkeypatch):
-    makers = [lambda f=f: f.__wrapped__(length, wavelet) for f in (_analysis, _synthesis)]
+    makers = [
+        lambda f=f: f.__wrapped__(length, wavelet) for f in (_analysis, _synthesis)
+    ]
     makers += [lambda b=b: _windows.__wrapped__(length, b) for b in (5, 16)]
     found = [make() for make in makers]
     monkeypatch.setattr(

@@ -88,7 +88,9 @@ def main():
     y, groups, truth = data.sources[fit], data.groups[fit], data.sources[test]
     names = np.unique(y)
     print(f"{len(fit)} images to fit, {len(test)} to test; sources {', '.join(names)}")
-    print("weights             false alarms: mean worst | accepted   named right, worst")
+    print(
+        "weights             false alarms: mean worst | accepted   named right, worst"
+    )
     for name, weigh in WEIGHTS.items():
         rates = np.array(
             [measure(rows, y, groups, asked, truth, one, weigh) for one in names]

@@ -5,7 +5,7 @@ and 64 pixels by `wavelet_residual`, with numba and with NumPy alone. Its filter
 eight taps, and two (wavelet "haar") at a height of 2, at which longer ones are refused.
 A width is measured once before its time is taken, so that neither compiling nor
 matrices that are kept count. For each height it prints milliseconds at each width, and
-the exponent e of a fit ``time ~ width^e`` to the widths from 8,000 pixels on: 1 is
+the exponent e of a fit ``time ~ width^e`` to the widths from 64,000 pixels on: 1 is
 linear, and 2 would be the square. It draws `docs/images/widths.png` (extra `plot`).
 """
 
@@ -18,7 +18,7 @@ from skfingerprint import denoising
 from skfingerprint.denoising import _wavelet, wavelet_residual
 
 HEIGHTS = (1, 2, 14, 64)
-WIDTHS = (2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000)
+WIDTHS = (4000, 16_000, 64_000, 128_000, 256_000, 512_000)
 N_CALLS = 3
 IMAGE = Path(__file__).parents[2] / "docs" / "images" / "widths.png"
 COMPILED = denoising._fastest_kernel()

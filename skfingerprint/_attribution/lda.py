@@ -257,7 +257,7 @@ def _check_variances(variances, center):
     if (variances <= np.square(rounding * center.astype(np.float64))).all():
         raise ValueError(
             "all rows of X are equal, so that no source differs from another: check "
-            "that the images are different ones, and neither black nor cut to one color."
+            "that the images differ, and that none of them is one color alone."
         )
 
 

@@ -22,6 +22,7 @@ from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     check_classes,
+    check_labels,
     check_training,
     check_weighed,
     find_folds,
@@ -29,6 +30,7 @@ from skfingerprint._core import (
     needs_spread,
     relate_weights,
     score_blocks,
+    shorten,
     to_decision,
     validate_images,
 )
@@ -163,9 +165,9 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         check_weighed(np.bincount(members, weights), self.classes_)
         weights = relate_weights(weights)
         check_classes(y, self.classes_)
-        conditions = (
-            np.zeros(len(y)) if conditions is None else column_or_1d(conditions)
-        )
+        conditions = np.zeros(len(y)) if conditions is None else conditions
+        check_labels(conditions, "conditions")
+        conditions = column_or_1d(conditions)
         check_consistent_length(y, conditions)
         self.conditions_, conditions = np.unique(conditions, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
@@ -269,7 +271,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         if not values or not all(isinstance(a, Real) and 0 < a <= 1 for a in values):
             raise ValueError(
                 'shrinkage must be "auto", a number in (0, 1] or a sequence of such '
-                f"numbers, got {self.shrinkage!r}."
+                f"numbers, got {shorten(self.shrinkage)}."
             )
         return values
 

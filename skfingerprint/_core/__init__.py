@@ -20,6 +20,7 @@ from skfingerprint._core.checks import (
     MAX_SIGMA,
     check_choice,
     check_int,
+    check_jobs,
     check_labels,
     check_length,
     check_positive,
@@ -29,6 +30,7 @@ from skfingerprint._core.checks import (
     find_wavelet,
     needs_extra,
     needs_spread,
+    shorten,
 )
 from skfingerprint._core.compilation import find_compiled, is_caching
 from skfingerprint._core.containers import RAGGED, as_images, split_by_shape

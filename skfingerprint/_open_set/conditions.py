@@ -141,6 +141,11 @@ def _find_usable(data, n_sources):
     shape = data.n_conditions, n_sources, data.folds.max() + 1
     found = np.zeros(shape, dtype=bool)
     found[data.conditions[known], data.members[known], data.folds[known]] = True
+    if not found[0].any(axis=1).all():
+        raise ValueError(
+            "conditions must hold its least value, which is that of unprocessed "
+            "images, for images of every source."
+        )
     # With rows in a single fold, nothing of a source is left when it is held out.
     usable = (found.sum(axis=2) > 1).all(axis=1)
     usable[0] = True

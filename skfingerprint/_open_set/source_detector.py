@@ -14,6 +14,7 @@ from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     as_rows,
+    check_labels,
     check_length,
     check_positive,
     check_rate,
@@ -407,6 +408,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         X, y = validate_known(self, X, y)
         if groups is not None:
             check_length("groups", groups, len(X))
+            check_labels(groups, "groups")
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
@@ -474,6 +476,7 @@ def _check_conditions(conditions, y):
     """Return the conditions, and the number of the condition of each row."""
     if conditions is None:
         conditions = np.zeros(len(y), dtype=int)
+    check_labels(conditions, "conditions")
     conditions = column_or_1d(conditions)
     check_consistent_length(y, conditions)
     return np.unique(conditions, return_inverse=True)
