@@ -106,11 +106,7 @@ def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
     -------
     rows : BlockSource
     """
-<<<<<<< HEAD
-=======
     check_jobs(n_jobs)
-    X, conditions, steps = copies.X, copies.conditions, copies.steps
->>>>>>> 30fd1a2 (Inputs that hold no images, shifted blocks, missing groups and long values are named)
     sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)

@@ -1,4 +1,4 @@
-"""Refuse what holds no images, and say what to pass instead."""
+"""Refuse containers and items without images, with the remedy."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -87,7 +87,7 @@ def validate_images(
     if isinstance(X, list):
         return _validate_each(estimator, X, reset, dtype, aligned, n_channels)
     shape = tuple(X.shape)
-    if len(shape) > 2 and getattr(X, "dtype", None) == bool:
+    if len(shape) > 2 and getattr(getattr(X, "dtype", None), "kind", "") == "b":
         raise ValueError(BOOL)
     if aligned:
         refuse_mixed_sizes(X)

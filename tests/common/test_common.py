@@ -42,8 +42,8 @@ from tests.estimators import (
 # By design: `fit_transform` scores each row against folds without it, and `transform`
 # against all. Equality would be the leak that the estimator is there to prevent.
 CROSS_FITTED = {"check_transformer_general", "check_transformer_data_not_an_array"}
-# By design: weights are relative, so that a fit does not depend on their unit. Rows that
-# are repeated are more images, which the number of images, its tails and a penalty see.
+# By design: weights are relative, so that a fit does not depend on their unit. Repeated
+# rows are more images, on which the penalty, the tails and the probabilities depend.
 RELATIVE_WEIGHTS = {"check_sample_weight_equivalence_on_dense_data"}
 RELATIVE = (
     SourceDiscriminant,
