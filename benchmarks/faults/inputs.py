@@ -143,7 +143,9 @@ def _draw():
 
 def _list_containers():
     """Return rows on containers and items that hold no images."""
-    masked = np.ma.array(IMAGES, mask=IMAGES == IMAGES[2])
+    mask = np.zeros(IMAGES.shape, dtype=bool)
+    mask[2, 3, 4] = True
+    masked = np.ma.array(IMAGES, mask=mask)
     truncated = io.BytesIO()
     Image.fromarray(IMAGES[1]).save(truncated, "png")
     archive = zipfile.ZipFile(io.BytesIO(), "w")

@@ -24,6 +24,7 @@ from skfingerprint._core import (
     all_or_nothing,
     as_images,
     check_container,
+    check_groups,
     check_labels,
     check_length,
     find_store,
@@ -353,8 +354,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
-        if "groups" in metadata:
-            check_labels(metadata["groups"], "groups")
+        check_groups(metadata.get("groups"), len(X))
         first, rest = split_stateless(fitted)
         n_copies = 1 + count_perturbations(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")

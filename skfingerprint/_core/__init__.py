@@ -19,6 +19,7 @@ from skfingerprint._core.blocks import (
 from skfingerprint._core.checks import (
     MAX_SIGMA,
     check_choice,
+    check_groups,
     check_int,
     check_jobs,
     check_labels,

@@ -30,7 +30,7 @@ def shorten(value: Any) -> str:
     shortener = reprlib.Repr()
     shortener.maxlist = shortener.maxtuple = MOST_ITEMS
     shortener.maxstring = shortener.maxother = LONGEST
-    text = shortener.repr(value)
+    text = " ".join(shortener.repr(value).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
@@ -125,6 +125,13 @@ def check_labels(y: Any, name: str = "y") -> None:
             f"{name} holds text and numbers, which have no common order: make all of "
             f"it text, `[str(label) for label in {name}]`."
         )
+
+
+def check_groups(groups: Any, n: int) -> None:
+    """Raise ValueError unless groups are None, or name a scene for each of n images."""
+    if groups is not None:
+        check_length("groups", groups, n)
+        check_labels(groups, "groups")
 
 
 def _name_missing(name: str, label: str, number: int) -> str:

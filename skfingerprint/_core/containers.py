@@ -14,6 +14,7 @@ from skfingerprint._core.refusals import (
     name_odd_shape,
     refuse_container,
     refuse_items,
+    refuse_one_image,
 )
 
 RAGGED = (
@@ -43,6 +44,7 @@ def as_images(X: Any) -> Any:
     Lists, columns of frames and object arrays of images become a stack, or a list of
     arrays if the images differ in size.
     """
+    refuse_one_image(X)
     if is_lazy(X):
         return check_blocks(X)
     if sparse.issparse(X):

@@ -14,12 +14,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from skfingerprint._core.checks import (
-    check_int,
-    check_labels,
-    check_length,
-    shorten,
-)
+from skfingerprint._core.checks import check_groups, check_int, shorten
 
 # StratifiedGroupKFold takes 0.17 s for each 1,000 groups.
 MANY_GROUPS = 2000
@@ -82,9 +77,7 @@ def find_folds(
     -------
     folds : ndarray of shape (n_samples,), int
     """
-    if groups is not None:
-        check_length("groups", groups, len(y))
-        check_labels(groups, "groups")
+    check_groups(groups, len(y))
     if params and get_config()["enable_metadata_routing"]:
         params = process_routing(estimator, "fit", **params).splitter.split
     if isinstance(estimator.cv, Integral):

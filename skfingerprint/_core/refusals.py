@@ -63,6 +63,17 @@ def refuse_container(X: Any) -> None:
         )
 
 
+def refuse_one_image(X: Any) -> None:
+    """Raise ValueError for an image (height, width, n_channels) in place of a stack."""
+    shape = getattr(X, "shape", ())
+    if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > shape[2]:
+        raise ValueError(
+            f"X has shape {tuple(shape)}, which is that of one image with {shape[2]} "
+            f"channels, and not of {shape[0]} images that are {shape[2]} pixels wide: "
+            "pass `X[np.newaxis]`."
+        )
+
+
 def refuse_items(items: list) -> None:
     """Raise ValueError for items of a list that are no images, with their number."""
     if not items:

@@ -249,13 +249,7 @@ def _validate_each(
 
 
 def _check_axes(X: Any, shape: tuple) -> None:
-    """Raise ValueError for paths, too many axes and one image, with the remedy."""
-    if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > shape[2]:
-        raise ValueError(
-            f"X has shape {shape}, which is that of one image with {shape[2]} "
-            f"channels, and not of {shape[0]} images that are {shape[2]} pixels wide: "
-            "pass `X[np.newaxis]`."
-        )
+    """Raise ValueError for paths and for too many axes, with the remedy."""
     if len(shape) > 4:
         raise ValueError(
             "X must be rows (n_samples, n_features) or a stack (n_samples, height, "

@@ -14,8 +14,8 @@ from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     as_rows,
+    check_groups,
     check_labels,
-    check_length,
     check_positive,
     check_rate,
     check_training,
@@ -406,9 +406,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         # Parameters are checked before X, and once more when sources are counted.
         self.check_rates(FEWEST_SOURCES)
         X, y = validate_known(self, X, y)
-        if groups is not None:
-            check_length("groups", groups, len(X))
-            check_labels(groups, "groups")
+        check_groups(groups, len(X))
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
