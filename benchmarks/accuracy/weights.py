@@ -89,7 +89,7 @@ def main():
     names = np.unique(y)
     print(f"{len(fit)} images to fit, {len(test)} to test; sources {', '.join(names)}")
     print(
-        "weights             false alarms: mean worst | accepted   named right, worst"
+        "weights             false alarms: mean, worst | accepted   named right, worst"
     )
     for name, weigh in WEIGHTS.items():
         rates = np.array(
