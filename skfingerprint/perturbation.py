@@ -21,6 +21,7 @@ from skfingerprint._core import (
     check_positive,
     list_steps,
     needs_extra,
+    shorten,
 )
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
@@ -384,7 +385,7 @@ class RandomPerturbation(_Perturbation):
         if not values or not all(hasattr(v, "rvs") or len(v) for v in values):
             raise ValueError(
                 "distributions must hold a sequence, or an object with `rvs`, for at "
-                f"least one parameter, got {self.distributions!r}."
+                f"least one parameter, got {shorten(self.distributions)}."
             )
         # One draw on a clone raises the error of a parameter that does not exist.
         clone(self.perturbation).set_params(**self._draw(np.random.default_rng(0)))

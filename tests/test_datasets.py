@@ -949,6 +949,8 @@ def test_dark_photographs_stay_usable():
 def test_unusable_photographs_are_named(images, functions, groups, message):
     with pytest.raises(ValueError, match=message):
         make_paired_sources(images, functions, groups=groups)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_classes_number_two_loads_alike(folder, lazy):
     """Training has {a, b, c} and the test {b, c}: `target` means the same."""

@@ -1,5 +1,7 @@
 """Perturbed copies of images, made and described block by block."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
@@ -9,9 +11,11 @@ from skfingerprint._core import (
     BlockSource,
     block_sizes,
     check_int,
+    check_jobs,
     follow_blocks,
     make_report,
     read_images,
+    shorten,
     transform_by,
 )
 
@@ -46,6 +50,32 @@ def count_perturbations(n_images, n_changes, max_perturbations):
     return min(max_perturbations, n_changes)
 
 
+def check_perturbations(perturbations):
+    """Return a list of the perturbations; raise ValueError for anything else.
+
+    Parameters
+    ----------
+    perturbations : sequence of transformers or None
+        As in :class:`AugmentedPipeline`; None among them is left out.
+
+    Returns
+    -------
+    changes : list of transformers
+    """
+    given = () if perturbations is None else perturbations
+    listed = list(given) if isinstance(given, Iterable) else [given]
+    changes = [change for change in listed if change is not None]
+    odd = [c for c in changes if isinstance(c, type) or not hasattr(c, "fit_transform")]
+    if isinstance(given, str) or not isinstance(given, Iterable) or odd:
+        raise ValueError(
+            "perturbations must be a sequence of transformers, such as "
+            "[JPEGCompression(quality=90)], () or None for unprocessed images alone, "
+            'or "common" in make_attribution_pipeline, got '
+            f"{shorten(odd[0] if odd and not isinstance(given, str) else given)}."
+        )
+    return changes
+
+
 def count_blocks(X):
     """Return the number of blocks in which copies of images are made."""
     return len(block_sizes(X, IMAGE_VALUES))
@@ -76,6 +106,7 @@ def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
     -------
     rows : BlockSource
     """
+    check_jobs(n_jobs)
     sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)

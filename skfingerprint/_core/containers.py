@@ -7,8 +7,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skfingerprint._core.blocks import drop_empty_blocks, is_lazy
+from skfingerprint._core.blocks import check_blocks, drop_mask, is_lazy
+from skfingerprint._core.checks import shorten
 from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
+from skfingerprint._core.refusals import (
+    as_array,
+    name_odd_shape,
+    refuse_container,
+    refuse_items,
+    refuse_one_image,
+)
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
@@ -37,37 +45,28 @@ def as_images(X: Any) -> Any:
     Lists, columns of frames and object arrays of images become a stack, or a list of
     arrays if the images differ in size.
     """
+    refuse_one_image(X)
     if is_lazy(X):
-        return drop_empty_blocks(X)
+        return check_blocks(X)
     if sparse.issparse(X):
         return X
-    if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
-        X = np.asarray(X)
     if isinstance(X, (str, os.PathLike)):
         refuse_text(X)
-    if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
-        raise ValueError(
-            f"X is of type {type(X).__name__}, which holds no images, or can be read "
-            "only once. Pass an array, or a list: `list(X)`."
-        )
+    X = as_array(X)
+    refuse_container(X)
     items = _find_items(X)
     if items is None:
         return X
-    if not items:
-        return np.asarray(items)
+    refuse_items(items)
     refuse_text(items[0])
-    images = [_as_pixels(item) for item in items]
-    shapes = {image.shape for image in images}
-    if len(shapes) == 1:
+    images = [_as_pixels(item, number) for number, item in enumerate(items)]
+    shapes = [image.shape for image in images]
+    if len(set(shapes)) == 1:
         return np.stack(images)
-    if min(len(shape) for shape in shapes) < 2:
-        try:
-            return np.asarray(X)
-        except ValueError:
-            raise ValueError(
-                f"X holds items of different shapes: {sorted(shapes)[:4]}. Images have "
-                "two axes, or three with channels."
-            ) from None
+    if min(map(len, shapes)) < 2:
+        if max(map(len, shapes)) > 1:
+            raise ValueError(name_odd_shape(shapes))
+        return np.asarray(X)
     return images
 
 
@@ -77,7 +76,7 @@ def _find_items(X: Any) -> list | None:
         return _find_column(X)
     if isinstance(X, np.ndarray):
         is_container = X.ndim == 1 and X.dtype.kind == "O"
-        return list(X) if is_container and len(X) and _is_item(X[0]) else None
+        return list(X) if is_container and any(map(_is_item, X)) else None
     if hasattr(X, "to_list"):  # a column of a frame
         return X.to_list()
     # A tensor is an array.
@@ -91,9 +90,9 @@ def _find_column(X: Any) -> list | None:
         return None
     if len(X.columns) > 1:
         raise ValueError(
-            f"X has {len(X.columns)} columns, {list(X.columns)[:9]}, of which "
-            f"{names[0]!r} holds images or paths: pass that column alone, "
-            f"`X[{names[0]!r}]`, or choose columns with a ColumnTransformer."
+            f"X has {len(X.columns)} columns, {shorten(list(X.columns))}, and one of "
+            "them holds images or paths: pass that column alone, "
+            f"`X[{shorten(names[0])}]`, or choose columns with a ColumnTransformer."
         )
     return X[names[0]].to_list()
 
@@ -101,7 +100,7 @@ def _find_column(X: Any) -> list | None:
 def _holds_items(column: Any) -> bool:
     kind = str(column.dtype).lower()
     held = any(name in kind for name in ("obj", "str", "list", "array"))
-    return held and len(column) > 0 and _is_item(column.to_list()[0])
+    return held and any(map(_is_item, column.to_list()))
 
 
 def _is_item(item: Any) -> bool:
@@ -123,17 +122,23 @@ def refuse_text(item: Any) -> None:
         )
 
 
-def _as_pixels(item: Any) -> np.ndarray:
-    """Return an image as an array; Pillow pictures without palette and alpha.
+def _as_pixels(item: Any, number: int) -> np.ndarray:
+    """Return an image of this number as an array."""
+    if isinstance(item, np.ma.MaskedArray):
+        return drop_mask(item[np.newaxis], number)[0]
+    try:
+        return np.asarray(_as_plain(item) if is_picture(item) else as_array(item))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"image {number} of X: {error}") from error
 
-    Pictures that are not decoded yet are decoded as their files store them.
-    """
-    if is_picture(item):
-        refuse_preview(item)
-        load_as_stored(item)
-        kinds = {"1": "L", "LA": "L", "La": "L"}
-        plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")
-        if not plain:
-            item = item.convert("RGBA") if item.mode == "P" else item
-            item = item.convert(kinds.get(item.mode, "RGB"))
-    return np.asarray(item)
+
+def _as_plain(picture: Any) -> Any:
+    """Return a picture of Pillow without palette and alpha, as its file stores it."""
+    refuse_preview(picture)
+    load_as_stored(picture)
+    kinds = {"1": "L", "LA": "L", "La": "L"}
+    plain = picture.mode in ("L", "RGB", "F") or picture.mode.startswith("I")
+    if plain:
+        return picture
+    picture = picture.convert("RGBA") if picture.mode == "P" else picture
+    return picture.convert(kinds.get(picture.mode, "RGB"))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfingerprint._attribution import FingerprintClassifier
-from skfingerprint._core import as_images, check_int, split_last
+from skfingerprint._core import as_images, check_int, shorten, split_last
 from skfingerprint._features import parse_family
 from skfingerprint.explanation import (
     HELD_BY,
@@ -237,8 +237,8 @@ class ContributionDisplay:
             explanation = explain_correlation(estimator, X, source=source)
         else:
             raise ValueError(
-                f"other={other!r}: a correlation is with one fingerprint, and argues "
-                "against none. Leave other out."
+                f"other={shorten(other)}: a correlation is with one fingerprint, and "
+                "argues against none. Leave other out."
             )
         kwargs = {"image": _find_image(X) if steps else None} | kwargs
         return cls.from_explanation(explanation, ax=ax, **kwargs)
@@ -249,8 +249,8 @@ def _find_single(name, labels):
     found = np.unique(labels)
     if len(found) > 1:
         raise ValueError(
-            f"{name} differs between the images: {found.tolist()}. Name one {name}, or "
-            "draw the images one by one."
+            f"{name} differs between the images: {shorten(found.tolist())}. Name one "
+            f"{name}, or draw the images one by one."
         )
     return found[0]
 
