@@ -28,6 +28,7 @@ from skfingerprint._core import (
     check_choice,
     check_container,
     check_groups,
+    check_jobs,
     check_labels,
     check_length,
     find_store,
@@ -330,6 +331,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         given = {name: value for name, value in params.items() if value is not None}
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = check_perturbations(self.perturbations)
+        check_jobs(self.n_jobs)
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))

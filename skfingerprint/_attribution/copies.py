@@ -11,7 +11,6 @@ from skfingerprint._core import (
     BlockSource,
     block_sizes,
     check_int,
-    check_jobs,
     follow_blocks,
     make_report,
     read_images,
@@ -106,7 +105,6 @@ def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
     -------
     rows : BlockSource
     """
-    check_jobs(n_jobs)
     sizes = block_sizes(X, IMAGE_VALUES)
     ends = np.cumsum(sizes)
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1)

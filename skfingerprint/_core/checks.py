@@ -127,13 +127,13 @@ def check_labels(y: Any, name: str = "y") -> Any:
             missing = masked | (labels != labels)
         if missing.any():
             number = int(missing.argmax())
-            label = "a mask" if masked[number] else repr(labels[number])
+            label = "a mask" if masked[number] else str(labels[number])
             raise ValueError(_name_missing(name, label, number))
         if labels.dtype.kind != "O":
             return as_integers(y)
     for number, label in enumerate(labels):
         if is_missing(label):
-            raise ValueError(_name_missing(name, repr(label), number))
+            raise ValueError(_name_missing(name, str(label), number))
         if isinstance(label, str) and label.endswith("\0"):
             raise ValueError(
                 f"{name} holds {shorten(label)} for image {number}, and NumPy drops "
