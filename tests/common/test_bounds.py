@@ -26,7 +26,12 @@ from skfingerprint import (
 )
 from skfingerprint._core import shorten
 from skfingerprint._core.checks import PACKAGES
-from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.datasets import (
+    load_image_files,
+    load_image_folder,
+    make_fingerprint_images,
+    make_paired_sources,
+)
 from skfingerprint.denoising import wavelet_wiener
 from skfingerprint.metrics import open_set_report
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
@@ -387,6 +392,12 @@ SHOWN = {
     ),
     "label": lambda v: open_set_report(Y, Y, Y, unknown_label=v),
     "list": lambda v: ResidualExtractor(sigma=[v] * 1000).fit(IMAGES),
+    "path": lambda v: load_image_files([v]),
+    "paths": load_image_files,
+    "folder": load_image_folder,
+    "classes of files": lambda v: load_image_files(["a"], ["b"], classes=[v]),
+    "shape of files": lambda v: load_image_files(["a"], image_shape=v),
+    "functions": lambda v: make_paired_sources(IMAGES, v),
     "window": lambda v: WindowedClassifier(window_size=v).fit(IMAGES, Y),
 }
 
