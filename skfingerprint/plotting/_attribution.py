@@ -208,8 +208,8 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
 
     >>> display = SourceConfusionDisplay.from_predictions(
     ...     ["a", "b", "z"], ["a", "unknown", "z"])
-    >>> display.display_labels.tolist(), display.ax_.get_ylim()
-    (['a', 'b', 'z', 'unknown'], (2.5, -0.5))
+    >>> display.display_labels.tolist(), np.ravel(display.ax_.get_ylim()).tolist()
+    (['a', 'b', 'z', 'unknown'], [2.5, -0.5])
     """
 
     def __init__(self, confusion_matrix, *, display_labels=None, hides_last=False):
