@@ -208,7 +208,7 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
 
     >>> display = SourceConfusionDisplay.from_predictions(
     ...     ["a", "b", "z"], ["a", "unknown", "z"])
-    >>> display.display_labels.tolist(), np.ravel(display.ax_.get_ylim()).tolist()
+    >>> display.display_labels.tolist(), [float(y) for y in display.ax_.get_ylim()]
     (['a', 'b', 'z', 'unknown'], [2.5, -0.5])
     """
 
