@@ -1,7 +1,10 @@
 """The recommended pipeline."""
 
-from skfingerprint._attribution import AugmentedPipeline, SourceDiscriminant
-from skfingerprint._core import check_choice
+from skfingerprint._attribution import (
+    AugmentedPipeline,
+    SourceDiscriminant,
+    check_perturbations,
+)
 from skfingerprint._features import AttributionFeatures
 from skfingerprint._images import ImageReader
 from skfingerprint._open_set import RejectingClassifier, SourceDetector
@@ -103,7 +106,8 @@ def make_attribution_pipeline(
     (2294,)
     """
     if isinstance(perturbations, str):
-        check_choice("perturbations", perturbations, ("common",))
+        if perturbations != "common":
+            check_perturbations(perturbations)
         perturbations = COMMON_PERTURBATIONS
     classifier = SourceDiscriminant(background=background)
     if (false_alarm_rate, miss_rate, background) != (None, None, None):

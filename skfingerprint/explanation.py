@@ -20,6 +20,7 @@ from skfingerprint._attribution import (
 from skfingerprint._core import (
     as_rows,
     score_blocks,
+    shorten,
     split_last,
     to_decision,
     transform_by,
@@ -415,9 +416,10 @@ def _choose_pair(scores, classes, source, other):
             left[every, given[name]] = -np.inf
     if (same := given["source"] == given["other"]).any():
         image = int(same.argmax())
+        name = shorten(classes[given["source"][image]])
         raise ValueError(
-            f"source and other are both {classes[given['source'][image]]!r} for image "
-            f"{image}: name two sources, or leave one out."
+            f"source and other are both {name} for image {image}: name two sources, or "
+            "leave one out."
         )
     return given["source"], given["other"]
 
@@ -452,7 +454,7 @@ def _find_places(name, labels, classes, n_images):
     if unknown := sorted({str(x) for x in labels.tolist() if x not in columns}):
         raise ValueError(
             f"{name} must be among the sources that were fitted, "
-            f"{classes.tolist()}, got {unknown}."
+            f"{shorten(classes.tolist())}, got {shorten(unknown)}."
         )
     return np.array([columns[label] for label in labels.tolist()])
 

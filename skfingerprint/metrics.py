@@ -28,6 +28,7 @@ from skfingerprint._core import (
     list_readers,
     read_by,
     read_images,
+    shorten,
     split_last,
     transform_by,
 )
@@ -133,7 +134,9 @@ def same_and_cross_correlations(y_true, scores, classes, *, source=None):
     _check_known(y_true, classes)
     if source is not None:
         if source not in classes or source not in y_true:
-            raise ValueError(f"source={source!r} is not among y_true and classes.")
+            raise ValueError(
+                f"source={shorten(source)} is not among y_true and classes."
+            )
         scores, y_true = scores[y_true == source], y_true[y_true == source]
     is_same = y_true[:, None] == classes
     return Bunch(
@@ -382,7 +385,7 @@ def true_positive_rate_at(y_true, scores, *, false_positive_rate):
 
     if not 0 <= false_positive_rate <= 1:
         raise ValueError(
-            f"false_positive_rate must lie in 0..1, got {false_positive_rate!r}."
+            f"false_positive_rate must lie in 0..1, got {shorten(false_positive_rate)}."
         )
     # All points are kept: a dropped one may be the last within the rate.
     false_alarms, hits, _ = roc_curve(y_true, scores, drop_intermediate=False)

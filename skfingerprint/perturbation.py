@@ -22,6 +22,7 @@ from skfingerprint._core import (
     check_positive,
     list_steps,
     needs_extra,
+    shorten,
     stack_images,
 )
 
@@ -526,7 +527,7 @@ class RandomPerturbation(_Perturbation):
         if not values or not all(hasattr(v, "rvs") or len(v) for v in values):
             raise ValueError(
                 "distributions must hold a sequence, or an object with `rvs`, for at "
-                f"least one parameter, got {self.distributions!r}."
+                f"least one parameter, got {shorten(self.distributions)}."
             )
         # One draw on a clone raises the error of a parameter that does not exist.
         clone(self.perturbation).set_params(**self._draw(np.random.default_rng(0)))

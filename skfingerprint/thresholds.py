@@ -13,6 +13,8 @@ import numpy as np
 from scipy.optimize import brentq
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skfingerprint._core import shorten
+
 # Share of the null scores that the exponential tail is fitted to.
 TAIL = 0.1
 # Groups share one tail if one of them has fewer null scores, with less than two of them
@@ -93,7 +95,8 @@ def tail_threshold(
 
     If all groups have at least 20 scores, each group has its own q, and e is the mean
     excess of the scores of all groups above the q of their group. Otherwise all scores
-    form one group.
+    form one group. With weights w the number of scores of a group is the effective
+    number ``(sum w)^2 / sum w^2``, so that only ratios of weights matter.
 
     References
     ----------
@@ -111,7 +114,7 @@ def tail_threshold(
     [0.7, 4.6, 11.5]
     """
     if not isinstance(rate, Real) or not 0 < rate < 1:
-        raise ValueError(f"rate must lie in (0, 1), got {rate!r}.")
+        raise ValueError(f"rate must lie in (0, 1), got {shorten(rate)}.")
     tails = _fit_tails(null_scores, sample_weight, groups, n_scores)
     scores, sums, start = tails.parts[0]
     if len(tails.parts) == 1 and rate >= TAIL:
@@ -198,7 +201,7 @@ def _fit_tails(null_scores, sample_weight=None, groups=None, n_scores=None):
     if groups is not None:
         check_consistent_length(scores, groups)
         members = np.unique(column_or_1d(groups), return_inverse=True)[1]
-        counts = np.bincount(members, weights)
+        counts = _count_effective(weights, members)
         if counts[counts > 0].min() < FEWEST:
             members[:] = 0
     parts, total, weight = [], 0.0, 0.0
@@ -297,6 +300,33 @@ def _sort(scores, weights):
 def _weighted_quantile(values, share, sample_weight):
     """Return the smallest value that a share of the weight does not exceed."""
     return _quantile(*_sort(*_check_null(values, sample_weight)), share)
+
+
+def _count_effective(weights, members=None):
+    """Return the effective number of rows of each group, whatever the unit of weights.
+
+    It is ``(sum w)^2 / sum w^2`` (Kish), the number of rows if their weights are equal,
+    and 0 without a weight.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_rows,)
+        Weights >= 0.
+    members : ndarray of shape (n_rows,), int, default=None
+        Group of each row; by default all rows are one group.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_groups,)
+    """
+    members = np.zeros(len(weights), dtype=int) if members is None else members
+    # Squares of weights at most 1 stay finite, and those that underflow count nothing.
+    weights = weights / max(weights.max(initial=0), np.finfo(float).tiny)
+    sums = np.bincount(members, weights)
+    squares = np.bincount(members, np.square(weights))
+    return np.divide(
+        np.square(sums), squares, out=np.zeros_like(sums), where=squares > 0
+    )
 
 
 def _quantile(scores, sums, share):

@@ -285,7 +285,7 @@ def test_without_pillow_the_remedy_is_named(monkeypatch, images):
 
     monkeypatch.setattr(builtins, "__import__", without)
     for perturbation in (JPEGCompression(), Resize()):
-        with pytest.raises(ImportError, match=r"pip install 'skfingerprint\[images\]'"):
+        with pytest.raises(ImportError, match="pip install Pillow"):
             perturbation.fit_transform(images)
     y = np.arange(6) % 2
     with pytest.raises(ImportError, match=r"perturbations=\(\)\)`, or install it: pip"):

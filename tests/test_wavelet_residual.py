@@ -11,6 +11,7 @@ from benchmarks.speed.side_by_side import read_peak, restart_peak
 from skfingerprint import ResidualExtractor, denoising
 from skfingerprint.datasets import load_generators
 from skfingerprint.denoising import _wavelet, wavelet_residual, wavelet_wiener
+from skfingerprint.denoising._wavelet import _analysis, _synthesis, _windows
 
 SIZES = [(14, 14), (14, 61), (33, 33), (64, 64), (98, 100), (129, 40), (256, 256)]
 
@@ -54,6 +55,50 @@ def test_tall_and_wide_images(size, kernel):
     expected = [literal_plane(image[0, ..., c].astype(float), 3.0) for c in range(3)]
     found = np.moveaxis(wavelet_residual(image)[0], -1, 0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "db4", "db38", "coif17", "bior1.3"])
+@pytest.mark.parametrize("length", [2, 100, 701, 1333, 2048, 5001])
+def test_repeated_blocks_are_those_of_the_whole_matrix(wavelet, length, monkeypatch):
+    makers = [
+        lambda f=f: f.__wrapped__(length, wavelet) for f in (_analysis, _synthesis)
+    ]
+    makers += [lambda b=b: _windows.__wrapped__(length, b) for b in (5, 16)]
+    found = [make() for make in makers]
+    monkeypatch.setattr(
+        _wavelet, "_repeat_middle", lambda build, length, *_: build(length)
+    )
+    for blocks, make in zip(found, makers, strict=True):
+        for one, other in zip(blocks, make(), strict=True):
+            assert (one.rows, one.columns) == (other.rows, other.columns)
+            np.testing.assert_array_equal(one.matrices, other.matrices)
+
+
+def test_a_wide_image_takes_no_larger_matrices_than_a_small_one(monkeypatch):
+    sizes, cut = [], _wavelet._to_blocks
+
+    def count(matrices, block):
+        sizes.append(matrices[0].shape)
+        return cut(matrices, block)
+
+    monkeypatch.setattr(_wavelet, "_to_blocks", count)
+    for make in (_analysis, _synthesis):
+        blocks = make.__wrapped__(100_003, "db4")
+        assert len({id(block.matrices) for block in blocks}) < 40
+        assert blocks[-1].rows.stop in (100_003, 50_005)
+    assert np.max(sizes) < 500
+
+
+@pytest.mark.parametrize("height", [1, 14])
+def test_parts_of_a_wide_image_are_those_of_the_whole(height, monkeypatch):
+    monkeypatch.setattr(denoising, "_fastest_kernel", lambda: _wavelet.wavelet_noise)
+    whole = draw((1, height, 6000))
+    found = wavelet_residual(whole, level=1)
+    # On an even grid, a part has the same coefficients except at its ends.
+    part = wavelet_residual(whole[:, :, 2000:4000], level=1)
+    inside = slice(100, -100)
+    expected = found[:, :, 2000:4000][:, :, inside]
+    np.testing.assert_allclose(part[:, :, inside], expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["haar", "db2", "db3", "sym4", "db5", "bior2.2"])

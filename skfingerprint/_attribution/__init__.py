@@ -3,6 +3,7 @@
 from skfingerprint._attribution.augmented_pipeline import (
     AugmentedPipeline,
 )
+from skfingerprint._attribution.copies import check_perturbations
 from skfingerprint._attribution.fingerprint_classifier import (
     FingerprintClassifier,
     PreparedFingerprintsMixin,

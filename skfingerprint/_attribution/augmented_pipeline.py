@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution.copies import (
+    check_perturbations,
     count_blocks,
     count_perturbations,
     fit_stateless,
@@ -26,6 +27,8 @@ from skfingerprint._core import (
     as_images,
     check_choice,
     check_container,
+    check_groups,
+    check_jobs,
     check_labels,
     check_length,
     find_store,
@@ -38,6 +41,7 @@ from skfingerprint._core import (
     share_metadata,
     split_readers,
     split_stateless,
+    transform_by,
     with_callbacks,
 )
 
@@ -51,13 +55,18 @@ def _last_has(method):
     return check
 
 
-def _last_assesses(pipeline):
-    if not hasattr(pipeline.steps[-1][1], "assess"):
-        raise AttributeError(
-            "assess needs a stated rate, as of "
-            "make_attribution_pipeline(false_alarm_rate=0.01)."
-        )
-    return True
+# Reasons why the last step lacks a method, for messages.
+REASONS = {
+    True: {
+        "predict_proba": "an image may come from none of the known sources, so that "
+        "probabilities of these do not add up. `assess(X).probability` is that of the "
+        "likeliest source, given that it is a known one"
+    },
+    False: {
+        "assess": "it needs a stated rate, as of "
+        "make_attribution_pipeline(false_alarm_rate=0.01)"
+    },
+}
 
 
 class AugmentedPipeline(Estimator, Pipeline):
@@ -284,7 +293,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         params |= {"groups": groups, "sample_weight": sample_weight}
         return self._fit_steps("fit_predict", X, y, params)
 
-    @available_if(_last_assesses)
+    @available_if(_last_has("assess"))
     def assess(self, X):
         """Report source, decision and probabilities of each image.
 
@@ -300,6 +309,13 @@ class AugmentedPipeline(Estimator, Pipeline):
         """
         check_is_fitted(self)
         return self.steps[-1][1].assess(self[:-1].transform(X))
+
+    def __getattr__(self, name):
+        """Raise AttributeError, with the reason if a stated rate decides."""
+        steps = vars(self).get("steps") or [(None, None)]
+        reason = REASONS[hasattr(steps[-1][1], "assess")].get(name)
+        message = f"This {type(self).__name__!r} has no attribute {name!r}"
+        raise AttributeError(f"{message}: {reason}." if reason else message)
 
     @with_callbacks
     def _fit_steps(self, method, X, y, params):
@@ -323,7 +339,8 @@ class AugmentedPipeline(Estimator, Pipeline):
         # them, since copies of one image must not be separated anywhere.
         given = {name: value for name, value in params.items() if value is not None}
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
-        changes = [change for change in self.perturbations or () if change is not None]
+        changes = check_perturbations(self.perturbations)
+        check_jobs(self.n_jobs)
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
@@ -379,6 +396,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         y = check_labels(y)
         for name, values in {"y": y, **metadata}.items():
             check_length(name, values, len(X))
+        check_groups(metadata.get("groups"), len(X))
         first, rest = split_stateless(fitted)
         n_copies = 1 + count_perturbations(len(X), len(changes), self.max_perturbations)
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
@@ -474,7 +492,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
             rows = make_source(X, changes, steps, memory, run_task, **options)
             rows = rows if kept.all() else select_rows(rows, kept)
-            rows = rows if streams else read_blocks(rows)
+            rows = rows if streams else _name_columns(read_blocks(rows), X, steps)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)
             join_stateless(fitted, rest)
@@ -483,6 +501,18 @@ class AugmentedPipeline(Estimator, Pipeline):
         if self.verbose and memory is not None:
             memory.report()
         return result
+
+
+def _name_columns(rows, X, steps):
+    """Return rows as a frame if this is the set output of the steps, with its names."""
+    is_set = [hasattr(step, "_sklearn_output_config") for step in steps]
+    if not steps or not (any(is_set) or get_config()["transform_output"] != "default"):
+        return rows
+    frame = transform_by(steps, _safe_indexing(X, [0]))
+    if not hasattr(frame, "columns"):
+        return rows
+    key = "columns" if hasattr(frame, "iloc") else "schema"
+    return type(frame)(rows, **{key: list(frame.columns)})
 
 
 def _share(owner, pipeline, metadata):

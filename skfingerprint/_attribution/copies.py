@@ -1,5 +1,7 @@
 """Perturbed copies of images, made and described block by block."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
@@ -12,6 +14,7 @@ from skfingerprint._core import (
     follow_blocks,
     make_report,
     read_images,
+    shorten,
     stack_images,
     transform_by,
 )
@@ -45,6 +48,32 @@ def count_perturbations(n_images, n_changes, max_perturbations):
         return n_changes
     check_int("max_perturbations", max_perturbations, 1)
     return min(max_perturbations, n_changes)
+
+
+def check_perturbations(perturbations):
+    """Return a list of the perturbations; raise ValueError for anything else.
+
+    Parameters
+    ----------
+    perturbations : sequence of transformers or None
+        As in :class:`AugmentedPipeline`; None among them is left out.
+
+    Returns
+    -------
+    changes : list of transformers
+    """
+    given = () if perturbations is None else perturbations
+    listed = list(given) if isinstance(given, Iterable) else [given]
+    changes = [change for change in listed if change is not None]
+    odd = [c for c in changes if isinstance(c, type) or not hasattr(c, "fit_transform")]
+    if isinstance(given, str) or not isinstance(given, Iterable) or odd:
+        raise ValueError(
+            "perturbations must be a sequence of transformers, such as "
+            "[JPEGCompression(quality=90)], () or None for unprocessed images alone, "
+            'or "common" in make_attribution_pipeline, got '
+            f"{shorten(odd[0] if odd and not isinstance(given, str) else given)}."
+        )
+    return changes
 
 
 def count_blocks(X):

@@ -17,10 +17,12 @@ from skfingerprint._core import (
     at_once,
     check_choice,
     check_classes,
+    check_jobs,
     check_totals,
     check_weighed,
     check_weights,
     score_blocks,
+    shorten,
     sum_blocks,
     to_decision,
     validate_images,
@@ -296,8 +298,8 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
                 self.classes_, unique_labels(classes)
             ):
                 raise ValueError(
-                    f"classes={classes!r} differs from that of the first call, "
-                    f"{self.classes_.tolist()}."
+                    f"classes={shorten(classes)} differs from that of the first call, "
+                    f"{shorten(self.classes_.tolist())}."
                 )
             classes = self.classes_
         self._update(X, y, unique_labels(classes), sample_weight, reset=first)
@@ -463,15 +465,18 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         return validate_images(self, X, reset=False, neighbors=neighbors)
 
     def _check_parameters(self):
+        check_jobs(self.n_jobs)
         if self.statistic not in ("correlation", "pce"):
             raise ValueError(
-                f'statistic must be "correlation" or "pce", got {self.statistic!r}.'
+                'statistic must be "correlation" or "pce", got '
+                f"{shorten(self.statistic)}."
             )
         if self.max_shift != "full" and (
             not isinstance(self.max_shift, Integral) or self.max_shift < 0
         ):
             raise ValueError(
-                f'max_shift must be an int >= 0 or "full", got {self.max_shift!r}.'
+                'max_shift must be an int >= 0 or "full", got '
+                f"{shorten(self.max_shift)}."
             )
         check_choice("subtract_common", self.subtract_common, (False, True))
         # The common part lies in the frame of the fingerprints. Subtracted from a
@@ -583,7 +588,7 @@ def describe_differences(here, there):
     one, other = _flatten(here), _flatten(there)
     # A dict, unlike a set, keeps the order of the names.
     return ", ".join(
-        f"{name} {one.get(name)!r} here and {other.get(name)!r}"
+        f"{name} {shorten(one.get(name))} here and {shorten(other.get(name))}"
         for name in dict.fromkeys([*one, *other])
         if one.get(name) != other.get(name)
     )

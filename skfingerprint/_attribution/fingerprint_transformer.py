@@ -15,6 +15,7 @@ from skfingerprint._core import (
     all_or_nothing,
     at_once,
     check_classes,
+    check_groups,
     check_training,
     find_folds,
     validate_images,
@@ -96,6 +97,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         self : FingerprintTransformer
         """
         X, y = validate_images(self, X, y, reset=True)
+        check_groups(groups, len(y))
         classifier = FingerprintClassifier(subtract_common=self.subtract_common)
         self.classifier_ = classifier.fit(X, y, sample_weight=sample_weight)
         self.classes_ = self.classifier_.classes_

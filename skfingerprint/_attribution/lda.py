@@ -14,6 +14,7 @@ from scipy.special import log_softmax
 from skfingerprint._attribution.condition_kinds import count_kinds, find_kinds
 from skfingerprint._core import as_rows, iterate_blocks
 from skfingerprint.calibration import fit_temperature
+from skfingerprint.thresholds import _count_effective
 
 # A (source, condition) pair with fewer images has no mean worth a class of its own.
 FEWEST = 8
@@ -150,7 +151,7 @@ def find_cells(members, conditions, weights):
     """
     n_conditions = conditions.max() + 1
     pairs = members * n_conditions + conditions
-    few = (np.bincount(pairs, weights) < FEWEST)[pairs]
+    few = (_count_effective(weights, pairs) < FEWEST)[pairs]
     # Few images of a source share one condition behind the last.
     joined = np.where(few, n_conditions, conditions)
     _, first, numbers = np.unique(
@@ -218,7 +219,7 @@ def read_moments(X, cells, folds, weights, kept, *, by_kind=False):
     center, kinds, *given = _sum_moments(
         blocks, center, cells, folds, weights, kept, most
     )
-    unit = 1 if rotation is not None else _find_unit(*given[:3])
+    unit = 1 if rotation is not None else _find_unit(center, *given[:3])
     return Moments(center, unit, *given, cells, kinds, n_columns, rotation)
 
 
@@ -227,7 +228,9 @@ def _rotate(blocks, weights):
     rows = np.concatenate(blocks)
     center = np.average(rows, axis=0, weights=weights).astype(rows.dtype)
     rows = rows - center
-    scale = find_scale(np.average(np.square(rows), axis=0, weights=weights))
+    variances = np.average(np.square(rows), axis=0, weights=weights)
+    _check_variances(variances, center)
+    scale = find_scale(variances)
     rows /= scale.astype(rows.dtype)
     precise = rows.astype(np.float64)
     gram = precise @ precise.T
@@ -236,13 +239,31 @@ def _rotate(blocks, weights):
     return Rotation(root, rows, scale, center)
 
 
-def _find_unit(squares, sums, totals):
-    """Compute the standard deviation of each column from moments of all folds."""
+def _check_variances(variances, center):
+    """Raise ValueError if no column varies by more than rounding about its mean."""
+    rounding = 64 * np.finfo(center.dtype).eps
+    if (variances <= np.square(rounding * center.astype(np.float64))).all():
+        raise ValueError(
+            "all rows of X are equal, so that no source differs from another: check "
+            "that the images differ, and that none of them is one color alone."
+        )
+
+
+def _find_unit(center, squares, sums, totals):
+    """Compute the standard deviation of each column from moments of all folds.
+
+    Parameters
+    ----------
+    center, squares, sums, totals
+        As in :class:`Moments`.
+    """
     n_rows = totals.sum()
     means = sums.sum(axis=(0, 1)) / n_rows
     diagonals = [part.diagonal() for parts in squares for part in parts]
     powers = np.sum(diagonals, axis=0, dtype=np.float64)
-    return find_scale(powers / n_rows - np.square(means))
+    variances = powers / n_rows - np.square(means)
+    _check_variances(variances, center)
+    return find_scale(variances)
 
 
 def _sum_moments(blocks, center, cells, folds, weights, kept, most):
@@ -624,7 +645,7 @@ def _fit_temperatures(scores, members, weights, conditions, n_conditions):
     inverse = np.full(n_conditions, together)
     for condition in np.unique(conditions):
         own = conditions == condition
-        if weights[own].sum() >= FEWEST_KEPT:
+        if _count_effective(weights[own])[0] >= FEWEST_KEPT:
             given = {"sample_weight": weights[own]}
             inverse[condition] = fit_temperature(scores[own], members[own], **given)
     return inverse

@@ -22,15 +22,20 @@ from skfingerprint._core import (
     Estimator,
     all_or_nothing,
     check_classes,
+    check_labels,
     check_training,
     check_weighed,
     find_folds,
     hide_background,
+    needs_spread,
+    relate_weights,
     score_blocks,
+    shorten,
     to_decision,
     validate_images,
 )
 from skfingerprint.calibration import temper
+from skfingerprint.thresholds import _count_effective
 
 # The candidates of "auto".
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)
@@ -83,8 +88,8 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         Factors by which the scores of rows of each condition are multiplied: an
         unprocessed image is attributed with more certainty than a perturbed one.
     n_images_ : float
-        Number of training images, perturbed copies not counted, or the sum of their
-        weights.
+        Number of training images, perturbed copies not counted; with weights w the
+        effective number ``(sum w)^2 / sum w^2``.
     mean_ : ndarray of shape (n_features,)
         Mean of the mean features of the sources, which count alike.
     image_shape_ : tuple of int
@@ -148,6 +153,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         self.background = background
 
     @all_or_nothing
+    @needs_spread()
     def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
         """Sum the moments, solve the discriminants, and fit the temperatures.
 
@@ -163,7 +169,8 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
             Scene that each image shows: rows of one group, such as perturbed copies of
             one image, are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; not all 0 in any class.
+            Weights >= 0; not all 0 in any class. They are relative: a common factor
+            changes nothing.
         **params : dict
             Metadata that a splitter `cv` requests.
 
@@ -177,17 +184,18 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         members, weights = check_training(self, X, y, sample_weight)
         weights = np.where(is_background, 0, weights)  # so that they are in no sum
         check_weighed(np.bincount(members, weights), self.classes_)
+        weights = relate_weights(weights)
         check_classes(y, self.classes_)
-        conditions = (
-            np.zeros(len(y)) if conditions is None else column_or_1d(conditions)
-        )
+        conditions = np.zeros(len(y)) if conditions is None else conditions
+        check_labels(conditions, "conditions")
+        conditions = column_or_1d(conditions)
         check_consistent_length(y, conditions)
         self.conditions_, conditions = np.unique(conditions, return_inverse=True)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         totals = np.bincount(conditions, weights)
         # Every image has an unprocessed row, so that the most frequent condition counts
         # the images.
-        self.n_images_ = float(totals.max())
+        self.n_images_ = float(_count_effective(weights, conditions).max())
         kept = draw_kept(weights, conditions)
         cells = find_cells(members, conditions, weights)
         moments = read_moments(X, cells, folds, weights, kept, by_kind=True)
@@ -284,7 +292,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         if not values or not all(isinstance(a, Real) and 0 < a <= 1 for a in values):
             raise ValueError(
                 'shrinkage must be "auto", a number in (0, 1] or a sequence of such '
-                f"numbers, got {self.shrinkage!r}."
+                f"numbers, got {shorten(self.shrinkage)}."
             )
         return values
 

@@ -23,7 +23,9 @@ from skfingerprint._core.checks import (
     MAX_SIGMA,
     as_integers,
     check_choice,
+    check_groups,
     check_int,
+    check_jobs,
     check_labels,
     check_length,
     check_positive,
@@ -32,6 +34,8 @@ from skfingerprint._core.checks import (
     find_generator,
     find_wavelet,
     needs_extra,
+    needs_spread,
+    shorten,
 )
 from skfingerprint._core.compilation import find_compiled, is_caching
 from skfingerprint._core.containers import RAGGED, as_images, find_files, split_by_shape
@@ -46,6 +50,7 @@ from skfingerprint._core.labels import (
     check_weights,
     find_background,
     hide_background,
+    relate_weights,
     to_decision,
     validate_known,
 )

@@ -12,11 +12,15 @@ import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
+from skfingerprint._core.checks import check_jobs
+
 # Values in a batch: enough to keep a thread busy, few enough to bound the workspace.
 BATCH_VALUES = 2**21
 # Largest value of images and residuals, far above any in grey levels: the squares of
 # larger ones leave the range of float32.
 LARGEST_VALUE = 1e18
+# Beginning of the names of dask arrays whose blocks are compared with their chunks.
+CHECKED = "skfingerprint-checked"
 MIXED = (
     "the images differ in size, and what they are given to needs one size: cut a "
     "common part, `ImageReader(image_shape=(height, width))`."
@@ -37,12 +41,52 @@ def _is_indexed(X: Any) -> bool:
     return _is_source(X) and hasattr(X, "__getitem__")
 
 
-def drop_empty_blocks(X: Any) -> Any:
-    """Return lazy X without its empty blocks, which masks leave behind."""
-    sizes = [size for size in block_sizes(X) if size]
-    if _is_source(X) or not sizes or len(sizes) == len(X.chunks[0]):
+def check_blocks(X: Any) -> Any:
+    """Return lazy X without empty blocks, which masks leave behind.
+
+    Each block is compared with its chunks when it is computed: a function that leaves
+    out an image would shift the answers for all that follow.
+    """
+    if _is_source(X):
         return X
-    return X.rechunk({0: tuple(sizes)})
+    sizes = [size for size in block_sizes(X) if size]
+    if sizes and len(sizes) < len(X.chunks[0]):
+        X = X.rechunk({0: tuple(sizes)})
+    if X.name.startswith(CHECKED) or np.isnan(X.shape).any():
+        return X
+    return X.map_blocks(_check_block, token=CHECKED, dtype=X.dtype, meta=X._meta)
+
+
+def _check_block(block: Any, block_info: Any = None) -> np.ndarray:
+    """Return a block of dask, which must have the shape of its chunks and no mask."""
+    if not block_info:
+        return block
+    number = block_info[0]["chunk-location"][0]
+    places = block_info[0]["array-location"]
+    expected = tuple(stop - start for start, stop in places)
+    if np.shape(block) != expected:
+        raise ValueError(
+            f"block {number} of X has shape {np.shape(block)}, and its chunks declare "
+            f"{expected}. A function that leaves images out declares their number by "
+            "`map_blocks(function, chunks=...)`; `X.compute_chunk_sizes()` counts them."
+        )
+    return drop_mask(block, places[0][0])
+
+
+def drop_mask(X: Any, start: int = 0) -> Any:
+    """Return a masked array as an array; raise ValueError if a value is masked.
+
+    `start` is the number of its first image.
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    masked = np.ma.getmaskarray(X).reshape(len(X), -1).any(axis=1)
+    if masked.any():
+        raise ValueError(
+            f"image or row {start + int(masked.argmax())} of X has masked values: "
+            "leave it out, or crop all images to a part without a mask."
+        )
+    return np.asarray(X)
 
 
 def as_stack(X: Any) -> Any:
@@ -112,6 +156,7 @@ def map_blocks(
     result : ndarray of shape (n_samples, ...), or dask array if X is one; a list of \
             images if their sizes differ
     """
+    check_jobs(n_jobs)
     if is_lazy(X):
         return _map_lazily(function, X, check, params)
     with np.errstate(under="ignore"):
@@ -484,6 +529,7 @@ def _map_lazily(function: Callable, images: Any, check: Callable, params: dict) 
         check,
         params,
         probe.shape[1:],
+        token=CHECKED,
         dtype=probe.dtype,
         chunks=(images.chunks[0], *probe.shape[1:]),
         drop_axis=list(range(n_axes, images.ndim)) or None,

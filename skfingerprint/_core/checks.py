@@ -1,5 +1,6 @@
 """Check single parameters, and packages that only some parts need."""
 
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
@@ -12,6 +13,25 @@ from sklearn.utils import check_random_state
 
 # Upper bound of sigma, in grey levels. Images have 256 of them.
 MAX_SIGMA = 1e4
+# Characters of a value in messages, at most, and items of a list.
+LONGEST, MOST_ITEMS = 90, 20
+# Packages that the extras install.
+PACKAGES = {
+    "images": "Pillow",
+    "plot": "matplotlib",
+    "denoise": "scikit-image",
+    "dask": "'dask[array]' distributed",
+    "cluster": "networkx",
+}
+
+
+def shorten(value: Any) -> str:
+    """Return the text of a value, cut to a length that a message can show."""
+    shortener = reprlib.Repr()
+    shortener.maxlist = shortener.maxtuple = MOST_ITEMS
+    shortener.maxstring = shortener.maxother = LONGEST
+    text = " ".join(shortener.repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def check_int(
@@ -24,7 +44,7 @@ def check_int(
     if high == inf:
         bounds = "" if low == -inf else f" >= {low}"
     others = "".join(f" or {other!r}" for other in also)
-    raise ValueError(f"{name} must be an int{bounds}{others}, got {value!r}.")
+    raise ValueError(f"{name} must be an int{bounds}{others}, got {shorten(value)}.")
 
 
 def check_positive(
@@ -39,19 +59,20 @@ def check_positive(
             return
     sign = ">=" if or_zero else ">"
     bound = "" if high == inf else f" and <= {high:g}"
-    raise ValueError(f"{name} must be {sign} 0{bound}{unit}, got {value!r}.")
+    raise ValueError(f"{name} must be {sign} 0{bound}{unit}, got {shorten(value)}.")
 
 
 def check_choice(name: str, value: Any, choices: Sequence) -> None:
     """Raise ValueError unless `value` is one of the choices."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}.")
+        given = shorten(value)
+        raise ValueError(f"{name} must be one of {list(choices)}, got {given}.")
 
 
 def check_rate(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is a rate in (0, 0.5]."""
     if not isinstance(value, Real) or not 0 < value <= 0.5:
-        raise ValueError(f"{name} must lie in (0, 0.5], got {value!r}.")
+        raise ValueError(f"{name} must lie in (0, 0.5], got {shorten(value)}.")
 
 
 def check_length(name: str, values: Any, n: int) -> None:
@@ -60,7 +81,7 @@ def check_length(name: str, values: Any, n: int) -> None:
         values = np.atleast_1d(np.asarray(values))
     is_plain = isinstance(values, str) or not hasattr(values, "__len__")
     if is_plain or len(values) != n:
-        given = repr(values) if is_plain else len(values)
+        given = shorten(values) if is_plain else len(values)
         raise ValueError(
             f"{name} must have an entry for each of the {n} images or rows, got "
             f"{given}."
@@ -87,10 +108,11 @@ def _is_nullable(values: Any) -> bool:
 def check_labels(y: Any, name: str = "y") -> Any:
     """Raise ValueError for missing labels, and for text beside numbers.
 
-    Text and numbers do not have a common order. Messages call the labels `name`. The
-    labels are returned, nullable integers of pandas as integers.
+    Text and numbers do not have a common order. NumPy drops zeros at the end of text.
+    Groups and conditions are labels, too. The labels are returned, nullable integers of
+    pandas as integers.
     """
-    labels = y if isinstance(y, (list, tuple)) else np.asarray(y)
+    labels = y if isinstance(y, (list, tuple)) else np.ma.asanyarray(y)
     if _is_nullable(y):
         labels = y.to_numpy(dtype=object)  # `asarray` may make floats
     if isinstance(labels, np.ndarray):
@@ -99,14 +121,24 @@ def check_labels(y: Any, name: str = "y") -> Any:
             raise ValueError(
                 f"{name} must be a list or an array of labels, got {kind}."
             )
-        if labels.dtype.kind not in "Of":
+        masked = missing = np.ma.getmaskarray(labels).ravel()
+        labels = np.asarray(labels).ravel()
+        if labels.dtype.kind in "fmM":
+            missing = masked | (labels != labels)
+        if missing.any():
+            number = int(missing.argmax())
+            label = "a mask" if masked[number] else str(labels[number])
+            raise ValueError(_name_missing(name, label, number))
+        if labels.dtype.kind != "O":
             return as_integers(y)
-        labels = labels.ravel().tolist()
     for number, label in enumerate(labels):
-        if _is_missing(label):
+        if is_missing(label):
+            raise ValueError(_name_missing(name, str(label), number))
+        if isinstance(label, str) and label.endswith("\0"):
             raise ValueError(
-                f"{name} holds {label!r} for image {number}, which is no label: leave "
-                "the image out, or give it a label of its own."
+                f"{name} holds {shorten(label)} for image {number}, and NumPy drops "
+                "zeros at the end of text: `label.rstrip('\\0')`, unless labels differ "
+                "in these alone."
             )
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError(
@@ -116,9 +148,34 @@ def check_labels(y: Any, name: str = "y") -> Any:
     return as_integers(y)
 
 
-def _is_missing(label: Any) -> bool:
+def check_groups(groups: Any, n: int) -> None:
+    """Raise ValueError unless groups are None, or name a scene for each of n images."""
+    if groups is not None:
+        check_length("groups", groups, n)
+        check_labels(groups, "groups")
+
+
+def _name_missing(name: str, label: str, number: int) -> str:
+    return (
+        f"{name} holds {label} for image {number}, which is no label: leave the image "
+        "out, or give it a label of its own."
+    )
+
+
+def is_missing(label: Any) -> bool:
+    """Return whether a label or an image is None, NaN, or missing for pandas."""
     is_nan = isinstance(label, Real) and label != label
     return label is None or is_nan or type(label).__name__ in ("NAType", "NaTType")
+
+
+def check_jobs(n_jobs: Any) -> None:
+    """Raise ValueError unless `n_jobs` is None or an integer other than 0."""
+    if n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0):
+        return
+    raise ValueError(
+        "n_jobs must be a number of threads, -1 for all processors, or None, got "
+        f"{shorten(n_jobs)}."
+    )
 
 
 def check_sigma(sigma: Any) -> None:
@@ -140,17 +197,33 @@ def find_wavelet(wavelet: Any) -> str:
         pass
     raise ValueError(
         "wavelet must be one of pywt.wavelist(kind='discrete'), such as 'db4', got "
-        f"{wavelet!r}."
+        f"{shorten(wavelet)}."
     )
 
 
 @contextmanager
 def needs_extra(extra: str, need: str) -> Iterator[None]:
-    """Name the extra of this package that is missing if an import inside fails."""
+    """Name the packages of an extra that are missing if an import inside fails."""
     try:
         yield
     except ImportError as error:
-        raise ImportError(f"{need}: pip install 'skfingerprint[{extra}]'.") from error
+        raise ImportError(
+            f"{need}: pip install {PACKAGES[extra]} (extra {extra!r})."
+        ) from error
+
+
+@contextmanager
+def needs_spread() -> Iterator[None]:
+    """Raise ValueError if the equations of a fit inside cannot be solved."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            "the spread of the rows within their sources cannot be inverted: they are "
+            "equal, or nearly so, or a few weights in sample_weight exceed all others "
+            "by far. Leave out copies of one image, raise shrinkage or alpha, bring "
+            "weights nearer to each other."
+        ) from error
 
 
 def find_generator(random_state: Any) -> np.random.Generator:

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skfingerprint._core.blocks import drop_empty_blocks, is_lazy
-from skfingerprint._core.items import (
-    find_problem,
-    is_file,
-    is_single,
-    shorten,
-)
+from skfingerprint._core.blocks import check_blocks, drop_mask, is_lazy
+from skfingerprint._core.checks import shorten
+from skfingerprint._core.items import find_problem, is_file, is_single
 from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
+from skfingerprint._core.refusals import (
+    as_array,
+    name_odd_shape,
+    refuse_container,
+    refuse_items,
+    refuse_one_image,
+)
 
 RAGGED = (
     "the images differ in size, and a stack needs one size for all. Crop them to a "
@@ -48,33 +51,29 @@ def as_images(X: Any) -> Any:
     Lists, columns of frames and object arrays of images become a stack, or a list of
     arrays if the images differ in size.
     """
+    refuse_one_image(X)
     if is_lazy(X):
-        return drop_empty_blocks(X)
+        return check_blocks(X)
     if sparse.issparse(X):
         return X
-    if getattr(X, "shape", None) is None and hasattr(X, "__array__"):
-        X = np.asarray(X)
     if is_single(X) and not is_picture(X):
         raise ValueError(FILES)
+    X = as_array(X)
+    refuse_container(X)
     items = _find_items(X)
     if items is None:
         return X
-    if not items:
-        return np.asarray(items)
     if any(is_file(item) and not is_picture(item) for item in items):
         raise ValueError(FILES)
-    images = [_as_pixels(item) for item in items]
-    shapes = {image.shape for image in images}
-    if len(shapes) == 1:
+    refuse_items(items)
+    images = [_as_pixels(item, number) for number, item in enumerate(items)]
+    shapes = [image.shape for image in images]
+    if len(set(shapes)) == 1:
         return np.stack(images)
-    if min(len(shape) for shape in shapes) < 2:
-        try:
-            return np.asarray(X)
-        except ValueError:
-            raise ValueError(
-                f"X holds items of different shapes: {sorted(shapes)[:4]}. Images have "
-                "two axes, or three with channels."
-            ) from None
+    if min(map(len, shapes)) < 2:
+        if max(map(len, shapes)) > 1:
+            raise ValueError(name_odd_shape(shapes))
+        return np.asarray(X)
     return images
 
 
@@ -150,9 +149,9 @@ def _find_column(X: Any) -> list | None:
         return None
     if len(columns) > 1:
         raise ValueError(
-            f"X has {len(columns)} columns, {columns[:9]}, of which "
-            f"{names[0]!r} holds images or paths: pass that column alone, "
-            f"`X[{names[0]!r}]`, or choose columns with a ColumnTransformer."
+            f"X has {len(columns)} columns, {shorten(columns)}, and one of them holds "
+            f"images or paths: pass that column alone, `X[{shorten(names[0])}]`, or "
+            "choose columns with a ColumnTransformer."
         )
     return held[names[0]]
 
@@ -176,17 +175,23 @@ def _is_item(item: Any) -> bool:
     )
 
 
-def _as_pixels(item: Any) -> np.ndarray:
-    """Return an image as an array; Pillow pictures without palette and alpha.
+def _as_pixels(item: Any, number: int) -> np.ndarray:
+    """Return an image of this number as an array."""
+    if isinstance(item, np.ma.MaskedArray):
+        return drop_mask(item[np.newaxis], number)[0]
+    try:
+        return np.asarray(_as_plain(item) if is_picture(item) else as_array(item))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"image {number} of X: {error}") from error
 
-    Pictures that are not decoded yet are decoded as their files store them.
-    """
-    if is_picture(item):
-        refuse_preview(item)
-        load_as_stored(item)
-        kinds = {"1": "L", "LA": "L", "La": "L"}
-        plain = item.mode in ("L", "RGB", "F") or item.mode.startswith("I")
-        if not plain:
-            item = item.convert("RGBA") if item.mode == "P" else item
-            item = item.convert(kinds.get(item.mode, "RGB"))
-    return np.asarray(item)
+
+def _as_plain(picture: Any) -> Any:
+    """Return a picture of Pillow without palette and alpha, as its file stores it."""
+    refuse_preview(picture)
+    load_as_stored(picture)
+    kinds = {"1": "L", "LA": "L", "La": "L"}
+    plain = picture.mode in ("L", "RGB", "F") or picture.mode.startswith("I")
+    if plain:
+        return picture
+    picture = picture.convert("RGBA") if picture.mode == "P" else picture
+    return picture.convert(kinds.get(picture.mode, "RGB"))

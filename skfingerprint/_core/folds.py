@@ -14,7 +14,12 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from skfingerprint._core.checks import as_integers, check_int, check_length
+from skfingerprint._core.checks import (
+    as_integers,
+    check_groups,
+    check_int,
+    shorten,
+)
 
 # StratifiedGroupKFold takes 0.17 s for each 1,000 groups.
 MANY_GROUPS = 2000
@@ -77,12 +82,12 @@ def find_folds(
     -------
     folds : ndarray of shape (n_samples,), int
     """
+    check_groups(groups, len(y))
     if params and get_config()["enable_metadata_routing"]:
         params = process_routing(estimator, "fit", **params).splitter.split
     if isinstance(estimator.cv, Integral):
         used = np.flatnonzero(sample_weight)
         if groups is not None:
-            check_length("groups", groups, len(y))
             groups = column_or_1d(as_integers(groups))[used]
         folds = _assign_stratified(estimator.cv, y[used], groups, shuffle)
     else:
@@ -140,8 +145,8 @@ def _assign_stratified(
         smallest = names.tolist()[counts.argmin()]
         raise ValueError(
             f"each class needs at least 2 {unit}, of which some are held out in the "
-            f"fit, and there is {counts.min()} of class {smallest!r}: add more, or "
-            "leave the class out."
+            f"fit, and there is {counts.min()} of class {shorten(smallest)}: add more, "
+            "or leave the class out."
         )
     options = {"shuffle": True, "random_state": 0} if shuffle else {}
     n_folds = min(n_folds, counts.min())

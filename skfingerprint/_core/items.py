@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skfingerprint._core.checks import shorten
 from skfingerprint._core.pictures import is_picture
 
 BYTES = bytes, bytearray, memoryview
 GREY_MODES = "1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"
-# Longest path, in characters, and the largest part of an item that messages show.
-LONGEST_PATH, SHOWN = 4096, 60
+# Longest path, in characters.
+LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,6 @@ def find_problem(item: Any) -> str:
             "out, or pass arrays alone."
         )
     return ""
-
-
-def shorten(item: Any) -> str:
-    """Return a short description of an item."""
-    if isinstance(item, os.PathLike):
-        item = os.fsdecode(item)
-    if isinstance(item, Mapping):
-        item = list(item)
-    text = repr(item[:SHOWN] if isinstance(item, (str, *BYTES)) else item)
-    text = " ".join(text.split())
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 def is_file(item: Any) -> bool:

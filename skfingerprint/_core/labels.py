@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
+from skfingerprint._core.checks import shorten
 from skfingerprint._core.validation import validate_images
 
 
@@ -84,8 +85,8 @@ def find_background(y: np.ndarray, background: Any) -> np.ndarray:
     found = y == background
     if not found.any() or found.all():
         raise ValueError(
-            f"background={background!r} must be the label of some images, and not of "
-            f"all; y holds {np.unique(y).tolist()[:20]}."
+            f"background={shorten(background)} must be the label of some images, and "
+            f"not of all; y holds {shorten(np.unique(y).tolist())}."
         )
     return found
 
@@ -114,7 +115,7 @@ def check_weighed(totals: np.ndarray, classes: np.ndarray) -> None:
     """Raise ValueError if the weights of all samples of a class are 0."""
     if not totals.all():
         empty = classes[totals == 0].tolist()
-        raise ValueError(f"sample_weight is 0 in all of class {empty}.")
+        raise ValueError(f"sample_weight is 0 in all of class {shorten(empty)}.")
 
 
 def check_classes(y: np.ndarray, classes: np.ndarray) -> None:
@@ -122,12 +123,14 @@ def check_classes(y: np.ndarray, classes: np.ndarray) -> None:
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
-            f"y holds {unknown.tolist()}, which are not among the classes "
-            f"{classes.tolist()}. Pass all classes in the first call to partial_fit."
+            f"y holds {shorten(unknown.tolist())}, which are not among the classes "
+            f"{shorten(classes.tolist())}. Pass all classes in the first call to "
+            "partial_fit."
         )
     if len(classes) < 2:
         raise ValueError(
-            f"attribution needs at least 2 classes, got one class: {classes.tolist()}. "
+            "attribution needs at least 2 classes, got one class: "
+            f"{shorten(classes.tolist())}. "
             "Add images of another source, or real photographs as a class of their own."
         )
 
@@ -140,8 +143,22 @@ def check_totals(totals: np.ndarray) -> None:
         )
 
 
+def relate_weights(weights: np.ndarray) -> np.ndarray:
+    """Return weights relative to the mean of the ones that are not 0.
+
+    Fits whose penalty or number of images counts beside the weights do not depend on
+    the unit of these then.
+    """
+    # The largest weight becomes 1 first, so that no sum exceeds float64, and so that
+    # equal weights become exactly 1.
+    weights = weights / weights.max()
+    return weights / weights[weights > 0].mean()
+
+
 def check_weights(y: np.ndarray, sample_weight: Any) -> np.ndarray:
     """Return float64 weights of samples, all 1 without any."""
+    if np.ma.is_masked(sample_weight):
+        raise ValueError("sample_weight is masked: pass `sample_weight.filled(0)`.")
     return _check_sample_weight(
         sample_weight, y, dtype=np.float64, ensure_non_negative=True
     )

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pywt
 
-from skfingerprint._core.checks import find_wavelet
+from skfingerprint._core.checks import find_wavelet, shorten
 from skfingerprint._core.compilation import describe_kernels
 from skfingerprint._core.versions import find_version
 
@@ -201,7 +201,7 @@ def find_store(memory: Any) -> RowStore | None:
     if memory is not None and getattr(memory, "backend", None) != "local":
         raise ValueError(
             "memory must be None, a folder, or a joblib.Memory of the backend 'local', "
-            f"got {memory!r}."
+            f"got {shorten(memory)}."
         )
     return None if location is None else RowStore(Path(location).joinpath(*FOLDERS))
 

@@ -83,7 +83,12 @@ class StatelessTransformer(TransformerMixin, Estimator):
             return self._transform_stack(X, function, params)
         found = [None] * len(X)
         for places, stack in split_by_shape(X):
-            images = self._transform_stack(stack, function, params, places)
+            try:
+                images = self._transform_stack(stack, function, params, places)
+            except ValueError as error:
+                if places is None or str(error).startswith("image "):
+                    raise
+                raise ValueError(f"image {places[0]} of X: {error}") from error
             for place, image in zip(places, images, strict=True):
                 found[place] = image
         return found if found[0].ndim > 1 else np.stack(found)

@@ -30,6 +30,10 @@ FLOATS = [np.float32, np.float64]
 # Rows from this length on hold a picture, whose neighboring pixels are not neighbors in
 # the row.
 LONG_ROW = 128
+BOOL = (
+    "X holds images of True and False, which are not grey levels: black and white are "
+    "0 and 255, `np.where(X, 255, 0).astype(np.uint8)`."
+)
 # Attributes that estimators remember of the X that they were fitted on.
 REMEMBERED = ("n_features_in_", "feature_names_in_", "image_shape_", "n_channels_")
 
@@ -83,6 +87,8 @@ def validate_images(
     if isinstance(X, list):
         return _validate_each(estimator, X, reset, dtype, aligned, n_channels)
     shape = tuple(X.shape)
+    if len(shape) > 2 and getattr(getattr(X, "dtype", None), "kind", "") == "b":
+        raise ValueError(BOOL)
     if aligned:
         refuse_mixed_sizes(X)
     elif (block := first_block(X)) is not X:
@@ -142,6 +148,10 @@ def _validate_eager(estimator: Any, X: Any, y: Any, *, dtype: Any, reset: bool) 
         As in :func:`validate_images`.
     """
     is_stack = len(X.shape) > 2
+    if not reset and not hasattr(estimator, "feature_names_in_"):
+        # Rows of perturbed copies come in blocks without names, and those of the images
+        # in frames if the output of transformers is set to these.
+        X = np.asarray(X) if hasattr(X, "columns") else X
     checked = validate_data(
         estimator,
         X,

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._core import StatelessTransformer, check_int
+from skfingerprint._core import StatelessTransformer, check_int, shorten
 from skfingerprint._features.cooccurrence import count_sets, run_classes
 from skfingerprint._features.names import name_runs
 from skfingerprint._features.planes import sum_tiles, to_luma_chroma
@@ -137,6 +137,8 @@ def check_runs(quantization, order):
     """Check the parameters of co-occurrences, and return the steps as a tuple."""
     steps = tuple(np.ravel(quantization).tolist())
     if not steps or not all(isinstance(s, Real) and 0 < s < np.inf for s in steps):
-        raise ValueError(f"quantization must hold numbers > 0, got {quantization!r}.")
+        raise ValueError(
+            f"quantization must hold numbers > 0, got {shorten(quantization)}."
+        )
     check_int("order", order, 1, 7)
     return steps

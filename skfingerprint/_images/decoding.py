@@ -22,6 +22,8 @@ from skfingerprint._images.segments import without_exif, without_metadata
 # phase to the blocks of JPEG (8 px, or 16 px with subsampled chroma) and to periodic
 # fingerprints whose period divides it.
 GRID = 16
+# Characters of a path in a message, at most.
+LONGEST_PATH = 200
 # Formats that Pillow opens and this package does not read. Any other format of Pillow
 # is a raster whose size is in its header, decoded inside this process.
 REJECTED = {
@@ -97,9 +99,19 @@ def name_in_errors(file):
     try:
         yield
     except Exception as error:  # a damaged file makes decoders raise anything
-        name = f"{len(file)} bytes" if isinstance(file, bytes) else file
         plain = isinstance(error, (OSError, ValueError)) and str(error)
-        raise ValueError(f"{name}: {error if plain else repr(error)}") from error
+        reason = str(error) if plain else repr(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            reason = error.strerror  # the path is named already
+        raise ValueError(f"{_name_file(file)}: {reason}") from error
+
+
+def _name_file(file):
+    """Return the path of a file, its middle cut if it is long, or a number of bytes."""
+    if isinstance(file, bytes):
+        return f"{len(file)} bytes"
+    path, half = str(file), LONGEST_PATH // 2
+    return path if len(path) <= LONGEST_PATH else f"{path[:half]}...{path[-half:]}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from skfingerprint._core import (
     check_int,
     check_sigma,
     find_wavelet,
+    shorten,
 )
 from skfingerprint.denoising import (
     DENOISERS,
@@ -133,7 +134,7 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         if self.denoiser not in DENOISERS:
             raise ValueError(
                 f"denoiser must be a callable or one of {sorted(DENOISERS)}, got "
-                f"{self.denoiser!r}."
+                f"{shorten(self.denoiser)}."
             )
         check_sigma(self.sigma)
         check_int("level", self.level, 1)
@@ -144,8 +145,9 @@ class ResidualExtractor(ImageOutputMixin, StatelessTransformer):
         further = [name for name in known if name not in OWN_PARAMETERS]
         if unknown := sorted(set(extra) - set(further)):
             raise ValueError(
-                f"denoiser_params holds {unknown}; for {self.denoiser!r} it may hold "
-                f"{further}. {list(OWN_PARAMETERS)} are parameters of the extractor."
+                f"denoiser_params holds {shorten(unknown)}; for {self.denoiser!r} it "
+                f"may hold {further}. {list(OWN_PARAMETERS)} are parameters of the "
+                "extractor."
             )
         own = {name: getattr(self, name) for name in OWN_PARAMETERS if name in known}
         return function, own | extra

@@ -9,6 +9,7 @@ from skfingerprint._core import (
     RAGGED,
     ImageOutputMixin,
     StatelessTransformer,
+    shorten,
     validate_images,
 )
 
@@ -89,7 +90,7 @@ class Unflatten(ImageOutputMixin, StatelessTransformer):
         if len(sides) not in (2, 3) or not all(are_sides) or sides.count(-1) > 1:
             raise ValueError(
                 "image_shape must be (height, width) or (height, width, n_channels), "
-                f"of which one may be -1, got {shape!r}."
+                f"of which one may be -1, got {shorten(shape)}."
             )
         return sides
 

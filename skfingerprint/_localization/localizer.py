@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._core import CrossFittedMixin, Estimator, at_once
+from skfingerprint._core import CrossFittedMixin, Estimator, at_once, shorten
 
 
 class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
@@ -92,18 +92,18 @@ class Localizer(CrossFittedMixin, ClassifierMixin, Estimator):
         if source is None and background is None:
             raise ValueError(
                 "source or background must be given: which source is looked for, or "
-                f"rather than what? The classes are {names[:20]}."
+                f"rather than what? The classes are {shorten(names)}."
             )
         given = {"source": source, "background": background}
         for name, label in given.items():
             if label is not None and label not in names:
                 raise ValueError(
-                    f"{name} must be None or one of the classes {names[:20]}, got "
-                    f"{label!r}."
+                    f"{name} must be None or one of the classes {shorten(names)}, got "
+                    f"{shorten(label)}."
                 )
         if source == background:
             raise ValueError(
-                f"source and background must differ, got {source!r} twice."
+                f"source and background must differ, got {shorten(source)} twice."
             )
         # -1 is also the index of the last row or column of `thresholds_`: any class.
         return [-1 if label is None else names.index(label) for label in given.values()]

@@ -19,7 +19,7 @@ from skfingerprint._attribution import (
 from skfingerprint._core import as_rows
 from skfingerprint._open_set.mahalanobis import fit_mahalanobis, score_mahalanobis
 from skfingerprint._open_set.simplex import FEWEST_SOURCES, fit_simplex, score_simplex
-from skfingerprint.thresholds import _fit_tails, _mean_share
+from skfingerprint.thresholds import _count_effective, _fit_tails, _mean_share
 
 # A condition has a detector of its own if fewer than this share of the unprocessed
 # images are assigned to it, since these are what a user states the rate for, and if at
@@ -141,6 +141,12 @@ def _find_usable(data, n_sources):
     shape = data.n_conditions, n_sources, data.folds.max() + 1
     found = np.zeros(shape, dtype=bool)
     found[data.conditions[known], data.members[known], data.folds[known]] = True
+    # A source whose history is its own may have perturbed images alone.
+    if not found[0].any():
+        raise ValueError(
+            "conditions must hold its least value, which is that of unprocessed "
+            "images, for images of the sources."
+        )
     # With rows in a single fold, nothing of a source is left when it is held out.
     usable = (found.sum(axis=2) > 1).all(axis=1)
     usable[0] = True
@@ -186,7 +192,8 @@ def fit_null_tails(null):
     if not len(null.scores):
         return None
     given = {"sample_weight": null.weights, "groups": null.sources}
-    tails = _fit_tails(null.scores, n_scores=null.weights.sum(), **given)
+    n_scores = _count_effective(null.weights)[0]
+    tails = _fit_tails(null.scores, n_scores=n_scores, **given)
     # Saved models should not name a private class.
     return Bunch(**vars(tails))
 

@@ -30,7 +30,12 @@ from skfingerprint.correlation import (
     _find_common,
     _prepare_fingerprints,
 )
-from skfingerprint.thresholds import _fit_tails, _mean_share, tail_threshold
+from skfingerprint.thresholds import (
+    _count_effective,
+    _fit_tails,
+    _mean_share,
+    tail_threshold,
+)
 
 # Wrong alignments of the fingerprint with which each residual of a single source is
 # correlated: each is one more row of a matrix product, and one more null score.
@@ -177,7 +182,8 @@ class FingerprintDetector(
         groups : array-like of shape (n_samples,), default=None
             Scene that each image shows: images of one group are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights in fingerprints and null scores, >= 0; not all 0 in any class.
+            Weights in fingerprints and null scores, >= 0; not all 0 in any class. They
+            are relative: a common factor changes nothing.
         **params : dict
             Metadata that a splitter `cv` requests.
 
@@ -209,7 +215,7 @@ class FingerprintDetector(
             np.repeat(values[used], null.shape[1]) for values in (members, weights)
         )
         self.smallest_rate_ = 1 / len(self.null_scores_)
-        self._n_residuals = float(weights.sum())
+        self._n_residuals = float(_count_effective(weights)[0])
         self._fit_tails()
         offset = tail_threshold(
             self.null_scores_, self.false_alarm_rate, **self._describe_null()

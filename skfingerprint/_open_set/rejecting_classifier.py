@@ -18,6 +18,7 @@ from skfingerprint._core import (
     read_blocks,
     share_metadata,
     share_reading,
+    shorten,
     split_last,
     transform_by,
 )
@@ -266,13 +267,13 @@ def _check_unknown_label(label, classes):
         label = "unknown" if is_text else min(-1, min(names) - 1)
     if isinstance(label, str) != is_text:
         raise ValueError(
-            f"unknown_label={label!r} must be {'text' if is_text else 'a number'}, as "
-            "the labels in y are."
+            f"unknown_label={shorten(label)} must be "
+            f"{'text' if is_text else 'a number'}, as the labels in y are."
         )
     if label in names:
         raise ValueError(
-            f"y holds unknown_label={label!r}. Fit on known sources only, or choose "
-            "another unknown_label."
+            f"y holds unknown_label={shorten(label)}. Fit on known sources only, or "
+            "choose another unknown_label."
         )
     return label
 

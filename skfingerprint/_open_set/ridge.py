@@ -228,7 +228,9 @@ def _invert(lower, alpha):
     # factor in place.
     lower.flat[:: len(lower) + 1] += alpha
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), dtype=np.float64)
-    lower, _ = factorize(lower, lower=1, overwrite_a=1)
+    lower, failed = factorize(lower, lower=1, overwrite_a=1)
+    if failed:
+        raise linalg.LinAlgError("the products of rows are not positive definite")
     lower, _ = invert(lower, lower=1, overwrite_c=1)
     lower += np.tril(lower, -1).T
     return lower

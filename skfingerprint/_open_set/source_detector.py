@@ -15,13 +15,16 @@ from skfingerprint._core import (
     all_or_nothing,
     as_integers,
     as_rows,
-    check_length,
+    check_groups,
+    check_labels,
     check_positive,
     check_rate,
     check_training,
     find_folds,
     hide_background,
+    needs_spread,
     read_blocks,
+    relate_weights,
     score_blocks,
     track,
     validate_images,
@@ -198,6 +201,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         self.verbose = verbose
 
     @all_or_nothing
+    @needs_spread()
     def fit(
         self, X, y=None, *, conditions=None, groups=None, sample_weight=None, **params
     ):
@@ -217,7 +221,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             Scene that each image shows: rows of one group, such as perturbed copies of
             one image, are held out together.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; not all 0 in any class.
+            Weights >= 0; not all 0 in any class. They are relative: a common factor
+            changes nothing.
         **params : dict
             Metadata that a splitter `cv` requests.
 
@@ -402,8 +407,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         # Parameters are checked before X, and once more when sources are counted.
         self.check_rates(FEWEST_SOURCES)
         X, y = validate_known(self, X, y)
-        if groups is not None:
-            check_length("groups", groups, len(X))
+        check_groups(groups, len(X))
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
         self.check_rates(len(self.classes_))
@@ -421,7 +425,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             # A splitter sees the rows as the user knows them.
             folds = find_folds(self, y, groups, weights, params)[taken]
         rows = as_rows(read_blocks(X, taken))
-        known = (members[taken], numbers[taken], weights[taken])
+        known = (members[taken], numbers[taken], relate_weights(weights[taken]))
         return TrainingRows(rows, *known, folds, len(names)), names
 
     def _set_threshold(self, nulls, knowns):
@@ -472,6 +476,7 @@ def _check_conditions(conditions, y):
     """Return the conditions, and the number of the condition of each row."""
     if conditions is None:
         conditions = np.zeros(len(y), dtype=int)
+    check_labels(conditions, "conditions")
     conditions = column_or_1d(conditions)
     check_consistent_length(y, conditions)
     return np.unique(conditions, return_inverse=True)
@@ -484,12 +489,12 @@ def _warn_of_guesses(n_sources, detection_rate):
             f"the false-alarm rate is learned from {n_sources} sources, each of which "
             "was held out as an unknown one: of other unknown sources many times as "
             "many images may be accepted. Fit more sources, of several kinds.",
-            stacklevel=5,
+            stacklevel=6,
         )
     if detection_rate < LOW_DETECTION_RATE:
         warnings.warn(
             f"detection_rate_ is {detection_rate:.2f}: few images of known sources "
             'reach the threshold, and nearly all will be called "unknown". More images '
             "of each source, more sources, or a higher false_alarm_rate, raise it.",
-            stacklevel=5,
+            stacklevel=6,
         )

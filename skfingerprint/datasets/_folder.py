@@ -15,6 +15,7 @@ from skfingerprint._core import (
     check_int,
     check_labels,
     needs_extra,
+    shorten,
     track,
 )
 from skfingerprint._images import (
@@ -213,8 +214,9 @@ def load_image_files(
     """
     if isinstance(filenames, (str, os.PathLike)):
         raise ValueError(
-            f"filenames must be a list of files, got {str(filenames)!r}: pass one in "
-            "brackets, and all of a folder as `sorted(Path(folder).glob('*.png'))`."
+            f"filenames must be a list of files, got {shorten(str(filenames))}: pass "
+            "one in brackets, and all of a folder as "
+            "`sorted(Path(folder).glob('*.png'))`."
         )
     if hasattr(filenames, "columns"):
         raise ValueError(
@@ -261,13 +263,13 @@ def _number_labels(labels, classes):
         return found, target
     names = column_or_1d(check_labels(classes))
     if len(np.unique(names)) < len(names):
-        raise ValueError(f"classes must differ, got {names.tolist()[:20]}.")
+        raise ValueError(f"classes must differ, got {shorten(names.tolist())}.")
     places = {name: place for place, name in enumerate(names.tolist())}
     unknown = [name for name in found.tolist() if name not in places]
     if unknown:
         raise ValueError(
-            f"found {unknown[:20]}, which are not among the classes "
-            f"{names.tolist()[:20]}."
+            f"found {shorten(unknown)}, which are not among the classes "
+            f"{shorten(names.tolist())}."
         )
     return names, np.array([places[name] for name in found.tolist()])[target]
 
@@ -563,7 +565,7 @@ def _check_filled(names, target, kept, problems):
     empty = [] if kept else ["the list"]
     if names is not None:
         lost = np.setdiff1d(target, target[kept])
-        empty = [f"class {name!r}" for name in names[lost].tolist()]
+        empty = [f"class {shorten(name)}" for name in names[lost].tolist()]
     if empty:
         raise ValueError(
             f"{', '.join(empty)}: no image is left.\n{_list_problems(problems)}"
@@ -588,6 +590,6 @@ def _check_image_shape(image_shape):
     ):
         raise ValueError(
             "image_shape must be (height, width), (height, width, 3) or 'min', got "
-            f"{image_shape!r}."
+            f"{shorten(image_shape)}."
         )
     return shape[:2]

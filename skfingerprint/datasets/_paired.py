@@ -11,6 +11,7 @@ from skfingerprint._core import (
     check_length,
     check_values,
     read_blocks,
+    shorten,
 )
 
 # Name of the class of the images as they are.
@@ -114,19 +115,19 @@ def _check_functions(functions):
     if not isinstance(functions, dict) or not functions:
         raise ValueError(
             "functions must be a dict of at least one function by the name of its "
-            f"class, {{'name': function}}, got {functions!r}."
+            f"class, {{'name': function}}, got {shorten(functions)}."
         )
     for name, function in functions.items():
         if not isinstance(name, str) or name == PHOTOGRAPH:
             raise ValueError(
                 f"functions must be named by text other than {PHOTOGRAPH!r}, which is "
-                f"the class of the images as they are, got {name!r}."
+                f"the class of the images as they are, got {shorten(name)}."
             )
         if not callable(function):
             raise ValueError(
                 f"function {name!r} must be a function of one image, got "
-                f"{function!r}. A transformer of stacks is one as `lambda image: "
-                "transformer.fit_transform(image[np.newaxis])[0]`."
+                f"{shorten(function)}. A transformer of stacks is one as "
+                "`lambda image: transformer.fit_transform(image[np.newaxis])[0]`."
             )
 
 

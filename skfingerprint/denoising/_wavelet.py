@@ -206,7 +206,12 @@ def _analysis(length, wavelet):
         return _to_blocks([sparse.eye_array(1, format="csr")], BLOCK)
     filters = pywt.Wavelet(wavelet)
     pair = (filters.dec_lo, filters.dec_hi)
-    return _to_blocks([_filter_matrix(length, f, reflect=True) for f in pair], BLOCK)
+
+    def build(length):
+        matrices = [_filter_matrix(length, f, reflect=True) for f in pair]
+        return _to_blocks(matrices, BLOCK)
+
+    return _repeat_middle(build, length, 2 * BLOCK, filters.dec_len)
 
 
 @lru_cache(maxsize=256)
@@ -222,8 +227,12 @@ def _synthesis(length, wavelet):
     # reconstruction filters. It has two rows for each column, so that twice as many
     # rows make a block of the same size.
     pair = (filters.rec_lo[::-1], filters.rec_hi[::-1])
-    matrices = [_filter_matrix(length, f, reflect=False).T.tocsr() for f in pair]
-    return _to_blocks(matrices, 2 * BLOCK)
+
+    def build(length):
+        matrices = [_filter_matrix(length, f, reflect=False).T.tocsr() for f in pair]
+        return _to_blocks(matrices, 2 * BLOCK)
+
+    return _repeat_middle(build, length, 2 * BLOCK, filters.rec_len)
 
 
 @lru_cache(maxsize=256)
@@ -232,12 +241,57 @@ def _windows(length, block):
 
     There are zeros outside the band, and the divisor is always the side of the window.
     """
-    matrices = []
-    for window in WINDOWS:
-        outputs, j = np.indices((length, window))
-        weights = np.full(window, 1 / window)
-        matrices.append(_matrix(outputs, outputs + j - window // 2, weights, length))
-    return _to_blocks(matrices, block)
+
+    def build(length):
+        matrices = []
+        for window in WINDOWS:
+            outputs, j = np.indices((length, window))
+            inputs, weights = outputs + j - window // 2, np.full(window, 1 / window)
+            matrices.append(_matrix(outputs, inputs, weights, length))
+        return _to_blocks(matrices, block)
+
+    return _repeat_middle(build, length, block, WINDOWS[-1])
+
+
+def _repeat_middle(build, length, period, n_taps):
+    """Build the blocks of banded matrices in a time that is linear in their length.
+
+    Blocks that no end of the signal reaches are the same array, further down. They are
+    built for a short signal, and the one in its middle is repeated.
+
+    Parameters
+    ----------
+    build : callable
+        `build(length)` returns the blocks for a signal of this length.
+    length : int
+        Length of the signal.
+    period : int
+        Samples of the signal that one more block stands for.
+    n_taps : int
+        Length of the longest filter.
+
+    Returns
+    -------
+    blocks : list of DenseBlock
+    """
+    n_more = max(0, (length - 4 * n_taps) // period - 8)
+    blocks = build(length - n_more * period)
+    if not n_more:
+        return blocks
+    middle = len(blocks) // 2
+    above, block = blocks[middle - 1 : middle + 1]
+    down = block.rows.start - above.rows.start
+    right = block.columns.start - above.columns.start
+
+    def move(block, k):
+        rows, columns = (
+            slice(part.start + k * step, part.stop + k * step)
+            for part, step in ((block.rows, down), (block.columns, right))
+        )
+        return DenseBlock(rows, columns, block.matrices)
+
+    repeated = [move(block, k) for k in range(n_more + 1)]
+    return blocks[:middle] + repeated + [move(b, n_more) for b in blocks[middle + 1 :]]
 
 
 def _filter_matrix(length, taps, *, reflect):

@@ -180,6 +180,9 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         Counts, or shares of each row.
     display_labels : array-like of shape (n_classes,), default=None
         Names of the sources.
+    hides_last : bool, default=False
+        Whether the last row is left out if it is empty, as that of the answer for
+        unknown sources is among images of known ones.
 
     Attributes
     ----------
@@ -199,7 +202,19 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
     >>> display = SourceConfusionDisplay.from_predictions(y_true, y_pred)
     >>> [text.get_text() for text in display.text_.ravel()]
     ['100', '', '50', '50']
+
+    The answer for unknown sources stands last, and has a row only if some images come
+    from unknown sources:
+
+    >>> display = SourceConfusionDisplay.from_predictions(
+    ...     ["a", "b", "z"], ["a", "unknown", "z"])
+    >>> display.display_labels.tolist(), [float(y) for y in display.ax_.get_ylim()]
+    (['a', 'b', 'z', 'unknown'], [2.5, -0.5])
     """
+
+    def __init__(self, confusion_matrix, *, display_labels=None, hides_last=False):
+        super().__init__(confusion_matrix, display_labels=display_labels)
+        self.hides_last = hides_last
 
     def plot(self, ax=None, *, threshold=1.0, **kwargs):
         """Plot the matrix.
@@ -217,7 +232,7 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         -------
         display : SourceConfusionDisplay
         """
-        counts = self.confusion_matrix
+        counts = np.asarray(self.confusion_matrix)
         ax = make_axes(ax, size=max(5, 3 + 0.32 * len(counts)))[1]
         sums = counts.sum(axis=1, keepdims=True)
         options = {
@@ -236,11 +251,16 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
             if share < threshold:
                 text.set_text("")
         self.ax_.set(xlabel="Attributed to", ylabel="Made by")
+        # Images of known sources alone leave the last row, of unknown ones, empty.
+        n_rows = len(counts) - (self.hides_last and not counts[-1].any())
+        self.ax_.set_ylim(n_rows - 0.5, -0.5)
         self.ax_.set_title(f"Percent of each source; below {threshold:g} left out")
         return self
 
     @classmethod
-    def from_predictions(cls, y_true, y_pred, *, labels=None, ax=None, **kwargs):
+    def from_predictions(
+        cls, y_true, y_pred, *, labels=None, unknown_label=None, ax=None, **kwargs
+    ):
         """Count attributions and plot their matrix.
 
         Parameters
@@ -248,7 +268,10 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         y_true, y_pred : array-like of shape (n_samples,)
             True and predicted sources.
         labels : array-like of shape (n_classes,), default=None
-            Sources in the order of the rows. By default all sources that occur, sorted.
+            Sources in the order of the rows. By default all sources that occur, sorted,
+            and the label for unknown ones last.
+        unknown_label : label, default=None
+            The answer for unknown sources. By default "unknown", and -1 among numbers.
         ax : Axes, default=None
             Axes to plot into. By default a new figure is made.
         **kwargs
@@ -258,9 +281,18 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         -------
         display : SourceConfusionDisplay
         """
-        labels = unique_labels(y_true, y_pred) if labels is None else labels
+        if labels is None:
+            labels = unique_labels(y_true, y_pred)
+            if unknown_label is None:
+                unknown_label = -1 if labels.dtype.kind in "iuf" else "unknown"
+            is_unknown = labels == unknown_label
+            labels = np.concatenate([labels[~is_unknown], labels[is_unknown]])
+            hides_last = bool(is_unknown.any())
+        else:
+            hides_last = len(labels) > 0 and labels[-1] == unknown_label
         counts = confusion_matrix(y_true, y_pred, labels=labels)
-        return cls(counts, display_labels=labels).plot(ax, **kwargs)
+        display = cls(counts, display_labels=labels, hides_last=hides_last)
+        return display.plot(ax, **kwargs)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, labels=None, ax=None, **kwargs):
@@ -275,7 +307,8 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         y : array-like of shape (n_samples,)
             Source of each image.
         labels : array-like of shape (n_classes,), default=None
-            Sources in the order of the rows. By default all sources that occur, sorted.
+            Sources in the order of the rows. By default all sources that occur, sorted,
+            and the label for unknown ones, `unknown_label_` of the last step, last.
         ax : Axes, default=None
             Axes to plot into. By default a new figure is made.
         **kwargs
@@ -285,5 +318,8 @@ class SourceConfusionDisplay(ConfusionMatrixDisplay):
         -------
         display : SourceConfusionDisplay
         """
-        y_pred = estimator.predict(X)
-        return cls.from_predictions(y, y_pred, labels=labels, ax=ax, **kwargs)
+        options = {"labels": labels, "ax": ax} | kwargs
+        options.setdefault(
+            "unknown_label", getattr(split(estimator)[1], "unknown_label_", None)
+        )
+        return cls.from_predictions(y, estimator.predict(X), **options)

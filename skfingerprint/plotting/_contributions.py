@@ -8,6 +8,7 @@ from skfingerprint._core import (
     check_int,
     list_readers,
     read_by,
+    shorten,
     split_last,
 )
 from skfingerprint._features import parse_family
@@ -243,8 +244,8 @@ class ContributionDisplay:
             explanation = explain_correlation(estimator, X, source=source)
         else:
             raise ValueError(
-                f"other={other!r}: a correlation is with one fingerprint, and argues "
-                "against none. Leave other out."
+                f"other={shorten(other)}: a correlation is with one fingerprint, and "
+                "argues against none. Leave other out."
             )
         images = read_by(list_readers(estimator), X)
         kwargs = {"image": _find_image(images) if steps else None} | kwargs
@@ -256,8 +257,8 @@ def _find_single(name, labels):
     found = np.unique(labels)
     if len(found) > 1:
         raise ValueError(
-            f"{name} differs between the images: {found.tolist()}. Name one {name}, or "
-            "draw the images one by one."
+            f"{name} differs between the images: {shorten(found.tolist())}. Name one "
+            f"{name}, or draw the images one by one."
         )
     return found[0]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skfingerprint._core import transform_by
+from skfingerprint._core import shorten, transform_by
 from skfingerprint.plotting._axes import make_axes
 from skfingerprint.plotting._estimators import split
 
@@ -149,7 +149,7 @@ class ScoreMapDisplay:
         if not hasattr(localizer, "score_map"):
             raise ValueError(
                 "estimator must be a fitted WindowedClassifier or "
-                f"FingerprintLocalizer, or end with one, got {localizer!r}."
+                f"FingerprintLocalizer, or end with one, got {shorten(localizer)}."
             )
         asked = {"source": source, "background": background}
         threshold = localizer.find_threshold(**asked)

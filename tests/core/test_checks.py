@@ -44,7 +44,9 @@ def test_choices():
 
 def test_a_missing_extra_is_named():
     with (
-        pytest.raises(ImportError, match=r"it needs x: pip install 'skfingerprint\[y"),
-        needs_extra("y", "it needs x"),
+        pytest.raises(
+            ImportError, match=r"needs x: pip install networkx \(extra 'cluster'"
+        ),
+        needs_extra("cluster", "it needs x"),
     ):
         import no_such_package  # noqa: F401

@@ -70,13 +70,22 @@ def test_floats_in_0_to_1_warn(transformer, lazily):
 
 
 @EACH
+@pytest.mark.parametrize("lazily", [False, True], ids=["memory", "dask"])
+def test_true_and_false_are_refused_with_their_grey_levels(transformer, lazily):
+    with pytest.raises(ValueError, match=r"True and False.*np.where\(X, 255, 0\)"):
+        transformer.fit(split(IMAGES > 100, lazily))
+    fitted = transformer.fit(IMAGES)
+    with pytest.raises(ValueError, match=r"True and False.*np.where\(X, 255, 0\)"):
+        np.asarray(fitted.transform(split(IMAGES > 100, lazily)))
+
+
+@EACH
 def test_what_images_may_be_passes(transformer):
     flat = np.zeros_like(FLOATS)
     for images in (
         IMAGES,
         FLOATS,
         IMAGES.astype(np.int64),
-        IMAGES > 100,
         FLOATS * 1.02 - 3,  # as a resampling overshoots
         flat,
         flat + 0.5,
