@@ -1,5 +1,6 @@
 """Check single parameters, and packages that only some parts need."""
 
+import os
 import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ PACKAGES = {
 
 def shorten(value: Any) -> str:
     """Return the text of a value, cut to a length that a message can show."""
+    value = os.fsdecode(value) if isinstance(value, os.PathLike) else value
     shortener = reprlib.Repr()
     shortener.maxlist = shortener.maxtuple = MOST_ITEMS
     shortener.maxstring = shortener.maxother = LONGEST

@@ -56,16 +56,16 @@ def as_images(X: Any) -> Any:
         return check_blocks(X)
     if sparse.issparse(X):
         return X
-    if is_single(X) and not is_picture(X):
-        raise ValueError(FILES)
     X = as_array(X)
     refuse_container(X)
+    if is_single(X) and not is_picture(X):
+        raise ValueError(FILES)
     items = _find_items(X)
     if items is None:
         return X
+    refuse_items(items)
     if any(is_file(item) and not is_picture(item) for item in items):
         raise ValueError(FILES)
-    refuse_items(items)
     images = [_as_pixels(item, number) for number, item in enumerate(items)]
     shapes = [image.shape for image in images]
     if len(set(shapes)) == 1:
@@ -91,6 +91,7 @@ def find_files(X: Any) -> list | None:
     """
     if is_lazy(X) or sparse.issparse(X):
         return None
+    refuse_container(X)
     if is_single(X):
         raise ValueError(
             f"X must be a list of images, got one {type(X).__name__}: pass "

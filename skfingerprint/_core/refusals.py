@@ -8,6 +8,7 @@ from sklearn import get_config
 
 from skfingerprint._core.blocks import drop_mask
 from skfingerprint._core.checks import is_missing, shorten
+from skfingerprint._core.items import is_single
 
 # Names of the methods by which zip and tar archives list their members.
 ARCHIVES = {"namelist": "read", "getnames": "extractfile"}
@@ -52,11 +53,15 @@ def refuse_container(X: Any) -> None:
                 f"X is an open archive ({kind}): pass its images, `[Image.open("
                 f"io.BytesIO(X.{read}(name))) for name in X.{names}()]` with Pillow."
             )
+    if is_single(X):
+        return
     if isinstance(X, Iterator):
         raise ValueError(
             f"X is of type {kind}, which can be read only once: pass a list, `list(X)`."
         )
-    if not hasattr(X, "__len__") and getattr(X, "shape", None) is None:
+    # Columns and tables of Arrow are lists.
+    is_table = hasattr(X, "to_pylist") or hasattr(X, "columns")
+    if not (hasattr(X, "__len__") or hasattr(X, "shape") or is_table):
         raise ValueError(
             f"X is of type {kind}, which holds no images, or can be read only once. "
             "Pass an array, or a list: `list(X)`."
@@ -87,7 +92,7 @@ def _find_problem(item: Any) -> str:
     """Return the reason why an item of a list is no image, or empty text."""
     if is_missing(item):
         return "and no image: leave it out, and its label in y."
-    if isinstance(item, Mapping):
+    if isinstance(item, Mapping) and not {"bytes", "path"} & set(item):
         return "a row of a table: pass its images, `[row['image'] for row in X]`."
     if isinstance(item, (tuple, list)) and len(item) == 2 and _is_pair(*item):
         return "a pair of an image and its label: `images, y = zip(*X)`."

@@ -187,7 +187,7 @@ def test_bad_files_are_all_named(paths, tmp_path, counted):
 
 def test_what_are_no_images_is_refused():
     for X in ([1, 2], [], [None], np.zeros((0, 4, 4)), ["a.png", None], [("a", 1)]):
-        with pytest.raises(ValueError, match=r"array|image \d of X"):
+        with pytest.raises(ValueError, match=r"array|empty|image \d of X"):
             ImageReader().fit(X)
     for shape in ((0, 3), (1, 2, 4), 5, "big"):
         with pytest.raises((ValueError, TypeError)):

@@ -74,7 +74,7 @@ def test_wrong_parameters_are_named(planted, params, message, method):
     [
         ((4, 32, 48, 4), r"Drop an alpha channel with `X\[..., :3\]`"),
         ((4, 3, 32, 48), r"np.moveaxis\(X, 1, -1\)"),
-        ((48, 32, 3), r"too small.*pass `X\[np.newaxis\]`"),
+        ((48, 32, 3), r"one image with 3 channels.*pass `X\[np.newaxis\]`"),
         ((4, 13, 48), "too small"),
     ],
 )
