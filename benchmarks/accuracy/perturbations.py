@@ -192,7 +192,10 @@ def main():
     images, groups = data.images[fit], data.groups[fit]
     members = np.unique(data.sources[fit], return_inverse=True)[1]
     half = np.unique(groups, return_inverse=True)[1] % 2 == 0
-    default = {f"{i}: {p}": p for i, p in enumerate(COMMON_PERTURBATIONS)}
+    default = {
+        f"{i} ({type(change).__name__})": change
+        for i, change in enumerate(COMMON_PERTURBATIONS)
+    }
     candidates = CANDIDATES | (TODAY if args.today else {})
     rows, tests = (
         {
