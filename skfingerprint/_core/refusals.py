@@ -59,8 +59,8 @@ def refuse_container(X: Any) -> None:
         raise ValueError(
             f"X is of type {kind}, which can be read only once: pass a list, `list(X)`."
         )
-    # Columns and tables of Arrow are lists.
-    is_table = hasattr(X, "to_pylist") or hasattr(X, "columns")
+    # Columns and tables of Arrow are lists, and other arrays are converted.
+    is_table = any(hasattr(X, name) for name in ("to_pylist", "columns", "__array__"))
     if not (hasattr(X, "__len__") or hasattr(X, "shape") or is_table):
         raise ValueError(
             f"X is of type {kind}, which holds no images, or can be read only once. "
