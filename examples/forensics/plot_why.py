@@ -31,7 +31,8 @@ data = load_generators()
 images, y = data.images, data.target_names[data.target]
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 fit, test = next(folds.split(images, y, data.groups))
-pipeline = make_attribution_pipeline(n_jobs=2)
+# The first eight perturbations of the list take a third of the time of all.
+pipeline = make_attribution_pipeline(max_perturbations=8, n_jobs=2)
 pipeline.fit(images[fit], y[fit], groups=data.groups[fit])
 print(f"accuracy {pipeline.score(images[test], y[test]):.3f} of {len(test)} images")
 

@@ -1,7 +1,7 @@
 """Kinds of conditions: those that move the rows of images in similar directions."""
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import cut_tree, linkage
 from scipy.spatial.distance import pdist
 
 # With the default perturbations the kinds are unprocessed images, noise, blur with
@@ -56,7 +56,7 @@ def find_kinds(rows, conditions, counts, n_kinds):
     tree = linkage(pdist(means, "cosine"), "average")
     smallest = MINIMUM_SHARE * rows.shape[1]
     for n in range(min(n_kinds, len(found)), 1, -1):
-        tried = fcluster(tree, n, "maxclust") - 1
+        tried = cut_tree(tree, n)[:, 0]
         # (n_sources, number of kinds)
         sizes = counts @ np.equal.outer(tried, np.unique(tried))
         if sizes.min() > 0 and sizes.sum(axis=0).min() >= smallest:

@@ -54,7 +54,8 @@ def check_blocks(X: Any) -> Any:
         X = X.rechunk({0: tuple(sizes)})
     if X.name.startswith(CHECKED) or np.isnan(X.shape).any():
         return X
-    return X.map_blocks(_check_block, token=CHECKED, dtype=X.dtype, meta=X._meta)
+    name = f"{CHECKED}-{X.name}"
+    return X.map_blocks(_check_block, name=name, dtype=X.dtype, meta=X._meta)
 
 
 def _check_block(block: Any, block_info: Any = None) -> np.ndarray:
@@ -520,16 +521,20 @@ def _map_lazily(function: Callable, images: Any, check: Callable, params: dict) 
     images : dask array
         The images.
     """
+    from dask.base import tokenize
+
     images = _in_whole_images(images)
     probe = function(np.zeros((1, *images.shape[1:]), dtype=images.dtype), **params)
     n_axes = probe.ndim
+    # A name of its own marks the result; a prefix was deprecated for some versions.
+    token = tokenize(images, function, check, params)
     return images.map_blocks(
         _apply_to_block,
         function,
         check,
         params,
         probe.shape[1:],
-        token=CHECKED,
+        name=f"{CHECKED}-{token}",
         dtype=probe.dtype,
         chunks=(images.chunks[0], *probe.shape[1:]),
         drop_axis=list(range(n_axes, images.ndim)) or None,
