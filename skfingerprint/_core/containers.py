@@ -58,7 +58,9 @@ def as_images(X: Any) -> Any:
         return X
     X = as_array(X)
     refuse_container(X)
-    if is_single(X) and not is_picture(X):
+    if is_picture(X):
+        raise ValueError("X is one picture, which holds no images: pass a list, `[X]`.")
+    if is_single(X):
         raise ValueError(FILES)
     items = _find_items(X)
     if items is None:
@@ -118,11 +120,6 @@ def _find_items(X: Any) -> list | None:
         return X.to_list()
     if hasattr(X, "__array__"):  # a tensor is an array
         return None
-    if not hasattr(X, "__len__"):
-        raise ValueError(
-            f"X is of type {type(X).__name__}, which holds no images, or can be read "
-            "only once. Pass an array, or a list: `list(X)`."
-        )
     return list(X)
 
 
