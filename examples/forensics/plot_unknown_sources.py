@@ -18,7 +18,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
@@ -32,7 +31,7 @@ from skfingerprint import (
 )
 from skfingerprint.datasets import load_generators
 from skfingerprint.metrics import open_set_report
-from skfingerprint.plotting import OpenSetDisplay
+from skfingerprint.plotting import OpenSetDisplay, SourceConfusionDisplay
 
 # sphinx_gallery_thumbnail_number = 2
 data = load_generators()
@@ -46,9 +45,7 @@ pipeline.fit(images[known], y[known], groups=groups[known])
 answers = pipeline.predict(images[test])
 
 _, ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
-ConfusionMatrixDisplay.from_predictions(
-    y[test], answers, ax=ax, cmap="Blues", colorbar=False, xticks_rotation=90
-)
+SourceConfusionDisplay.from_predictions(y[test], answers, ax=ax)
 _ = ax.set_title(f"{unknown} was not fitted", fontsize="medium")
 
 # %%
