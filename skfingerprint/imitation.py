@@ -9,6 +9,7 @@ All are stateless transformers of images in grey levels 0..255, as perturbations
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -133,7 +134,7 @@ class ImitationGenerator(ImageOutputMixin, StatelessTransformer):
         return self._imitate_all, {}
 
     def _imitate_all(self, images):
-        network = draw_network(self.kind, int(self.random_state))
+        network = _draw_network(self.kind, int(self.random_state))
         return np.stack([_imitate(network, _to_uint8(image)) for image in images])
 
 
@@ -149,7 +150,7 @@ def _imitate(network, image):
 
 
 @functools.lru_cache(maxsize=512)
-def draw_network(kind, seed):
+def _draw_network(kind, seed):
     rng = np.random.default_rng([KINDS.index(kind), seed])
     if kind == "jpeg":
         return _draw_jpeg(rng, BEFORE_JPEG[seed % len(BEFORE_JPEG)])
@@ -461,7 +462,7 @@ def _draw_texture(rng, std, factor=1):
     activate, widths = _draw_activation(rng), [1] + [width] * n_layers
     kernels = [
         _draw_kernel(rng, n_out, n_in, int(rng.choice([3, 5])) if n_in == 1 else 3)
-        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
+        for n_in, n_out in itertools.pairwise(widths)
     ]
     last = _draw_kernel(rng, 3 * factor**2, width, 3)
     last = last.reshape(3, factor**2, width, 3, 3)
@@ -539,7 +540,7 @@ def _convolve(x, kernel, stride=1):
     -------
     convolved : ndarray of shape (n_out, ceil(height / stride), ceil(width / stride))
     """
-    n_out, n_in, size, _ = kernel.shape
+    n_out, _, size, _ = kernel.shape
     border = size // 2, size - 1 - size // 2
     x = np.pad(x, ((0, 0), border, border), "reflect")
     windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), (1, 2))
@@ -625,7 +626,7 @@ def _make_bands(n_in, n_out, step, name, stretch):
 
 def _evaluate_filter(name, distances):
     function, reach = FILTERS[name]
-    inside = (distances >= -reach) & (distances < reach)
+    inside = (distances > -reach) & (distances <= reach)
     return np.where(inside, function(np.abs(distances)), 0)
 
 
