@@ -16,8 +16,10 @@ def make_attribution_pipeline(
     image_shape=None,
     perturbations="common",
     max_perturbations="auto",
+    imitations="auto",
     false_alarm_rate=None,
     miss_rate=None,
+    relatives="reject",
     background=None,
     n_jobs=None,
     memory=None,
@@ -51,14 +53,22 @@ def make_attribution_pipeline(
         their sources made them.
     max_perturbations : int, "auto" or None, default="auto"
         Number of perturbed copies of each image: see :class:`AugmentedPipeline`.
+    imitations : "auto", sequence of transformers or None, default="auto"
+        Generators that imitate unknown sources, from which a rate is learned: see
+        :class:`AugmentedPipeline`. By default those of
+        `skfingerprint.imitation.IMITATIONS` with a rate, and none without.
     false_alarm_rate : float, default=None
         In (0, 0.5]: share of images of unknown sources that may be taken for a known
         one (FPR). By default every image is named; with a rate the classifier is a
         :class:`RejectingClassifier`, which answers "unknown" (-1 among numbers), and
-        `pipeline.assess(images)` reports probabilities. It needs three sources.
+        `pipeline.assess(images)` reports probabilities. Without imitations it needs
+        three sources.
     miss_rate : float, default=None
         In (0, 0.5]: share of unprocessed images of known sources that may be rejected,
-        in place of `false_alarm_rate`; also with one or two sources.
+        in place of `false_alarm_rate`.
+    relatives : {"reject", "accept"}, default="reject"
+        Whether to reject images from sources that are as near to a known one as some
+        known sources are to each other: see :class:`SourceDetector`.
     background : label, default=None
         Label in y for images without a common source, such as photographs. It is never
         an answer. Without a rate the pipeline takes the "auto" rates of
@@ -115,6 +125,7 @@ def make_attribution_pipeline(
             false_alarm_rate="auto" if false_alarm_rate is None else false_alarm_rate,
             miss_rate="auto" if miss_rate is None else miss_rate,
             background=background,
+            relatives=relatives,
             verbose=verbose,
         )
         classifier = RejectingClassifier(classifier, detector)
@@ -126,6 +137,7 @@ def make_attribution_pipeline(
         ],
         perturbations=perturbations,
         max_perturbations=max_perturbations,
+        imitations=imitations,
         n_jobs=n_jobs,
         memory=memory,
         history=history,

@@ -17,9 +17,15 @@ from skfingerprint._attribution.copies import (
     count_perturbations,
     fit_stateless,
     make_source,
-    select_rows,
 )
 from skfingerprint._attribution.history import HISTORIES, check_history
+from skfingerprint._attribution.imitations import (
+    add_imitations,
+    draw_imitations,
+    find_generators,
+    is_flat,
+    number_kinds,
+)
 from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
     Estimator,
@@ -38,6 +44,7 @@ from skfingerprint._core import (
     list_steps,
     read_blocks,
     read_by,
+    select_rows,
     share_metadata,
     split_readers,
     split_stateless,
@@ -100,6 +107,13 @@ class AugmentedPipeline(Estimator, Pipeline):
         list; None makes all. "auto" makes all for up to 4,096 images, and fewer for
         more images, but at least two, so that the time of the fit grows with that of a
         few unprocessed images.
+    imitations : "auto", sequence of transformers or None, default="auto"
+        Generators that imitate unknown sources, of two kinds or more; each has a `kind`
+        or is a kind by its class. Imitations of some images are made in `fit`, with the
+        same perturbations, and their rows are passed as `imitations` to the last step.
+        "auto" takes `skfingerprint.imitation.IMITATIONS` if the last step learns from
+        imitations, as a :class:`RejectingClassifier` with a :class:`SourceDetector`
+        does, and otherwise none.
     n_jobs : int, default=None
         Number of threads that make copies and their features; -1 for all processors.
     transform_input : list of str, default=None
@@ -151,6 +165,9 @@ class AugmentedPipeline(Estimator, Pipeline):
     condition of a classifier that takes `conditions`: of these, only perturbed copies
     are trained on. With a stated rate this needs three other classes. The background is
     not judged, nor are images with a side below 32 pixels, residuals and rows.
+
+    There is one imitation of each source by each generator, but at least 250 and at
+    most 600 in all; the sources take turns. An imitation has the group of its image.
 
     The folder holds one file for each image, and numbers only. It may be shared by
     several processes. It may be deleted at any time, and
@@ -208,6 +225,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         *,
         perturbations=(),
         max_perturbations=None,
+        imitations="auto",
         n_jobs=None,
         transform_input=None,
         memory=None,
@@ -220,6 +238,8 @@ class AugmentedPipeline(Estimator, Pipeline):
         # An iterator could be read, or cloned, only once.
         is_iterator = isinstance(perturbations, Iterator)
         self.perturbations = list(perturbations) if is_iterator else perturbations
+        is_iterator = isinstance(imitations, Iterator)
+        self.imitations = list(imitations) if is_iterator else imitations
         self.max_perturbations = max_perturbations
         self.n_jobs = n_jobs
         self.history = history
@@ -340,14 +360,17 @@ class AugmentedPipeline(Estimator, Pipeline):
         given = {name: value for name, value in params.items() if value is not None}
         metadata = {name.rpartition("__")[2]: value for name, value in given.items()}
         changes = check_perturbations(self.perturbations)
+        generators = find_generators(self.imitations, self.steps[-1][1])
         check_jobs(self.n_jobs)
         # Clones are fitted, so that an error leaves the steps of this pipeline as they
         # were. A plain pipeline does not make copies again, nor keep fitted steps.
         fitted = clone(Pipeline(self.steps))
         images = _read_images(fitted, X)
+        # Rows are no images, and results of other methods are those of images.
+        generators = [] if method != "fit" or is_flat(images) else generators
         left_out = self._check_history(images, y, changes)
-        if changes:
-            given = changes, metadata, left_out
+        if changes or generators:
+            given = changes, generators, metadata, left_out
             result = self._fit_copies(fitted, method, images, y, *given)
             _remember_input(fitted, X)
         elif find_store(self.memory) is not None and _keeps_rows(fitted):
@@ -367,7 +390,9 @@ class AugmentedPipeline(Estimator, Pipeline):
             return []
         return check_history(self, images, y, changes)
 
-    def _fit_copies(self, fitted, method, X, y, changes, metadata, left_out):
+    def _fit_copies(
+        self, fitted, method, X, y, changes, generators, metadata, left_out
+    ):
         """Fit a pipeline on images and their copies, read block by block if it can be.
 
         Parameters
@@ -380,6 +405,8 @@ class AugmentedPipeline(Estimator, Pipeline):
             Images and sources.
         changes : list of transformers
             The perturbations.
+        generators : list of transformers
+            The generators of imitations.
         metadata : dict
             Metadata of the images.
         left_out : list of labels
@@ -404,17 +431,27 @@ class AugmentedPipeline(Estimator, Pipeline):
         # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
-        kept = np.ones((len(X), n_copies), dtype=bool)
+        y, images = np.asarray(y), X
+        places, makers = draw_imitations(
+            y, metadata.get("sample_weight"), len(generators)
+        )
+        kept = np.ones((len(X) + len(places), n_copies), dtype=bool)
         # Results of other methods are those of the unprocessed images.
         if takes_conditions and method == "fit":
-            kept[:, 0] = [label not in left_out for label in np.asarray(y).tolist()]
+            kept[: len(X), 0] = [label not in left_out for label in y.tolist()]
         kept = kept.ravel()
+        numbers = np.concatenate([np.arange(len(X)), places])
         repeated = {
-            name: np.repeat(np.asarray(values), n_copies, axis=0)[kept]
+            name: np.repeat(np.asarray(values)[numbers], n_copies, axis=0)[kept]
             for name, values in {"y": y, **metadata}.items()
         }
         if takes_conditions:
-            repeated["conditions"] = np.tile(np.arange(n_copies), len(X))[kept]
+            repeated["conditions"] = np.tile(np.arange(n_copies), len(numbers))[kept]
+        if generators:
+            made = np.stack([number_kinds(generators)[makers], makers], axis=1)
+            made = np.concatenate([np.full((len(X), 2), -1), made])
+            repeated["imitations"] = np.repeat(made, n_copies, axis=0)[kept]
+            images = add_imitations(X, places, makers, generators, self.n_jobs)
         labels = repeated.pop("y")
         shared = _share(self, rest, repeated)
         # Only a classifier of this package, right behind the stateless steps, reads
@@ -423,7 +460,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         changes = [None, *map(clone, changes[: n_copies - 1])]
         steps = split_readers(first)[1]
         parts = changes, steps, rest, method, labels, shared, streams, kept
-        result = self._fit_rows(fitted, X, y, *parts)
+        result = self._fit_rows(fitted, (X, images), y, *parts)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
@@ -448,7 +485,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         given = _share(self, rest, metadata)
         kept = np.ones(len(images), dtype=bool)
         given = [None], steps, rest, method, y, given, False, kept
-        result = self._fit_rows(fitted, images, y, *given)
+        result = self._fit_rows(fitted, (images, images), y, *given)
         if hasattr(X, "columns"):  # a frame: steps remember its names
             fit_stateless(_safe_indexing(X, [0]), steps)
         return result
@@ -462,8 +499,10 @@ class AugmentedPipeline(Estimator, Pipeline):
         ----------
         fitted : Pipeline
             Pipeline that the rest was split from.
-        X, y
-            Images and sources.
+        X : tuple of (given, images)
+            Images as they were given, and together with imitations.
+        y : ndarray of shape (n_images,)
+            Sources of the given ones.
         changes : list of transformers or None
             Perturbation of each copy; None for the unprocessed image.
         steps : list of transformers
@@ -489,9 +528,11 @@ class AugmentedPipeline(Estimator, Pipeline):
         store = find_store(self.memory) if steps else None
         memory = None if store is None else RowMemory(store, changes, steps)
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
-        with follow_fit(self, method, count_blocks(X) + 1, X=X, y=y) as run_task:
-            rows = make_source(X, changes, steps, memory, run_task, **options)
-            rows = rows if kept.all() else select_rows(rows, kept)
+        X, images = X
+        with follow_fit(self, method, count_blocks(images) + 1, X=X, y=y) as run_task:
+            rows = make_source(images, changes, steps, memory, run_task, **options)
+            if not kept.all():
+                rows = select_rows(rows, np.flatnonzero(kept))
             rows = rows if streams else _name_columns(read_blocks(rows), X, steps)
             with run_task("fit-steps", rest):
                 result = getattr(rest, method)(rows, labels, **given)

@@ -135,13 +135,6 @@ def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
     return BlockSource(follow_blocks(read, run_task), n_rows)
 
 
-def select_rows(rows, kept):
-    """Return a source of the rows of a mask."""
-    parts = np.split(kept, np.cumsum(rows.sizes)[:-1])
-    sizes = [np.count_nonzero(part) for part in parts]
-    return BlockSource(lambda k: rows.read(k)[parts[k]], sizes)
-
-
 def fit_stateless(X, steps):
     """Fit stateless steps on a few images."""
     for step in steps[:-1]:

@@ -14,6 +14,7 @@ from skfingerprint._core.blocks import (
     read_blocks,
     read_images,
     score_blocks,
+    select_rows,
     share_reading,
     stack_images,
     sum_blocks,

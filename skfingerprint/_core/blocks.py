@@ -4,12 +4,14 @@ A source of blocks, a stack, a list and a dask array have a length and slices al
 Only this module asks which of these X is.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 from joblib.parallel import get_active_backend
+from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 from skfingerprint._core.checks import check_jobs
@@ -393,6 +395,9 @@ def iterate_blocks(X: Any) -> Iterator[tuple[np.ndarray, slice]]:
         else:
             block = X.read(k)
             X.first = None
+            # A selection may have no row of a block, which another reader needs.
+            if not size:
+                continue
             if isinstance(block, list) or block.shape[1:] != X.shape[1:]:
                 raise ValueError(MIXED)
         check_values(block, start)
@@ -418,6 +423,18 @@ def take_images(X: Any, places: np.ndarray) -> Any:
 def stack_images(images: list) -> Any:
     """Return a stack of images, or the list if their sizes differ."""
     return np.stack(images) if len({image.shape for image in images}) == 1 else images
+
+
+def select_rows(X: Any, places: np.ndarray) -> Any:
+    """Return the rows of X at sorted places; a source of blocks stays one."""
+    if not _is_source(X):
+        return _safe_indexing(X, places)
+    starts = np.cumsum([0, *X.sizes])
+    parts = [
+        places[_find_inside(places, *ends)] - ends[0]
+        for ends in itertools.pairwise(starts)
+    ]
+    return BlockSource(lambda k: X.read(k)[parts[k]], [len(part) for part in parts])
 
 
 def share_reading(X: Any, places: np.ndarray | None) -> tuple[Any, Any, Any]:

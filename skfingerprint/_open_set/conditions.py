@@ -52,10 +52,12 @@ def fit_distances(data, n_sources, alpha):
     -------
     space : Bunch
         For :func:`score_distances`.
-    null, known : Scores
-        Scores of rows while their source is held out, and while their fold is.
+    null, known : HeldOut
+        Scores of rows while their source or kind of imitation is held out, and while
+        their fold is.
     """
-    if n_sources < FEWEST_SOURCES and data.members.max() < n_sources:
+    is_alone = data.members.max() < n_sources and data.kinds.max() < 0
+    if n_sources < FEWEST_SOURCES and is_alone:
         return fit_mahalanobis(data, n_sources)
     return fit_simplex(data, n_sources, alpha)
 
@@ -86,7 +88,7 @@ def choose_conditions(data, n_sources):
     Parameters
     ----------
     data : TrainingRows
-        Rows of all conditions.
+        Rows of all conditions; imitations are left out.
     n_sources : int
         Number of sources.
 
@@ -97,6 +99,7 @@ def choose_conditions(data, n_sources):
     conditions : ndarray of int
         Sorted numbers of the chosen conditions; 0, unprocessed, is always one.
     """
+    data = data.select(data.kinds < 0)
     conditions = _find_usable(data, n_sources)
     if len(conditions) == 1:
         return None, conditions
@@ -170,7 +173,7 @@ def score_conditions(rows, state):
         Features.
     state : tuple of (gate, spaces)
         The discriminant of conditions, and for each condition its distances and the
-        tails of its null scores.
+        tails of its null scores, as :func:`fit_null_tails` returns them.
 
     Returns
     -------
@@ -187,13 +190,35 @@ def score_conditions(rows, state):
     return scores
 
 
-def fit_null_tails(null):
-    """Estimate the tail of null scores, as a Bunch, or None without such scores."""
-    if not len(null.scores):
-        return None
-    given = {"sample_weight": null.weights, "groups": null.sources}
-    n_scores = _count_effective(null.weights)[0]
-    tails = _fit_tails(null.scores, n_scores=n_scores, **given)
+def fit_null_tails(null, relatives):
+    """Estimate the tails of null scores, of which the heaviest counts.
+
+    Parameters
+    ----------
+    null : HeldOut
+        Scores of held-out sources and imitations.
+    relatives : {"reject", "accept"}
+        Whether held-out sources count beside imitations.
+
+    Returns
+    -------
+    tails : list of Bunch
+        That of imitations, each kind being a group, if there are any; and that of
+        imitations and held-out sources, if these count or are alone.
+    """
+    imitated = null.kinds >= 0
+    parts = [imitated] if imitated.any() else []
+    if not imitated.all() and (relatives == "reject" or not parts):
+        parts.append(np.ones(len(imitated), dtype=bool))
+    n_sources = null.sources.max(initial=-1) + 1
+    groups = np.where(imitated, n_sources + null.kinds, null.sources)
+    best = null.best
+    return [_fit_tail(best[p], null.weights[p], groups[p]) for p in parts]
+
+
+def _fit_tail(scores, weights, groups):
+    n_scores = _count_effective(weights)[0]
+    tails = _fit_tails(scores, weights, groups, n_scores=n_scores)
     # Saved models should not name a private class.
     return Bunch(**vars(tails))
 
@@ -201,6 +226,9 @@ def fit_null_tails(null):
 def to_log_tail(scores, tails):
     """Return ``-log p``, p being the share of unknown sources that score as high.
 
-    Scores of all conditions are then on one scale. Without tails they stay as they are.
+    It is the largest share by any of the tails. Scores of all conditions are then on
+    one scale. Without tails they stay as they are.
     """
-    return scores if tails is None else -np.log(_mean_share(tails, scores))
+    if not tails:
+        return scores
+    return -np.log(np.max([_mean_share(tail, scores) for tail in tails], axis=0))

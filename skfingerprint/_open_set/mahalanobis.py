@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 from sklearn.utils import Bunch
 
-from skfingerprint._open_set.training import SMALLEST, standardize, take_scores
+from skfingerprint._open_set.training import SMALLEST, standardize, take_held_out
 
 # Weight a of the identity in the covariance. With one or two sources there is no source
 # to hold out, by which it could be chosen.
@@ -30,9 +30,9 @@ def fit_mahalanobis(data, n_sources):
     -------
     space : Bunch
         For :func:`score_mahalanobis`.
-    null : Scores
+    null : HeldOut
         Empty: there is no source to hold out.
-    known : Scores
+    known : HeldOut
         Scores of rows whose fold was held out.
     """
     # The background has no mean that says where other sources lie.
@@ -43,8 +43,8 @@ def fit_mahalanobis(data, n_sources):
         space = _fit_means(data.select(~own), n_sources)
         scores[own] = score_mahalanobis(data.rows[own], space)
     everything = np.ones(len(data.rows), dtype=bool)
-    known = take_scores(data, scores.max(axis=1), everything, n_sources)
-    null = take_scores(data, scores.max(axis=1), ~everything, n_sources)
+    known = take_held_out(data, scores, scores, everything, n_sources)
+    null = take_held_out(data, scores, scores, ~everything, n_sources)
     return _fit_means(data, n_sources), null, known
 
 

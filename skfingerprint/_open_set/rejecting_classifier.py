@@ -4,7 +4,13 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Bunch, _safe_indexing, column_or_1d, get_tags
+from sklearn.utils import (
+    Bunch,
+    _safe_indexing,
+    check_consistent_length,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -15,7 +21,7 @@ from skfingerprint._core import (
     check_labels,
     copy_shape,
     find_background,
-    read_blocks,
+    select_rows,
     share_metadata,
     share_reading,
     shorten,
@@ -69,10 +75,10 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     unknown sources. :meth:`assess` reports the probabilities that can be known.
 
     A detector may have two methods that are used if they are there.
-    `check_rates(n_sources)` raises before images are read if a rate cannot be learned.
-    `draw_training(y, conditions=None, groups=None, sample_weight=None)` returns the
-    indices of the rows that it learns from, so that images are read once for both parts
-    and only these rows are kept in memory.
+    `check_rates(n_sources, imitated=False)` raises before images are read if a rate
+    cannot be learned. `draw_training(y, conditions=None, imitations=None, groups=None,
+    sample_weight=None)` returns the indices of the rows that it learns from, so that
+    images are read once for both parts and only these rows are kept in memory.
 
     Examples
     --------
@@ -94,7 +100,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
 
     # Passed on to the parts, whose requests decide.
     __metadata_request__fit = dict.fromkeys(
-        ("conditions", "groups", "sample_weight"), UNUSED
+        ("conditions", "imitations", "groups", "sample_weight"), UNUSED
     )
 
     def __init__(self, classifier=None, detector=None, *, unknown_label="auto"):
@@ -103,7 +109,17 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         self.unknown_label = unknown_label
 
     @all_or_nothing
-    def fit(self, X, y, *, conditions=None, groups=None, sample_weight=None, **params):
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        conditions=None,
+        imitations=None,
+        groups=None,
+        sample_weight=None,
+        **params,
+    ):
         """Fit the classifier and the detector.
 
         Parameters
@@ -116,6 +132,10 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             Sources.
         conditions : array-like of shape (n_samples,), default=None
             Condition of each row, for the parts that take it.
+        imitations : array-like of shape (n_samples,) or (n_samples, 2), default=None
+            Kind of imitation of each row, and -1 for an image, for a detector that
+            takes it: see :class:`SourceDetector`. The classifier is not fitted on
+            imitations.
         groups : array-like of shape (n_samples,), default=None
             Scene that each image shows, for the parts that take it.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -133,24 +153,28 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         y = column_or_1d(check_labels(y), warn=True)
         classifier, detector = map(clone, self._get_parts())
         is_background = find_background(y, getattr(detector, "background", None))
+        is_imitation = _find_imitations(imitations, detector, y)
         self.classes_ = np.unique(y[~is_background])
         self.unknown_label_ = _check_unknown_label(self.unknown_label, self.classes_)
         if hasattr(detector, "check_rates"):
-            detector.check_rates(len(self.classes_))
-        is_single = len(self.classes_) == 1 and _takes_one(detector, is_background)
+            imitated = {"imitated": True} if is_imitation.any() else {}
+            detector.check_rates(len(self.classes_), **imitated)
+        takes_one = _takes_one(detector, is_background | is_imitation)
+        is_single = len(self.classes_) == 1 and takes_one
         if is_single:
             classifier = _name_always(self.classes_)
         parts = {"classifier": classifier, "detector": detector}
         # Conditions are no metadata that a user passes to foreign parts: an augmented
         # pipeline adds them, and a part that cannot use them is trained without.
         metadata = {"groups": groups, "sample_weight": sample_weight, **params}
+        metadata["imitations"] = imitations
         if any(has_fit_parameter(part, "conditions") for part in parts.values()):
             metadata["conditions"] = conditions
         shared = share_metadata(self, parts, **metadata)
         if is_single:
             detector.fit(X, y, **shared["detector"])
         else:
-            _fit_parts(parts, X, y, is_background, shared)
+            _fit_parts(parts, X, y, (is_background, is_imitation), shared)
         self.classifier_, self.detector_ = classifier, detector
         # The classifier of a single source has seen no X.
         copy_shape(self, self.detector_, self.classifier_)
@@ -217,6 +241,15 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             false_alarm_probability=share,
         )
 
+    def takes_imitations(self):
+        """Whether the detector learns from imitations of unknown sources.
+
+        Returns
+        -------
+        is_taken : bool
+        """
+        return has_fit_parameter(split_last(self._get_parts()[1])[1], "imitations")
+
     def get_metadata_routing(self):
         """Return the metadata that the two parts request.
 
@@ -245,9 +278,22 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         return tags
 
 
-def _takes_one(detector, is_background):
+def _takes_one(detector, is_other):
     """Whether a detector distinguishes a single source from all others."""
-    return is_background.any() or isinstance(getattr(detector, "miss_rate", None), Real)
+    return is_other.any() or isinstance(getattr(detector, "miss_rate", None), Real)
+
+
+def _find_imitations(imitations, detector, y):
+    """Return a mask of the imitations, which a detector must take."""
+    if imitations is None:
+        return np.zeros(len(y), dtype=bool)
+    check_consistent_length(y, imitations)
+    if not has_fit_parameter(split_last(detector)[1], "imitations"):
+        raise ValueError(
+            f"{type(detector).__name__} takes no imitations in fit. Leave them out, or "
+            "take a SourceDetector."
+        )
+    return np.asarray(imitations).reshape(len(y), -1)[:, 0] >= 0
 
 
 def _name_always(classes):
@@ -278,7 +324,7 @@ def _check_unknown_label(label, classes):
     return label
 
 
-def _fit_parts(parts, X, y, is_background, shared):
+def _fit_parts(parts, X, y, masks, shared):
     """Fit the classifier and the detector, reading lazy input once.
 
     Parameters
@@ -287,8 +333,8 @@ def _fit_parts(parts, X, y, is_background, shared):
         `classifier` and `detector`, both unfitted.
     X, y
         Rows or images, and their sources.
-    is_background : ndarray of shape (n_samples,), bool
-        Whether a row has no common source.
+    masks : tuple of ndarray of shape (n_samples,), bool
+        Whether a row has no common source, and whether it is an imitation.
     shared : dict of dict
         Metadata of `fit` for each part.
     """
@@ -300,13 +346,13 @@ def _fit_parts(parts, X, y, is_background, shared):
     if streams and hasattr(detector, "draw_training"):
         places = detector.draw_training(y, **given)
     X, rows, kept = share_reading(X, places)
-    _fit_classifier(classifier, detector, X, y, is_background, shared["classifier"])
+    _fit_classifier(classifier, detector, X, y, masks, shared["classifier"])
     given = {name: np.asarray(value)[kept] for name, value in given.items()}
     detector.fit(rows, y[kept], **given)
 
 
-def _fit_classifier(classifier, detector, X, y, is_background, given):
-    """Fit a classifier without the background.
+def _fit_classifier(classifier, detector, X, y, masks, given):
+    """Fit a classifier without the background and without imitations.
 
     Parameters
     ----------
@@ -314,18 +360,20 @@ def _fit_classifier(classifier, detector, X, y, is_background, given):
         The classifier to fit, and the detector that has the background.
     X, y
         Rows or images, and their sources.
-    is_background : ndarray of shape (n_samples,), bool
-        Whether a row has no common source.
+    masks
+        As in :func:`_fit_parts`.
     given : dict
         Metadata of `fit` for the classifier.
     """
-    if not is_background.any():
-        pass
-    elif "background" in classifier.get_params():
-        # It leaves the background out by itself, and still reads X block by block.
-        classifier.set_params(background=detector.background)
-    else:
-        used = np.flatnonzero(~is_background)
-        X, y = _safe_indexing(read_blocks(X), used), y[used]
+    is_background, left_out = masks
+    if is_background.any():
+        if "background" in classifier.get_params():
+            # It leaves the background out by itself.
+            classifier.set_params(background=detector.background)
+        else:
+            left_out = is_background | left_out
+    if left_out.any():
+        used = np.flatnonzero(~left_out)
+        X, y = select_rows(X, used), y[used]
         given = {name: _safe_indexing(value, used) for name, value in given.items()}
     classifier.fit(X, y, **given)

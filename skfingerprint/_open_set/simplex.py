@@ -9,7 +9,12 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skfingerprint._open_set.ridge import fit_ridge, predict_without
-from skfingerprint._open_set.training import SMALLEST, standardize, take_scores
+from skfingerprint._open_set.training import (
+    SMALLEST,
+    balance_imitations,
+    standardize,
+    take_held_out,
+)
 
 # From three sources on, two are left while one is held out as an unknown source.
 FEWEST_SOURCES = 3
@@ -21,8 +26,8 @@ def fit_simplex(data, n_sources, alpha):
     Parameters
     ----------
     data : TrainingRows
-        Rows of the sources, of further classes and of the background, whose target
-        is 0 everywhere.
+        Rows of the sources, of further classes, and of the background and imitations,
+        whose target is 0 everywhere.
     n_sources : int
         Number of sources.
     alpha : float
@@ -32,21 +37,25 @@ def fit_simplex(data, n_sources, alpha):
     -------
     space : Bunch
         For :func:`score_simplex`.
-    null : Scores
-        Largest scores of rows while their source and their fold are held out; empty
-        with fewer than three sources.
-    known : Scores
-        Largest scores of rows while their fold is held out.
+    null : HeldOut
+        Scores of rows of each source while it and their fold are held out, from three
+        sources on, and of imitations while their kind and their fold are.
+    known : HeldOut
+        Scores of rows of the sources while their fold is held out.
     """
+    data = balance_imitations(data)
     center, scale = standardize(data.rows, data.weights)
     rows = (data.rows - center) / scale
     # A source without rows in this condition has a vertex that no row is near.
     n_targets = max(n_sources, data.members.max() + 1)
     targets = np.equal.outer(data.members, np.arange(n_targets))
     ridge = fit_ridge(rows, targets.astype(float), data.weights, alpha)
-    held_out, unknown = _score_held_out(data, ridge, n_sources)
-    known = take_scores(data, held_out, data.members >= 0, n_sources)
-    null = take_scores(data, unknown, np.isfinite(unknown), n_sources)
+    inside, outside = _predict_held_out(data, ridge, n_sources)
+    scores = score_vertices(inside, n_sources)
+    known = take_held_out(data, scores, inside, data.members >= 0, n_sources)
+    scores = score_vertices(outside, n_sources, without=data.members)
+    is_null = np.isfinite(outside).all(axis=1)
+    null = take_held_out(data, scores, outside, is_null, n_sources)
     coef = ridge.coef.astype(rows.dtype) / scale[:, np.newaxis]
     space = Bunch(center=center, coef=coef, shift=ridge.intercept, n_sources=n_sources)
     return space, null, known
@@ -54,12 +63,16 @@ def fit_simplex(data, n_sources, alpha):
 
 def score_simplex(rows, space):
     """Compute minus the logarithm of the distance to the vertex of each source."""
-    rows = rows - space.center
-    return _score_vertices(rows @ space.coef + space.shift, space.n_sources)
+    return score_vertices(predict_simplex(rows, space), space.n_sources)
 
 
-def _score_held_out(data, ridge, n_sources):
-    """Score each row without its fold, and as a row of an unknown source.
+def predict_simplex(rows, space):
+    """Predict the place of rows in the space of the simplex, (n_rows, n_targets)."""
+    return (rows - space.center) @ space.coef + space.shift
+
+
+def _predict_held_out(data, ridge, n_sources):
+    """Predict each row without its fold, and as a row of an unknown source.
 
     Parameters
     ----------
@@ -72,28 +85,49 @@ def _score_held_out(data, ridge, n_sources):
 
     Returns
     -------
-    known : ndarray of shape (n_rows,)
-        Largest score, the fold of the row held out.
-    unknown : ndarray of shape (n_rows,)
-        Largest score for another source, fold and source held out; NaN for rows without
-        a source, and with fewer than three sources.
+    inside : ndarray of shape (n_rows, n_targets)
+        Predictions with the fold of the row held out.
+    outside : ndarray of shape (n_rows, n_targets)
+        Predictions with the fold and the source of the row held out, or its kind of
+        imitation; NaN for the background, and for sources if there are fewer than
+        three.
     """
-    known, unknown = np.empty(len(data.rows)), np.full(len(data.rows), np.nan)
-    sources = range(n_sources if n_sources >= FEWEST_SOURCES else 0)
-    members = [np.flatnonzero(data.members == source) for source in sources]
+    inside = np.empty((len(data.rows), ridge.targets.shape[1]))
+    outside = np.full(inside.shape, np.nan)
+    imitated = data.kinds >= 0
+    numbers = np.where(imitated, n_sources + data.kinds, data.members)
+    is_source = (data.members >= 0) & (data.members < n_sources)
+    is_left_out = imitated | (is_source if n_sources >= FEWEST_SOURCES else False)
+    groups = np.unique(numbers[is_left_out])
+    places = [np.flatnonzero(is_left_out & (numbers == group)) for group in groups]
     for fold in np.unique(data.folds):
         own = np.flatnonzero(data.folds == fold)
-        outputs, by_source = predict_without(ridge, own, members)
-        known[own] = _score_vertices(outputs, n_sources).max(axis=1)
-        # The held-out source has no vertex any more; its column predicts nothing.
-        for source, outputs in zip(sources, by_source, strict=True):
-            scores = np.delete(_score_vertices(outputs, n_sources), source, axis=1)
-            unknown[own[data.members[own] == source]] = scores.max(axis=1)
-    return known, unknown
+        inside[own], by_group = predict_without(ridge, own, places)
+        for place, outputs in zip(places, by_group, strict=True):
+            outside[np.intersect1d(own, place)] = outputs
+    return inside, outside
 
 
-def _score_vertices(outputs, n_sources):
-    """Score outputs of the regression by ``|f - e_c|^2 = |f|^2 + 1 - 2 f_c``."""
+def score_vertices(outputs, n_sources, without=None):
+    """Score outputs of the regression by ``|f - e_c|^2 = |f|^2 + 1 - 2 f_c``.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_rows, n_targets)
+        Predictions of the regression.
+    n_sources : int
+        Number of sources, the first of the targets.
+    without : ndarray of shape (n_rows,), int, default=None
+        Source of each row that was held out, or -1. It has no vertex any more: its
+        column predicts nothing.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_rows, n_sources)
+    """
     lengths = np.square(outputs).sum(axis=1, keepdims=True)
     squares = lengths + 1 - 2 * outputs[:, :n_sources]
-    return -0.5 * np.log(np.maximum(squares, SMALLEST))
+    scores = -0.5 * np.log(np.maximum(squares, SMALLEST))
+    if without is not None:
+        scores[np.equal.outer(without, np.arange(n_sources))] = -np.inf
+    return scores

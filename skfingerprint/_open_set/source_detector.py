@@ -15,6 +15,7 @@ from skfingerprint._core import (
     all_or_nothing,
     as_integers,
     as_rows,
+    check_choice,
     check_groups,
     check_labels,
     check_positive,
@@ -41,12 +42,13 @@ from skfingerprint._open_set.conditions import (
 )
 from skfingerprint._open_set.decisions import ThresholdMixin
 from skfingerprint._open_set.simplex import FEWEST_SOURCES
-from skfingerprint._open_set.training import TrainingRows, draw_rows, join_scores
+from skfingerprint._open_set.training import TrainingRows, draw_rows
 from skfingerprint.thresholds import _weighted_quantile
 
 # The rates that "auto" stands for.
 FALSE_ALARM_RATE = 0.01
 MISS_RATE = 0.05
+RELATIVES = ("reject", "accept")
 # Numbers of sources below which, and detection rates below which, `fit` warns.
 FEW_SOURCES = 5
 LOW_DETECTION_RATE = 0.1
@@ -67,15 +69,24 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     that cannot be distinguished from others, and those to which unprocessed images
     would be assigned, are left out.
 
-    The rate holds for sources as different from the known ones as these are from each
-    other, on average over sources. A close relative of a known source (another training
-    of one network) can be taken for it at any rate. With fewer than five sources the
-    rate is a guess, and `fit` warns; it also warns if the detection rate is low.
+    A few sources say little about unknown ones. Imitations say more: images of the
+    known sources that went through small random networks (see
+    :class:`~skfingerprint.imitation.ImitationGenerator`), so that their content stays
+    and their last processing step is another one. :class:`AugmentedPipeline` makes
+    them, and passes the kind of each row as `imitations`. They are rows of no source,
+    and each kind of them is held out in turn as sources are.
 
-    With one or two sources there is no source to hold out. The score is then a
-    Mahalanobis distance to the nearest source, or that of a simplex whose further
-    vertices are the conditions and the background, and the threshold is the score that
-    a share `miss_rate` of held-out images falls below. The false-alarm rate is unknown.
+    The rate holds on average over unknown sources. A close relative of a known source
+    (another training of one network) can be taken for it at any rate. Without
+    imitations the rate holds for sources as different from the known ones as these are
+    from each other; with fewer than five sources it is a guess, and `fit` warns. It
+    also warns if the detection rate is low.
+
+    Without imitations, with one or two sources there is no source to hold out. The
+    score is then a Mahalanobis distance to the nearest source, or that of a simplex
+    whose further vertices are the conditions and the background, and the threshold is
+    the score that a share `miss_rate` of held-out images falls below. The false-alarm
+    rate is unknown.
 
     Parameters
     ----------
@@ -83,8 +94,9 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         Penalty of the ridge regression of standardized features, > 0.
     false_alarm_rate : float, "auto" or None, default="auto"
         In (0, 0.5]: share of rows of unknown sources that may be accepted (FPR).
-        It needs three sources. "auto" is 0.01 from three sources on if `miss_rate` is
-        "auto" too; otherwise, and if None, the threshold follows from `miss_rate`.
+        It needs imitations, or three sources. "auto" is 0.01 if there are any of these
+        and `miss_rate` is "auto" too; otherwise, and if None, the threshold follows
+        from `miss_rate`.
     cv : int or cross-validation splitter, default=5
         Folds that are held out. A number means stratified folds: of whole groups, and
         shuffled ones without groups.
@@ -94,6 +106,11 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     miss_rate : float or "auto", default="auto"
         In (0, 0.5]: share of rows of known sources that may be rejected, if no
         `false_alarm_rate` is stated. "auto" is 0.05.
+    relatives : {"reject", "accept"}, default="reject"
+        Whether an image from a source that is as near to a known one as some known
+        sources are to each other should be rejected. "accept" learns the rate from
+        imitations alone: more images of known sources are accepted, and more of their
+        relatives. Without imitations both are the same.
     verbose : bool or int, default=False
         Whether to report how many conditions are done: in a bar if tqdm is installed
         (extra `progress`), in lines otherwise.
@@ -105,10 +122,12 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     conditions_ : ndarray of shape (n_conditions,)
         The conditions that have distances of their own, unprocessed first.
     null_scores_ : ndarray of shape (n_scores,)
-        Scores of rows while their source was held out, of all conditions; empty with
-        one or two sources.
+        Scores of rows while their source or kind of imitation was held out, of all
+        conditions; empty with one or two sources without imitations.
     null_sources_ : ndarray of shape (n_scores,), int
-        Index in `classes_` of the source that was held out.
+        Index in `classes_` of the source that was held out, -1 for an imitation.
+    null_kinds_ : ndarray of shape (n_scores,), int
+        Kind of imitation that was held out, -1 for an image.
     null_weights_ : ndarray of shape (n_scores,)
         Weights of these rows.
     offset_ : float
@@ -117,9 +136,12 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         Share of held-out unprocessed rows of known sources that are accepted (TPR).
     detection_rate_by_condition_ : ndarray of shape (n_conditions,)
         The same for each condition.
+    relatives_ : ndarray of shape (n_classes, n_classes)
+        Share of unprocessed rows of each source that are accepted as each other source
+        while their own is held out; NaN with one or two sources.
     smallest_rate_ : float
         One over the number of null scores of unprocessed rows: lower rates are
-        extrapolated. NaN with one or two sources.
+        extrapolated. NaN without null scores.
     image_shape_ : tuple of int
         Shape of one row: (n_features,).
     n_features_in_ : int
@@ -138,12 +160,17 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     from the block of the hat matrix (PRESS). At most 100 rows of a source, and 1,600 in
     all, are learned from in each condition.
 
-    The distances of two conditions have different scales. From three sources on, scores
-    are therefore ``-log p``, with the share p of images of unknown sources that are as
+    The distances of two conditions have different scales. With null scores, scores are
+    therefore ``-log p``, with the share p of images of unknown sources that are as
     near: :func:`~skfingerprint.thresholds.tail_probability` with the sources as groups.
-    The threshold is ``-log(false_alarm_rate)``.
+    With imitations it is the larger one of two shares: that of imitations, with their
+    kinds as groups, and from three sources on that of imitations and held-out sources,
+    with kinds and sources as groups. The threshold is ``-log(false_alarm_rate)``.
 
-    With one or two sources and a single condition the score is
+    All imitations of a condition together weigh at most as much as its images. At most
+    600 of them are learned from.
+
+    With one or two sources, no imitations and a single condition the score is
     ``-log(d_c / sqrt(n_features))``, with the Mahalanobis distance d_c to the mean of
     source c by the pooled covariance within sources, of which a tenth is shrunk to a
     multiple of the identity.
@@ -181,7 +208,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     known 1.00, unknown 0.00
     """
 
-    __metadata_request__fit = {"conditions": True}  # noqa: RUF012
+    __metadata_request__fit = {"conditions": True, "imitations": True}  # noqa: RUF012
 
     def __init__(
         self,
@@ -191,6 +218,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         cv=5,
         background=None,
         miss_rate="auto",
+        relatives="reject",
         verbose=False,
     ):
         self.alpha = alpha
@@ -198,12 +226,21 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         self.cv = cv
         self.background = background
         self.miss_rate = miss_rate
+        self.relatives = relatives
         self.verbose = verbose
 
     @all_or_nothing
     @needs_spread()
     def fit(
-        self, X, y=None, *, conditions=None, groups=None, sample_weight=None, **params
+        self,
+        X,
+        y=None,
+        *,
+        conditions=None,
+        imitations=None,
+        groups=None,
+        sample_weight=None,
+        **params,
     ):
         """Fit the distances of each condition, and learn the threshold.
 
@@ -217,6 +254,10 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         conditions : array-like of shape (n_samples,), default=None
             Condition of each row; the least one is that of unprocessed images. By
             default all rows are unprocessed.
+        imitations : array-like of shape (n_samples,) or (n_samples, 2), default=None
+            Kind of imitation of each row, an int >= 0, and -1 for an image. y holds the
+            source of the image that was imitated. A second column numbers the generator
+            within all kinds; by default each kind is one generator.
         groups : array-like of shape (n_samples,), default=None
             Scene that each image shows: rows of one group, such as perturbed copies of
             one image, are held out together.
@@ -230,11 +271,10 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         -------
         self : SourceDetector
         """
-        data, names = self._read_training(
-            X, y, conditions, groups, sample_weight, params
-        )
+        metadata = conditions, imitations, groups, sample_weight
+        data, names = self._read_training(X, y, *metadata, params)
         n_sources = len(self.classes_)
-        if n_sources < FEWEST_SOURCES:
+        if n_sources < FEWEST_SOURCES and imitations is None:
             # Other conditions stand in for unknown sources, so that only unprocessed
             # images can be judged.
             self.gate_, chosen = None, [0]
@@ -248,13 +288,13 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             for part in track(parts, "detectors", self.verbose)
         ]
         # On the scale of tail probabilities one threshold serves all conditions.
-        tails = [fit_null_tails(null) for _, null, _ in fits]
+        tails = [fit_null_tails(null, self.relatives) for _, null, _ in fits]
         self.spaces_ = list(zip([space for space, *_ in fits], tails, strict=True))
         nulls, knowns = (
             [_level(fit[part], tail) for fit, tail in zip(fits, tails, strict=True)]
             for part in (1, 2)
         )
-        self._set_threshold(nulls, knowns)
+        self._set_threshold(nulls, knowns, warns=imitations is None)
         return self
 
     def score_sources(self, X):
@@ -317,8 +357,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         Returns
         -------
         probabilities : ndarray of shape (n_samples,)
-            Shares among images of the same condition. NaN with one or two sources,
-            where nothing is known about other sources.
+            Shares among images of the same condition. NaN with one or two sources and
+            without imitations, where nothing is known about other sources.
         """
         scores = self.score_samples(X)
         # Without null scores the score is a distance, and not -log p.
@@ -326,7 +366,7 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             return np.full(len(scores), np.nan)
         return np.exp(-scores)
 
-    def check_rates(self, n_sources):
+    def check_rates(self, n_sources, *, imitated=False):
         """Raise ValueError if the stated rates cannot be learned from so few sources.
 
         A meta-estimator calls it before it reads images.
@@ -335,9 +375,12 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         ----------
         n_sources : int
             Number of known sources.
+        imitated : bool, default=False
+            Whether there are imitations.
         """
-        # Both are checked here, since a meta-estimator asks before it reads images.
+        # All are checked here, since a meta-estimator asks before it reads images.
         check_positive("alpha", self.alpha)
+        check_choice("relatives", self.relatives, RELATIVES)
         if not self._is_auto("miss_rate"):
             check_rate("miss_rate", self.miss_rate)
         if self.false_alarm_rate is None or self._is_auto("false_alarm_rate"):
@@ -347,15 +390,18 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             raise ValueError(
                 "false_alarm_rate and miss_rate each set the threshold: state one."
             )
-        if n_sources < FEWEST_SOURCES:
+        if n_sources < FEWEST_SOURCES and not imitated:
             raise ValueError(
                 f"false_alarm_rate={self.false_alarm_rate} cannot be learned from "
-                f"{n_sources} source(s): unknown sources are learned from by holding "
-                'out one source of at least 3. Leave false_alarm_rate at "auto", and '
-                "state by miss_rate the share of known images that may be rejected."
+                f"{n_sources} source(s) alone: unknown sources are learned from by "
+                "holding out one source of at least 3. Fit images in "
+                "make_attribution_pipeline, which makes imitations of unknown sources, "
+                "or state by miss_rate the share of known images that may be rejected."
             )
 
-    def draw_training(self, y, *, conditions=None, groups=None, sample_weight=None):
+    def draw_training(
+        self, y, *, conditions=None, imitations=None, groups=None, sample_weight=None
+    ):
         """Select the rows that `fit` would learn from, before they are computed.
 
         A fit on these rows alone is the same, so that a meta-estimator that reads many
@@ -365,8 +411,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         ----------
         y : array-like of shape (n_samples,)
             Sources, as in `fit`.
-        conditions, groups, sample_weight : array-like of shape (n_samples,), \
-                default=None
+        conditions, imitations, groups, sample_weight : array-like of shape \
+                (n_samples,), default=None
             As in `fit`; groups have no effect.
 
         Returns
@@ -379,20 +425,23 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             return None
         labels, is_background = hide_background(y, self.background)
         members = np.unique(labels, return_inverse=True)[1]
-        members[is_background] = -1
+        kinds, _ = _check_imitations(imitations, y)
+        members[is_background | (kinds >= 0)] = -1
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
-        return draw_rows(members, _check_conditions(conditions, y)[1], weights)
+        return draw_rows(members, kinds, _check_conditions(conditions, y)[1], weights)
 
     def _is_auto(self, name):
         value = getattr(self, name)
         return isinstance(value, str) and value == "auto"
 
-    def _read_training(self, X, y, conditions, groups, sample_weight, params):
+    def _read_training(
+        self, X, y, conditions, imitations, groups, sample_weight, params
+    ):
         """Check the input of `fit`, and select rows.
 
         Parameters
         ----------
-        X, y, conditions, groups, sample_weight
+        X, y, conditions, imitations, groups, sample_weight
             As in `fit`.
         params : dict
             Metadata for a splitter.
@@ -407,15 +456,16 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         # Parameters are checked before X, and once more when sources are counted.
         self.check_rates(FEWEST_SOURCES)
         X, y = validate_known(self, X, y)
+        kinds, makers = _check_imitations(imitations, y)
         check_groups(groups, len(X))
         labels, is_background = hide_background(y, self.background)
         members, weights = check_training(self, X, labels, sample_weight)
-        self.check_rates(len(self.classes_))
+        self.check_rates(len(self.classes_), imitated=kinds.max() >= 0)
         # The background was hidden behind the label of a source, so as not to be one of
-        # the classes; from here on it is the rows with target 0.
-        members[is_background] = -1
+        # the classes; from here on it and imitations are the rows with target 0.
+        members[is_background | (kinds >= 0)] = -1
         names, numbers = _check_conditions(conditions, y)
-        taken = draw_rows(members, numbers, weights)
+        taken = draw_rows(members, kinds, numbers, weights)
         if isinstance(self.cv, Integral):
             if groups is not None:
                 groups = column_or_1d(as_integers(groups))[taken]
@@ -425,21 +475,25 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             # A splitter sees the rows as the user knows them.
             folds = find_folds(self, y, groups, weights, params)[taken]
         rows = as_rows(read_blocks(X, taken))
-        known = (members[taken], numbers[taken], relate_weights(weights[taken]))
-        return TrainingRows(rows, *known, folds, len(names)), names
+        known = members[taken], numbers[taken], relate_weights(weights[taken]), folds
+        makers = kinds[taken], makers[taken]
+        return TrainingRows(rows, *known, *makers, len(names)), names
 
-    def _set_threshold(self, nulls, knowns):
+    def _set_threshold(self, nulls, knowns, *, warns):
         """Choose the threshold, and set the rates that it attains.
 
         Parameters
         ----------
-        nulls, knowns : list of Scores
+        nulls, knowns : list of HeldOut
             Scores of held-out sources and of known ones, for each condition.
+        warns : bool
+            Whether to warn of few sources.
         """
-        null = join_scores(nulls)
-        self.null_scores_, self.null_sources_ = null.scores, null.sources
-        self.null_weights_ = null.weights
-        by_rate = len(null.scores) and self._has_false_alarm_rate()
+        self.null_scores_ = np.concatenate([null.best for null in nulls])
+        for name in ("sources", "kinds", "weights"):
+            values = np.concatenate([getattr(null, name) for null in nulls])
+            setattr(self, f"null_{name}_", values)
+        by_rate = len(self.null_scores_) and self._has_false_alarm_rate()
         if by_rate:
             auto = self._is_auto("false_alarm_rate")
             rate = FALSE_ALARM_RATE if auto else self.false_alarm_rate
@@ -449,16 +503,18 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             share = MISS_RATE if self._is_auto("miss_rate") else self.miss_rate
             # Unprocessed images only: the miss rate is stated for them.
             own = knowns[0]
-            self.offset_ = _weighted_quantile(own.scores, share, own.weights)
+            self.offset_ = _weighted_quantile(own.best, share, own.weights)
         accepted = [
-            np.average(k.scores >= self.offset_, weights=k.weights) for k in knowns
+            np.average(k.best >= self.offset_, weights=k.weights) for k in knowns
         ]
         self.detection_rate_by_condition_ = np.array(accepted)
         self.detection_rate_ = float(accepted[0])
         n_scores = len(nulls[0].scores)
         self.smallest_rate_ = 1 / n_scores if n_scores else np.nan
+        self.relatives_ = _find_relatives(nulls[0], self.offset_)
         if by_rate:
-            _warn_of_guesses(len(self.classes_), self.detection_rate_)
+            n_sources = len(self.classes_) if warns else FEW_SOURCES
+            _warn_of_guesses(n_sources, self.detection_rate_)
 
     def _has_false_alarm_rate(self):
         """Whether the false-alarm rate sets the threshold, if it can be learned."""
@@ -470,6 +526,39 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
 def _level(values, tails):
     """Return a record of scores with these as ``-log p``."""
     return replace(values, scores=to_log_tail(values.scores, tails))
+
+
+def _find_relatives(null, offset):
+    """Compute the share of each held-out source that is accepted as each other one."""
+    n_sources = null.scores.shape[1]
+    names = np.where(null.best >= offset, null.scores.argmax(axis=1), n_sources)
+    counts = np.zeros((n_sources, n_sources + 1))
+    own = null.kinds < 0
+    np.add.at(counts, (null.sources[own], names[own]), null.weights[own])
+    with np.errstate(invalid="ignore"):
+        return counts[:, :-1] / counts.sum(axis=1, keepdims=True)
+
+
+def _check_imitations(imitations, y):
+    """Return the kind and the generator of each row, both -1 for images."""
+    if imitations is None:
+        imitations = np.full(len(y), -1)
+    imitations = np.asarray(imitations)
+    check_consistent_length(y, imitations)
+    is_pair = imitations.ndim == 2 and imitations.shape[1] == 2
+    if imitations.dtype.kind not in "iu" or not (imitations.ndim == 1 or is_pair):
+        raise ValueError(
+            "imitations must hold the kind of each row, an int >= 0, or -1 for an "
+            "image, and may hold the number of its generator in a second column."
+        )
+    kinds, makers = imitations.T if is_pair else (imitations, imitations)
+    if not (kinds < 0).any():
+        raise ValueError("imitations must be -1 for images of the sources.")
+    if len(np.unique(kinds[kinds >= 0])) == 1:
+        raise ValueError(
+            "imitations must be of two kinds or more, since each is held out in turn."
+        )
+    return np.maximum(kinds, -1), np.where(kinds >= 0, makers, -1)
 
 
 def _check_conditions(conditions, y):

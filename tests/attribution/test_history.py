@@ -18,13 +18,12 @@ from skfingerprint import (
     SourceDiscriminant,
     make_attribution_pipeline,
 )
-from skfingerprint._attribution.copies import select_rows
 from skfingerprint._attribution.history import (
     _draw_places,
     list_qualities,
     read_history,
 )
-from skfingerprint._core import BlockSource
+from skfingerprint._core import BlockSource, select_rows
 from skfingerprint._history import estimate_quality
 from skfingerprint._images import file_images
 from skfingerprint.datasets import load_generators
@@ -229,7 +228,7 @@ def test_a_detector_works_without_unprocessed_images_of_a_class(images, y, past)
 
 
 def test_rows_of_a_mask_are_selected_block_by_block():
-    X, kept = np.arange(20).reshape(10, 2), np.arange(10) % 3 > 0
+    X, kept = np.arange(20).reshape(10, 2), np.flatnonzero(np.arange(10) % 3)
     source = BlockSource(lambda k: X[4 * k : 4 * k + 4], [4, 4, 2])
     found = select_rows(source, kept)
     assert found.sizes == [2, 3, 1] and found.shape == (6, 2)

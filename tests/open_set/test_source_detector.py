@@ -227,15 +227,17 @@ def test_refusals():
 
 def test_rows_are_drawn_once():
     rng = np.random.default_rng(0)
-    members, kinds = rng.integers(-1, 5, size=9000), rng.integers(0, 2, size=9000)
-    weights = (rng.uniform(size=9000) > 0.1).astype(float)
-    taken = draw_rows(members, kinds, weights)
+    members, copies = rng.integers(-2, 5, size=14000), rng.integers(0, 2, size=14000)
+    kinds = np.where(members == -2, rng.integers(0, 3, size=14000), -1)
+    weights = (rng.uniform(size=14000) > 0.1).astype(float)
+    rows = np.maximum(members, -1), kinds, copies, weights
+    taken = draw_rows(*rows)
     assert np.all(np.diff(taken) > 0) and weights[taken].all()
     counts = np.stack(
-        [np.bincount(members[taken[kinds[taken] == k]] + 1) for k in (0, 1)]
+        [np.bincount(members[taken[copies[taken] == k]] + 2) for k in (0, 1)]
     )
-    np.testing.assert_array_equal(counts, [[400] + [100] * 5] * 2)
-    again = draw_rows(members[taken], kinds[taken], weights[taken])
+    np.testing.assert_array_equal(counts, [[600, 400] + [100] * 5] * 2)
+    again = draw_rows(*(values[taken] for values in rows))
     np.testing.assert_array_equal(again, np.arange(len(taken)))
 
 
