@@ -19,6 +19,7 @@ from skfingerprint._attribution import (
 from skfingerprint._core import as_rows
 from skfingerprint._open_set.mahalanobis import fit_mahalanobis, score_mahalanobis
 from skfingerprint._open_set.simplex import FEWEST_SOURCES, fit_simplex, score_simplex
+from skfingerprint._open_set.training import MAX_IMITATIONS
 from skfingerprint.thresholds import _count_effective, _fit_tails, _mean_share
 
 # A condition has a detector of its own if fewer than this share of the unprocessed
@@ -31,6 +32,10 @@ FEWEST_RECOGNIZED = 1 / 3
 SHRINKAGE = 0.02
 # Held-out rows by which the conditions are chosen, at most.
 MAX_KEPT = 2048
+# Share of perturbed images that may be taken for unprocessed, where there are
+# imitations: unknown sources look perturbed to those who know a few sources, and the
+# distances of unprocessed images are the sharpest.
+MOST_UNPROCESSED = 0.02
 
 
 def fit_distances(data, n_sources, alpha):
@@ -88,34 +93,81 @@ def choose_conditions(data, n_sources):
     Parameters
     ----------
     data : TrainingRows
-        Rows of all conditions; imitations are left out.
+        Rows of all conditions. Unprocessed imitations take part.
     n_sources : int
         Number of sources.
 
     Returns
     -------
-    gate : tuple of (center, discriminants) or None
+    gate : tuple of (center, discriminants, margin) or None
         For :func:`assign_conditions`; None with a single condition.
     conditions : ndarray of int
         Sorted numbers of the chosen conditions; 0, unprocessed, is always one.
     """
-    data = data.select(data.kinds < 0)
-    conditions = _find_usable(data, n_sources)
+    imitated = data.kinds >= 0
+    conditions = _find_usable(data.select(~imitated), n_sources)
     if len(conditions) == 1:
         return None, conditions
-    data = data.select(np.isin(data.conditions, conditions))
+    used = np.where(imitated, data.conditions == 0, np.isin(data.conditions, conditions))
+    data = data.select(used)
     truth = np.searchsorted(conditions, data.conditions)
-    cells = find_cells(truth, data.members + 1, data.weights)
+    # Unprocessed images of unknown sources are as varied as kinds of imitations are.
+    members = np.where(data.kinds >= 0, n_sources + data.kinds, data.members) + 1
+    cells = find_cells(truth, members, data.weights)
     # Fold 0 is held out to count how often each condition is recognized.
     held_out = (data.folds == 0).astype(int)
-    kept = np.random.default_rng(0).permutation(np.flatnonzero(held_out))
+    is_asked = (data.folds == 0) & (data.kinds < 0)
+    kept = np.random.default_rng(0).permutation(np.flatnonzero(is_asked))
     kept = np.sort(kept[:MAX_KEPT])
     moments = read_moments(data.rows, cells, held_out, data.weights, kept)
     scores, _ = score_discriminants(moments.kept, solve(moments, SHRINKAGE, without=1))
     assigned = scores.argmax(axis=1)
     chosen = np.flatnonzero(_are_distinct(truth[kept], assigned, len(conditions)))
+    margin = 0.0
+    if imitated.any():
+        margin = _find_margin(scores[np.ix_(truth[kept] > 0, chosen)])
     center, discriminants = restore(moments, solve(moments, SHRINKAGE))
-    return (center, _keep_classes(discriminants, chosen)), conditions[chosen]
+    return (center, _keep_classes(discriminants, chosen), margin), conditions[chosen]
+
+
+def _find_margin(scores):
+    """Return what can be added to the scores of unprocessed, of perturbed rows."""
+    if not len(scores) or scores.shape[1] == 1:
+        return 0.0
+    ahead = scores[:, 1:].max(axis=1) - scores[:, 0]
+    return max(0.0, float(np.quantile(ahead, MOST_UNPROCESSED)))
+
+
+def share_conditions(data, gate, conditions):
+    """List the rows of each condition.
+
+    An imitation belongs to its own condition and, if it is another perturbed one, to
+    the condition that it is assigned to, since there it is judged.
+
+    Parameters
+    ----------
+    data : TrainingRows
+        Rows of all conditions.
+    gate, conditions
+        As :func:`choose_conditions` returns them.
+
+    Returns
+    -------
+    parts : list of TrainingRows
+    """
+    imitated = np.flatnonzero(data.kinds >= 0)
+    assigned = np.full(len(data.rows), -1)
+    if len(imitated):
+        assigned[imitated] = conditions[assign_conditions(data.rows[imitated], gate)]
+    parts = []
+    for number in conditions:
+        own = data.conditions == number
+        others = np.flatnonzero((assigned == number) & ~own & (number > 0))
+        both = np.concatenate([np.flatnonzero(own & (data.kinds >= 0)), others])
+        both = np.random.default_rng(0).permutation(both)[:MAX_IMITATIONS]
+        own = np.flatnonzero(own & (data.kinds < 0))
+        parts.append(data.select(np.sort(np.concatenate([own, both]))))
+    return parts
 
 
 def _are_distinct(truth, assigned, n_conditions):
@@ -160,8 +212,10 @@ def assign_conditions(rows, gate):
     """Assign each row to the place of its condition among the chosen ones."""
     if gate is None:
         return np.zeros(len(rows), dtype=int)
-    center, discriminants = gate
-    return score_discriminants(as_rows(rows) - center, discriminants)[0].argmax(axis=1)
+    center, discriminants, margin = gate
+    scores, _ = score_discriminants(as_rows(rows) - center, discriminants)
+    scores[:, 0] += margin
+    return scores.argmax(axis=1)
 
 
 def score_conditions(rows, state):
