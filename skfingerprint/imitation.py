@@ -49,8 +49,10 @@ BEFORE_JPEG = (
     "filtered",
     "moved",
 )
-BLOCK = 64
-COLUMN_VALUES = 2**18
+BLOCK = 32
+SEGMENT = 128
+LONGEST_KEPT = 512
+COLUMN_VALUES = 2**16
 NOISE_SIDE = 128
 NOISE_STD = 50.0
 
@@ -544,15 +546,16 @@ def _convolve(x, kernel, stride=1):
     border = size // 2, size - 1 - size // 2
     x = np.pad(x, ((0, 0), border, border), "reflect")
     windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), (1, 2))
-    windows = windows[:, ::stride, ::stride].transpose(0, 3, 4, 1, 2)
-    height, width = windows.shape[3:]
-    kernel = kernel.reshape(n_out, -1)
-    n_rows = max(COLUMN_VALUES // (kernel.shape[1] * width), 1)
-    parts = [
-        kernel @ windows[:, :, :, i : i + n_rows].reshape(kernel.shape[1], -1)
-        for i in range(0, height, n_rows)
-    ]
-    return np.concatenate(parts, axis=1).reshape(n_out, height, width)
+    windows = windows[:, ::stride, ::stride].transpose(1, 0, 3, 4, 2)
+    height, width, kernel = len(windows), windows.shape[-1], kernel.reshape(n_out, -1)
+    n_rows = max(COLUMN_VALUES // (kernel.shape[1] * SEGMENT), 1)
+    convolved = np.empty((n_out, height, width), np.float32)
+    for i, j in itertools.product(range(0, height, n_rows), range(0, width, SEGMENT)):
+        columns = windows[i : i + n_rows, ..., j : j + SEGMENT]
+        columns = columns.reshape(len(columns), kernel.shape[1], -1)
+        part = convolved[:, i : i + n_rows, j : j + SEGMENT]
+        part[:] = (kernel @ columns).swapaxes(0, 1)
+    return convolved
 
 
 def _interleave(x, factor):
@@ -598,11 +601,19 @@ def _resample(x, sizes, step, name, stretch=None):
     -------
     resampled : ndarray of shape (n_channels, *sizes)
     """
-    height, width = x.shape[1:]
-    bands = _make_bands(height, sizes[0], step or height / sizes[0], name, stretch)
-    x = np.concatenate([rows @ x[:, part] for part, rows in bands], axis=1)
-    bands = _make_bands(width, sizes[1], step or width / sizes[1], name, stretch)
-    return np.concatenate([x[:, :, part] @ rows.T for part, rows in bands], axis=2)
+    columns, rows = (
+        _find_bands(n_in, n_out, step or n_in / n_out, name, stretch)
+        for n_in, n_out in zip(x.shape[1:], sizes, strict=True)
+    )
+    x = np.concatenate([band @ x[:, part] for part, band in columns], axis=1)
+    return np.concatenate([x[:, :, part] @ band.T for part, band in rows], axis=2)
+
+
+def _find_bands(n_in, n_out, *params):
+    """Return the matrix of a filter, which is kept for small images only."""
+    is_small = max(n_in, n_out) <= LONGEST_KEPT
+    make = _make_bands if is_small else _make_bands.__wrapped__
+    return make(n_in, n_out, *params)
 
 
 @functools.lru_cache(maxsize=512)
