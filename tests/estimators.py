@@ -29,6 +29,7 @@ from skfingerprint import (
     Unflatten,
     WindowedClassifier,
 )
+from skfingerprint.imitation import ImitationGenerator
 from skfingerprint.perturbation import (
     AVIFCompression,
     Crop,
@@ -120,6 +121,8 @@ ESTIMATORS = [
     WebPCompression(),
     AVIFCompression(speed=10),
     RandomPerturbation(GaussianBlur(), {"std": [0.5, 1.0, 2.0]}),
+    ImitationGenerator(),
+    ImitationGenerator("retouched", random_state=1),
 ]
 TRANSFORMERS = [
     estimator

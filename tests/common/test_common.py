@@ -116,6 +116,7 @@ def test_every_estimator_is_checked():
         for name, value in vars(skfingerprint.perturbation).items()
         if name[0] != "_" and isinstance(value, type) and hasattr(value, "_perturb")
     }
+    exported |= {"ImitationGenerator"}
     assert exported == {type(estimator).__name__ for estimator in ESTIMATORS}
 
 
@@ -438,6 +439,8 @@ def test_the_documentation_is_linked_where_the_package_names_it(estimator, monke
     )
     name = type(estimator).__name__
     module = "" if hasattr(skfingerprint, name) else ".perturbation"
+    if name == "ImitationGenerator":
+        module = ".imitation"
     assert estimator._get_doc_link() == (
         f"https://docs.example/api/generated/skfingerprint{module}.{name}.html"
     )

@@ -20,6 +20,7 @@ MODULES = [
     "denoising",
     "explanation",
     "files",
+    "imitation",
     "metrics",
     "perturbation",
     "plotting",

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import skfingerprint
-from skfingerprint import ImageReader, perturbation
+from skfingerprint import ImageReader, imitation, perturbation
 from tests.estimators import ESTIMATORS
 
 # The parameter that a class is about, and the parts that are put together.
 POSITIONAL = {
     "AugmentedPipeline": ["steps"],
     "ImageReader": ["image_shape"],
+    "ImitationGenerator": ["kind"],
     "RandomPerturbation": ["perturbation", "distributions"],
     "RejectingClassifier": ["classifier", "detector"],
     "ResidualExtractor": ["denoiser"],
@@ -21,7 +22,7 @@ POSITIONAL = {
 }
 CLASSES = [
     value
-    for module in (skfingerprint, perturbation)
+    for module in (skfingerprint, imitation, perturbation)
     for name, value in vars(module).items()
     if name[0] != "_" and inspect.isclass(value) and hasattr(value, "get_params")
     if value.__module__.startswith("skfingerprint.")
