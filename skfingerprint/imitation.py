@@ -194,9 +194,11 @@ def _draw_subpixels(rng, factor):
     kernel = line[:, np.newaxis, :, np.newaxis] * line[:, np.newaxis]
     kernel = kernel.reshape(factor**2, 5, 5)
     noise = rng.normal(size=kernel.shape) * _draw_geometric(rng, 0.003, 0.1)
-    kernel += noise * ((kernel != 0) | (rng.uniform(size=kernel.shape) < 0.3))
-    sums = kernel.sum(axis=(1, 2), keepdims=True)
-    kernel /= sums if rng.integers(2) else sums.mean()
+    places = (kernel != 0) | (rng.uniform(size=kernel.shape) < 0.3)
+    if rng.integers(2):  # flat areas stay flat
+        noise -= np.average(noise, (1, 2), places)[:, np.newaxis, np.newaxis]
+    kernel = kernel / kernel.sum(axis=(1, 2), keepdims=True) + noise * places
+    kernel *= factor**2 / kernel.sum()
     return kernel[:, np.newaxis].astype(np.float32)
 
 

@@ -47,14 +47,14 @@ def test_fixed_imitations():
 
 
 def test_no_two_imitations_are_alike(images):
-    results = np.stack([i.fit_transform(images[:1])[0] for i in IMITATIONS])
+    results = np.stack([i.fit_transform(images[1:2])[0] for i in IMITATIONS])
     results = results.astype(float).reshape(len(results), -1)
     distances = np.abs(results[:, np.newaxis] - results).mean(axis=-1)
     assert distances[~np.eye(len(results), dtype=bool)].min() > 0.02
-    # Content stays where nothing is mirrored.
+    # Content stays where nothing is mirrored or moved.
     stays = [i.kind not in ("shrunk", "retouched", "jpeg") for i in IMITATIONS]
-    content = images[0].ravel().astype(float)
-    assert min(np.corrcoef(content, r)[0, 1] for r in results[stays]) > 0.8
+    content = images[1].ravel().astype(float)
+    assert min(np.corrcoef(content, r)[0, 1] for r in results[stays]) > 0.7
 
 
 @EACH
@@ -260,13 +260,19 @@ def test_decoders_are_transposed_convolutions():
             )
 
 
-def test_subpixels_interpolate_unevenly():
-    for seed in range(6):
-        kernel = _draw_subpixels(np.random.default_rng(seed), 2)
-        assert kernel.shape == (4, 1, 5, 5)
-        assert kernel.sum(axis=(1, 2, 3)).mean() == pytest.approx(1, abs=1e-6)
+@pytest.mark.parametrize("factor", [2, 4])
+def test_subpixels_interpolate_unevenly(factor):
+    flat = []
+    for seed in range(20):
+        kernel = _draw_subpixels(np.random.default_rng(seed), factor)
+        assert kernel.shape == (factor**2, 1, 5, 5)
+        sums = kernel.sum(axis=(1, 2, 3))
+        assert sums.mean() == pytest.approx(1, abs=1e-5)
+        flat.append(np.ptp(sums) < 1e-5)
+        # Plain interpolation is the same from the other side.
         mirrored = kernel[::-1, :, ::-1, ::-1]
         assert 1e-3 < np.abs(kernel - mirrored).max() < 1
+    assert 0 < sum(flat) < 20
 
 
 def test_median_is_scipys():
