@@ -9,21 +9,21 @@ from scipy import ndimage, signal
 from sklearn.base import clone
 
 from skfingerprint.datasets import load_generators
-from skfingerprint.imitation import (
-    IMITATIONS,
-    KINDS,
-    ImitationGenerator,
-    _convolve,
+from skfingerprint.imitation import IMITATIONS, KINDS, ImitationGenerator
+from skfingerprint.imitation._networks import (
     _draw_decoder,
     _draw_kernel,
-    _draw_network,
     _draw_subpixels,
     _draw_texture,
-    _filter_median,
-    _interleave,
-    _make_bands,
     _make_noise,
-    _resample,
+    draw_network,
+)
+from skfingerprint.imitation._planes import (
+    _make_bands,
+    convolve_planes,
+    filter_median,
+    interleave_channels,
+    resample_planes,
 )
 from skfingerprint.perturbation import JPEGCompression
 
@@ -76,7 +76,7 @@ def test_dtype_and_batch_change_nothing(kind, images):
 @EACH
 def test_networks_drawn_anew_are_the_same(kind, images):
     expected = make(kind, 3).fit_transform(images)
-    _draw_network.cache_clear()
+    draw_network.cache_clear()
     _make_noise.cache_clear()
     _make_bands.cache_clear()
     make(kind, 4).fit_transform(images[::-1, ::2])
@@ -198,7 +198,7 @@ def test_resampling_is_pillows(name):
     method = Image.Resampling[PILLOWS.get(name, name).upper()]
     for width, height in [(64, 32), (77, 100), (128, 128), (200, 131), (384, 256)]:
         expected = Image.fromarray(x[0]).resize((width, height), method)
-        found = _resample(x, (height, width), None, name)
+        found = resample_planes(x, (height, width), None, name)
         np.testing.assert_allclose(found[0], expected, atol=1e-3)
 
 
@@ -207,14 +207,14 @@ def test_filters_keep_flat_areas_and_spread():
     for name, step, stretch in [("box", 1, 5), ("gaussian", 1, 2.0), ("lanczos", 3, 0)]:
         sizes = [-(-n // step) for n in flat.shape[1:]]
         np.testing.assert_allclose(
-            _resample(flat, sizes, step, name, stretch or None), 91, rtol=1e-5
+            resample_planes(flat, sizes, step, name, stretch or None), 91, rtol=1e-5
         )
     x = _make_noise()
-    found = _resample(x, (128, 128), 1, "gaussian", 1.5)
+    found = resample_planes(x, (128, 128), 1, "gaussian", 1.5)
     inner = slice(8, -8), slice(8, -8)
     expected = ndimage.gaussian_filter(x[0], 1.5)
     np.testing.assert_allclose(found[0][inner], expected[inner], atol=0.05)
-    found = _resample(x, (128, 128), 1, "box", 5)
+    found = resample_planes(x, (128, 128), 1, "box", 5)
     expected = ndimage.uniform_filter(x[0], 5)
     np.testing.assert_allclose(found[0][inner], expected[inner], atol=1e-3)
 
@@ -222,8 +222,8 @@ def test_filters_keep_flat_areas_and_spread():
 def test_long_sides_are_filtered_alike():
     """Filters of long sides are made anew for each image."""
     x = np.random.default_rng(0).normal(size=(1, 600, 3)).astype(np.float32)
-    expected = _resample(x[:, :512], (512, 3), 1, "gaussian", 1.0)
-    found = _resample(x, (600, 3), 1, "gaussian", 1.0)
+    expected = resample_planes(x[:, :512], (512, 3), 1, "gaussian", 1.0)
+    found = resample_planes(x, (600, 3), 1, "gaussian", 1.0)
     np.testing.assert_allclose(found[:, :500], expected[:, :500], atol=1e-5)
 
 
@@ -239,7 +239,7 @@ def test_convolution_is_scipys(size, stride):
         sum(map(lambda a, b: signal.correlate(a, b, "valid"), padded, weights))
         for weights in kernel
     ]
-    found = _convolve(x, kernel, stride)
+    found = convolve_planes(x, kernel, stride)
     expected = np.stack(expected)[:, ::stride, ::stride]
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -250,7 +250,7 @@ def test_decoders_are_transposed_convolutions():
         x = np.random.default_rng(1).normal(size=(2, 9, 11)).astype(np.float32)
         kernel = _draw_decoder(np.random.default_rng(0), 3, 2, size)
         whole = _draw_kernel(np.random.default_rng(0), 3, 2, size)
-        found = _interleave(_convolve(x, kernel), 2)
+        found = interleave_channels(convolve_planes(x, kernel), 2)
         sparse = np.zeros((2, 18, 22))
         sparse[:, ::2, ::2] = x
         for plane, weights in zip(found, whole, strict=True):
@@ -278,4 +278,4 @@ def test_subpixels_interpolate_unevenly(factor):
 def test_median_is_scipys():
     x = np.random.default_rng(0).normal(size=(3, 17, 12)).astype(np.float32)
     expected = [ndimage.median_filter(plane, 3, mode="nearest") for plane in x]
-    np.testing.assert_array_equal(_filter_median(x), expected)
+    np.testing.assert_array_equal(filter_median(x), expected)
