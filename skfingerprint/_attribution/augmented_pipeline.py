@@ -314,13 +314,15 @@ class AugmentedPipeline(Estimator, Pipeline):
         return self._fit_steps("fit_predict", X, y, params)
 
     @available_if(_last_has("assess"))
-    def assess(self, X):
-        """Report source, decision and probabilities of each image.
+    def assess(self, X, *, groups=None):
+        """Report source, decision and probabilities of each image, or set of images.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, height, width[, n_channels])
             Images in grey levels 0..255.
+        groups : array-like of shape (n_samples,), default=None
+            Set of each image, for one answer a set of images that share one source.
 
         Returns
         -------
@@ -328,7 +330,9 @@ class AugmentedPipeline(Estimator, Pipeline):
             See :meth:`RejectingClassifier.assess`.
         """
         check_is_fitted(self)
-        return self.steps[-1][1].assess(self[:-1].transform(X))
+        rows = self[:-1].transform(X)
+        given = {} if groups is None else {"groups": groups}
+        return self.steps[-1][1].assess(rows, **given)
 
     def __getattr__(self, name):
         """Raise AttributeError, with the reason if a stated rate decides."""

@@ -108,7 +108,9 @@ def choose_conditions(data, n_sources):
     conditions = _find_usable(data.select(~imitated), n_sources)
     if len(conditions) == 1:
         return None, conditions
-    used = np.where(imitated, data.conditions == 0, np.isin(data.conditions, conditions))
+    used = np.where(
+        imitated, data.conditions == 0, np.isin(data.conditions, conditions)
+    )
     data = data.select(used)
     truth = np.searchsorted(conditions, data.conditions)
     # Unprocessed images of unknown sources are as varied as kinds of imitations are.
@@ -210,12 +212,17 @@ def _find_usable(data, n_sources):
 
 def assign_conditions(rows, gate):
     """Assign each row to the place of its condition among the chosen ones."""
+    return score_gate(rows, gate).argmax(axis=1)
+
+
+def score_gate(rows, gate):
+    """Score rows for each of the chosen conditions, (n_rows, n_conditions)."""
     if gate is None:
-        return np.zeros(len(rows), dtype=int)
+        return np.zeros((len(rows), 1))
     center, discriminants, margin = gate
     scores, _ = score_discriminants(as_rows(rows) - center, discriminants)
     scores[:, 0] += margin
-    return scores.argmax(axis=1)
+    return scores
 
 
 def score_conditions(rows, state):
@@ -227,7 +234,7 @@ def score_conditions(rows, state):
         Features.
     state : tuple of (gate, spaces)
         The discriminant of conditions, and for each condition its distances and the
-        tails of its null scores, as :func:`fit_null_tails` returns them.
+        tails of its null scores, as :func:`fit_tails` returns them.
 
     Returns
     -------
@@ -244,7 +251,7 @@ def score_conditions(rows, state):
     return scores
 
 
-def fit_null_tails(null, relatives):
+def fit_tails(null, relatives, n_images=1):
     """Estimate the tails of null scores, of which the heaviest counts.
 
     Parameters
@@ -253,6 +260,8 @@ def fit_null_tails(null, relatives):
         Scores of held-out sources and imitations.
     relatives : {"reject", "accept"}
         Whether held-out sources count beside imitations.
+    n_images : int, default=1
+        Number of images in each set, if scores are those of overlapping sets.
 
     Returns
     -------
@@ -267,11 +276,11 @@ def fit_null_tails(null, relatives):
     n_sources = null.sources.max(initial=-1) + 1
     groups = np.where(imitated, n_sources + null.kinds, null.sources)
     best = null.best
-    return [_fit_tail(best[p], null.weights[p], groups[p]) for p in parts]
+    return [_fit_tail(best[p], null.weights[p], groups[p], n_images) for p in parts]
 
 
-def _fit_tail(scores, weights, groups):
-    n_scores = _count_effective(weights)[0]
+def _fit_tail(scores, weights, groups, n_images):
+    n_scores = _count_effective(weights)[0] / n_images
     tails = _fit_tails(scores, weights, groups, n_scores=n_scores)
     # Saved models should not name a private class.
     return Bunch(**vars(tails))

@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import (
     Bunch,
@@ -29,6 +30,9 @@ from skfingerprint._core import (
     transform_by,
 )
 from skfingerprint._open_set.source_detector import SourceDetector
+
+# Method of detectors of sets of images.
+SETS = "score_sets"
 
 
 class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
@@ -201,7 +205,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         y[self.detector_.predict(X) == -1] = self.unknown_label_
         return y
 
-    def assess(self, X):
+    def assess(self, X, *, groups=None):
         """Report source, decision and probabilities, for decisions at any rate.
 
         Parameters
@@ -209,6 +213,11 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         X : array-like of shape (n_samples, height, width[, n_channels]) or \
                 (n_samples, n_features)
             Features, residuals or images, as in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            Set of each image, for one answer a set: all images of a set are known to
+            share one source, such as those of a folder, an account or a video. More
+            images of known sources are accepted in sets, at the same rate. It needs a
+            :class:`SourceDetector` and a classifier with `predict_proba`.
 
         Returns
         -------
@@ -218,9 +227,14 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             it is one of the known ones (NaN if the classifier has no `predict_proba`);
             and `false_alarm_probability`, the share of images of unknown sources that
             score as high (NaN if the detector cannot tell). To name sources at another
-            rate r, accept the images whose false-alarm probability is at most r.
+            rate r, accept the images whose false-alarm probability is at most r. With
+            `groups` they are of shape (n_sets,), and `groups` are the sorted labels of
+            the sets. The probability of a set is that by the mean logarithm of the
+            probabilities of its images.
         """
         check_is_fitted(self)
+        if groups is not None:
+            return self._assess_sets(X, groups)
         if hasattr(self.classifier_, "predict_proba"):
             probabilities = self.classifier_.predict_proba(X)
             source = self.classes_[probabilities.argmax(axis=1)]
@@ -239,6 +253,35 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             known=known,
             probability=probability,
             false_alarm_probability=share,
+        )
+
+    def _assess_sets(self, X, groups):
+        """Report one answer for each set of images."""
+        steps, last = split_last(self.detector_)
+        parts = {"classifier": self.classifier_, "detector": last}
+        for name, method in (("classifier", "predict_proba"), ("detector", SETS)):
+            if not hasattr(parts[name], method):
+                raise ValueError(
+                    f"groups need a {name} with the method {method}, and "
+                    f"{type(parts[name]).__name__} has none: assess each image."
+                )
+        scores = last.score_sets(transform_by(steps, X), groups)
+        probabilities = self.classifier_.predict_proba(X)
+        labels, members = np.unique(column_or_1d(groups), return_inverse=True)
+        logs = np.zeros((len(labels), len(self.classes_)))
+        tiny = np.finfo(float).tiny
+        np.add.at(logs, members, np.log(np.maximum(probabilities, tiny)))
+        probabilities = softmax(logs / np.bincount(members)[:, np.newaxis], axis=1)
+        best = scores.max(axis=1)
+        is_share = len(last.null_scores_) > 0  # and not a distance
+        return Bunch(
+            groups=labels,
+            source=self.classes_[probabilities.argmax(axis=1)],
+            known=best >= last.offset_,
+            probability=probabilities.max(axis=1),
+            false_alarm_probability=np.exp(-best)
+            if is_share
+            else np.full(len(labels), np.nan),
         )
 
     def takes_imitations(self):

@@ -35,13 +35,14 @@ from skfingerprint._open_set.conditions import (
     assign_conditions,
     choose_conditions,
     fit_distances,
-    fit_null_tails,
+    fit_tails,
     score_conditions,
     separate_conditions,
     share_conditions,
     to_log_tail,
 )
 from skfingerprint._open_set.decisions import ThresholdMixin
+from skfingerprint._open_set.sets import keep_null, score_sets
 from skfingerprint._open_set.simplex import FEWEST_SOURCES
 from skfingerprint._open_set.training import TrainingRows, draw_rows
 from skfingerprint.thresholds import _weighted_quantile
@@ -293,8 +294,9 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             for part in track(parts, "detectors", self.verbose)
         ]
         # On the scale of tail probabilities one threshold serves all conditions.
-        tails = [fit_null_tails(null, self.relatives) for _, null, _ in fits]
+        tails = [fit_tails(null, self.relatives) for _, null, _ in fits]
         self.spaces_ = list(zip([space for space, *_ in fits], tails, strict=True))
+        self.nulls_ = [keep_null(null) for _, null, _ in fits]
         nulls, knowns = (
             [_level(fit[part], tail) for fit, tail in zip(fits, tails, strict=True)]
             for part in (1, 2)
@@ -319,6 +321,32 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
         return score_blocks(score_conditions, X, (self.gate_, self.spaces_))
+
+    def score_sets(self, X, groups):
+        """Score sets of rows for each source, all rows of a set being of one source.
+
+        The outputs of the ridge regression are averaged over each set, and the scores
+        of unknown sources are those of sets of as many imitations of one generator, or
+        images of one held-out source.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        groups : array-like of shape (n_samples,)
+            Set of each row.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_sets, n_classes)
+            As of :meth:`score_sources`, in the order of the sorted labels of the sets.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        check_groups(groups, len(X))
+        members = np.unique(column_or_1d(groups), return_inverse=True)[1]
+        state = self.gate_, self.spaces_
+        return score_sets(X, members, state, self.nulls_, self.relatives)
 
     def score_samples(self, X):
         """Score rows for their best source.
