@@ -1,8 +1,8 @@
 """Measure the rates of unknown sources that are learned from imitations.
 
 ``python -m benchmarks.accuracy.imitations [--folder F] [--draws D] [part ...]`` fits
-the recommended pipeline with a rate on a few of the 20 networks of `registry/`, drawn at
-random, and asks it about images of other scenes: of these networks, of networks of
+the recommended pipeline with a rate on a few of the 20 networks of `registry/`, drawn
+at random, and asks it about images of other scenes: of these networks, of networks of
 other families and of the same families, of photographs, and of `strangers/` (see
 `data/real_images.py`). Each line has the share of images of known sources that are
 named rightly, and the shares of others that are accepted: the mean over draws, and in

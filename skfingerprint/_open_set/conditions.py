@@ -133,7 +133,7 @@ def choose_conditions(data, n_sources):
 
 
 def _find_margin(scores):
-    """Return what can be added to the scores of unprocessed, of perturbed rows."""
+    """Return the addend of the scores of unprocessed rows, from those of perturbed."""
     if not len(scores) or scores.shape[1] == 1:
         return 0.0
     ahead = scores[:, 1:].max(axis=1) - scores[:, 0]

@@ -16,7 +16,7 @@ from skfingerprint._open_set.training import HeldOut
 
 
 def keep_null(null):
-    """Return what :func:`score_sets` needs of null scores of one condition."""
+    """Return the outputs of null rows of one condition, for :func:`score_sets`."""
     outputs = null.outputs.astype(np.float32)
     return Bunch(outputs=outputs, **{n: getattr(null, n) for n in _LABELS})
 

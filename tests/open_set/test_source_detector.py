@@ -351,3 +351,111 @@ def test_few_rows_of_a_kind_are_no_detector():
         warnings.filterwarnings("ignore", "the false-alarm rate is learned from")
         detector = SourceDetector(alpha=10).fit(rows[used], y[used], **given)
     assert detector.conditions_.tolist() == [0]
+
+
+def draw_imitated(n_sources, d=40, seed=0):
+    """Rows of sources, and of imitations of three kinds of six generators each."""
+    rng = np.random.default_rng(seed)
+    rows, y, *_ = draw(n_sources=n_sources, n_images=30, d=d, seed=seed)
+    groups = np.tile(np.arange(30), n_sources)
+    makers = np.repeat(np.arange(18), 10)
+    places = rng.integers(len(rows), size=180)
+    made = rng.normal(size=(180, d)) + 2 * rng.normal(size=(18, d))[makers]
+    given = np.stack([makers // 6, makers], axis=1)
+    return (
+        np.concatenate([rows, made]),
+        np.concatenate([y, y[places]]),
+        np.concatenate([groups, groups[places]]),
+        np.concatenate([np.full((len(rows), 2), -1), given]),
+    )
+
+
+@pytest.mark.parametrize("n_sources", [1, 2, 4])
+def test_nulls_of_imitations_are_refits_without_their_kind(n_sources):
+    rows, y, groups, made = draw_imitated(n_sources)
+    detector = SourceDetector(alpha=10, cv=GroupKFold(3))
+    detector.fit(rows, y, groups=groups, imitations=made)
+    kinds, n = made[:, 0], len(rows)
+    weights = np.where(kinds < 0, 1, min(1, n_sources * 30 / 180))
+    targets = np.eye(n_sources)[y] * (kinds < 0)[:, np.newaxis]
+    center = np.average(rows, axis=0, weights=weights)
+    variance = np.average((rows - center) ** 2, axis=0, weights=weights)
+    scaled = (rows - center) / np.sqrt(variance)
+    numbers = np.where(kinds < 0, y if n_sources > 2 else -1, n_sources + kinds)
+    null = np.full(n, np.nan)
+    for _, test in GroupKFold(3).split(rows, y, groups):
+        rest = np.setdiff1d(np.arange(n), test)
+        for number in np.unique(numbers[numbers >= 0]):
+            others = rest[numbers[rest] != number]
+            asked = test[numbers[test] == number]
+            ridge = Ridge(10).fit(scaled[others], targets[others], weights[others])
+            outputs = ridge.predict(scaled[asked]).reshape(len(asked), -1)
+            scores = -np.log(
+                np.linalg.norm(outputs[:, None] - np.eye(n_sources), axis=2)
+            )
+            if number < n_sources:
+                scores = np.delete(scores, number, axis=1)
+            null[asked] = scores.max(axis=1)
+    is_null = np.isfinite(null)
+    assert is_null.sum() == (n if n_sources > 2 else 180)
+    by_kind, joint = (
+        tail_probability(null[p], null[is_null], groups=numbers[p], n_scores=p.sum())
+        for p in (kinds >= 0, is_null)
+    )
+    expected = np.maximum(by_kind, joint) if n_sources > 2 else by_kind
+    np.testing.assert_allclose(np.exp(-detector.null_scores_), expected, rtol=1e-4)
+    np.testing.assert_array_equal(detector.null_kinds_, kinds[is_null])
+    sources = np.where(kinds < 0, y, -1)
+    np.testing.assert_array_equal(detector.null_sources_, sources[is_null])
+    accepting = SourceDetector(alpha=10, cv=GroupKFold(3), relatives="accept")
+    accepting.fit(rows, y, groups=groups, imitations=made)
+    np.testing.assert_allclose(np.exp(-accepting.null_scores_), by_kind, rtol=1e-4)
+    assert accepting.detection_rate_ >= detector.detection_rate_
+
+
+def test_relatives_are_named():
+    rows, y, *_ = draw(n_sources=6, n_images=60)
+    # The last source is another training of the first.
+    near = rows[y == 0] + 0.05 * np.random.default_rng(0).normal(size=(60, 60))
+    rows, y = np.concatenate([rows, near]), np.append(y, np.full(60, 6))
+    detector = SourceDetector(alpha=10, false_alarm_rate=0.1).fit(rows, y)
+    found = detector.relatives_
+    assert found.shape == (7, 7) and not found.diagonal().any()
+    assert found[0].argmax() == 6 and found[6].argmax() == 0
+    assert min(found[0, 6], found[6, 0]) > 0.2
+    assert found[1:6].max() < 0.05
+    few = SourceDetector(miss_rate=0.1).fit(rows[y < 2], y[y < 2])
+    assert np.isnan(few.relatives_).all()
+
+
+def test_imitations_are_checked():
+    rows, y, groups, made = draw_imitated(3)
+    for bad, message in (
+        (made.astype(float), "must hold the kind"),
+        (made[:-1], "inconsistent numbers"),
+        (made[:, [0, 0, 1]], "must hold the kind"),
+        (np.abs(made), "must be -1 for images"),
+        (np.where(made < 0, -1, 0), "two kinds or more"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SourceDetector().fit(rows, y, groups=groups, imitations=bad)
+    with pytest.raises(ValueError, match="relatives must be one of"):
+        SourceDetector(relatives="ignore").fit(rows, y, imitations=made)
+
+
+def test_sets_are_scored_by_means_of_outputs():
+    rows, y, groups, made = draw_imitated(3)
+    detector = SourceDetector(alpha=10).fit(rows, y, groups=groups, imitations=made)
+    one_by_one = detector.score_sets(rows, np.arange(len(rows)))
+    np.testing.assert_allclose(one_by_one, detector.score_sources(rows), rtol=1e-6)
+    # Copies of one image are no more than the image: their mean is the same, and the
+    # null is that of means.
+    copies = detector.score_sets(rows[[0, 0, 0, 1]], ["b", "b", "b", "a"])
+    np.testing.assert_allclose(copies[0], one_by_one[1], rtol=1e-6)
+    assert copies[1].argmax() == one_by_one[0].argmax()
+    with pytest.raises(ValueError, match="groups"):
+        detector.score_sets(rows, y[:-1])
+    plain = SourceDetector(miss_rate=0.1).fit(rows[y == 0], y[y == 0])
+    means = plain.score_sets(rows[:4], [0, 0, 1, 1])
+    expected = plain.score_sources(rows[:4]).reshape(2, 2).mean(axis=1)
+    np.testing.assert_allclose(means[:, 0], expected, rtol=1e-6)
