@@ -436,11 +436,16 @@ def open_set_report(
             Share of images of unknown sources that are accepted, averaged over sources.
         highest_false_alarm_rate, highest_false_alarm_rate_source
             Largest share of an unknown source, and this source.
+        highest_false_alarm_rate_name
+            Known source that most accepted images of this unknown source are
+            attributed to; None without `y_pred`, and without an accepted image.
 
     Notes
     -----
     The worst source is reported beside the mean, since a false-alarm rate that holds on
     average can be exceeded by far for an unknown source that resembles a known one.
+    :meth:`skfingerprint.RejectingClassifier.report_relatives` lists which known sources
+    would be taken for each other if they were unknown.
 
     Examples
     --------
@@ -477,6 +482,12 @@ def open_set_report(
         _share_by_source(y_true[is_known], accepted[is_known] * named[is_known, None])
         for named in (right, 1 - right)
     )
+    names = [None] * len(rates)
+    if y_pred is not None:
+        names = [
+            _find_most_frequent(np.asarray(y_pred)[(y_true == source) & taken])
+            for source, taken in zip(unknown.most_source, accepted.T, strict=True)
+        ]
     return Bunch(
         rate=rates,
         detection_rate=known.mean,
@@ -487,7 +498,14 @@ def open_set_report(
         false_alarm_rate=unknown.mean,
         highest_false_alarm_rate=unknown.most,
         highest_false_alarm_rate_source=unknown.most_source,
+        highest_false_alarm_rate_name=np.array(names, dtype=object),
     )
+
+
+def _find_most_frequent(labels):
+    """Return the most frequent label, or None without labels."""
+    names, counts = np.unique(labels, return_counts=True)
+    return names[counts.argmax()] if len(names) else None
 
 
 def cross_origin_report(estimator, X, y, *, origins, groups=None):

@@ -236,6 +236,7 @@ def test_open_set_report_gives_the_worst_beside_the_mean():
     np.testing.assert_allclose(report.false_alarm_rate, [0.5, 0.5])
     np.testing.assert_allclose(report.highest_false_alarm_rate, [1, 1])
     assert report.highest_false_alarm_rate_source.tolist() == ["z", "z"]
+    assert report.highest_false_alarm_rate_name.tolist() == ["b", "b"]
 
 
 def test_open_set_report_of_one_kind_only():
@@ -248,6 +249,7 @@ def test_open_set_report_of_one_kind_only():
     assert np.isnan(report.right).all()
     strangers = open_set_report(["x", "x"], [0.001, 0.2], ["a"])
     assert np.isnan(strangers.detection_rate).all()
+    assert strangers.highest_false_alarm_rate_name.tolist() == [None] * 3
     np.testing.assert_allclose(strangers.false_alarm_rate, [0.5, 0.5, 0.5])
 
 

@@ -284,6 +284,27 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             else np.full(len(labels), np.nan),
         )
 
+    def report_relatives(self):
+        """Report which known sources would be taken for each other if unknown.
+
+        Returns
+        -------
+        report : Bunch
+            Arrays of shape (n_pairs,), the columns of a data frame, the largest share
+            first: `source`, which was held out; `taken_for`, the source as which its
+            unprocessed images were accepted; and `share`, the share of its images. It
+            is empty if no image was accepted, and with one or two sources.
+        """
+        check_is_fitted(self)
+        shares = split_last(self.detector_)[1].relatives_
+        pairs = np.argwhere(shares > 0)
+        pairs = pairs[np.argsort(-shares[tuple(pairs.T)], kind="stable")]
+        return Bunch(
+            source=self.classes_[pairs[:, 0]],
+            taken_for=self.classes_[pairs[:, 1]],
+            share=shares[tuple(pairs.T)],
+        )
+
     def takes_imitations(self):
         """Whether the detector learns from imitations of unknown sources.
 

@@ -185,3 +185,23 @@ def test_groups_and_weights_reach_both_parts(rows):
     )
     assert_same(model.detector_.offset_, detector.offset_, DOUBLE)
     assert model.detector_.detection_rate_ == detector.detection_rate_
+
+
+def test_relatives_are_reported():
+    rng = np.random.default_rng(0)
+    y = np.repeat(list("abcdefg"), 60)
+    means = 4 * rng.normal(size=(7, 30))
+    means[6] = means[0]
+    X = means[np.repeat(np.arange(7), 60)] + rng.normal(size=(420, 30))
+    model = RejectingClassifier(detector=SourceDetector(alpha=10)).fit(X, y)
+    report = model.report_relatives()
+    pairs = list(zip(report.source, report.taken_for, strict=True))
+    assert set(pairs[:2]) == {("a", "g"), ("g", "a")}
+    assert np.all(np.diff(report.share) <= 0)
+    np.testing.assert_array_equal(
+        report.share[:2],
+        [
+            model.detector_.relatives_["abcdefg".index(a), "abcdefg".index(b)]
+            for a, b in pairs[:2]
+        ],
+    )
