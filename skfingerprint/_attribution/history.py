@@ -16,6 +16,7 @@ from skfingerprint._core import (
     take_images,
 )
 from skfingerprint._history import SMALLEST_SIDE, estimate_quality, score_history
+from skfingerprint._images import HISTORY, FileImages, find_differences
 from skfingerprint.perturbation import JPEGCompression, RandomPerturbation
 
 HISTORIES = ("auto", "warn", "ignore")
@@ -111,27 +112,76 @@ def check_history(pipeline, X, y, changes):
         Classes that should take no part in the unchanged condition.
     """
     last = list_steps(pipeline)[-1]
-    history = read_history(X, y, _find_backgrounds(last), pipeline.n_jobs)
-    if history is None or not history.differs():
-        return []
-    is_rated = hasattr(last, "assess")
-    if not history.is_covered(changes):
-        message = f"{history.describe()} {history.advise()}"
-        if is_rated and pipeline.history == "auto":
+    backgrounds = _find_backgrounds(last)
+    history = read_history(X, y, backgrounds, pipeline.n_jobs)
+    texts, left_out = [compare_headers(X, y, backgrounds)], []
+    if history is not None and history.differs():
+        is_rated = hasattr(last, "assess")
+        text, left_out = _judge_history(history, changes, is_rated)
+        if is_rated and pipeline.history == "auto" and not history.is_covered(changes):
             raise ValueError(
-                f"{message}. Images of other sources would be accepted by their "
+                f"{text} Images of other sources would be accepted by their "
                 'history, whatever the stated rate; history="warn" fits nevertheless.'
             )
-        warnings.warn(f"{message}.", UserWarning, stacklevel=7)
-        return []
+        texts.insert(0, text)
+    if message := " ".join(filter(None, texts)):
+        warnings.warn(message, UserWarning, stacklevel=7)
+    return left_out
+
+
+def _judge_history(history, changes, is_rated):
+    """Describe classes of different history, and choose those to leave out.
+
+    Parameters
+    ----------
+    history : History
+        History of the classes, which differs.
+    changes : list of transformers
+        The perturbations.
+    is_rated : bool
+        Whether the classifier has a stated rate.
+
+    Returns
+    -------
+    text : str
+        Description and advice.
+    left_out : list of labels
+        Classes that should take no part in the unchanged condition.
+    """
+    if not history.is_covered(changes):
+        return f"{history.describe()} {history.advise()}.", []
     left_out = history.find_minority()
     if is_rated and len(history.classes) - len(left_out) < FEWEST_LEFT:
         left_out = left_out[:0]
-    message = f"{history.describe()} Save all classes alike if you can."
+    text = f"{history.describe()} Save all classes alike if you can."
     if len(left_out):
-        message += f" Only perturbed copies are used of {_name(left_out)}."
-    warnings.warn(message, UserWarning, stacklevel=7)
-    return left_out.tolist()
+        text += f" Only perturbed copies are used of {_name(left_out)}."
+    return text, left_out.tolist()
+
+
+def compare_headers(X, y, backgrounds=()):
+    """Name the properties in which the headers of the files of the classes differ.
+
+    Parameters
+    ----------
+    X, y
+        Images and labels.
+    backgrounds : sequence of labels
+        Labels of images that are not compared, as they are never an answer.
+
+    Returns
+    -------
+    text : str
+        Empty if the classes don't differ, or if X holds no files.
+    """
+    y = _find_labels(y)
+    if y is None or not isinstance(X, FileImages) or len(X) != len(y):
+        return ""
+    places = [k for k, label in enumerate(y.tolist()) if label not in backgrounds]
+    headers = X.read_headers(places)
+    good = [k for k, header in enumerate(headers) if not header.error]
+    found = find_differences([headers[k] for k in good], y[places][good])
+    return f"Headers of files: {HISTORY.format(', '.join(found))}" if found else ""
 
 
 def read_history(X, y, backgrounds=(), n_jobs=None):

@@ -1,8 +1,10 @@
 """Images in files that are read a few at a time."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from itertools import chain
 
 import numpy as np
@@ -12,10 +14,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from skfingerprint._core import LazyImages, NamedImage, find_stored_size, is_picture
 from skfingerprint._images.decoding import (
     name_in_errors,
+    read_header,
     read_image,
     read_picture,
     read_size,
 )
+from skfingerprint._images.headers import Header, describe_header
+from skfingerprint._images.pitfalls import FEW_BITS, find_few_bits
 
 # Largest numbers of values and of files in a block: the first bounds the memory, the
 # second the number of small files that are read together.
@@ -78,6 +83,8 @@ class FileReader:
 class FileImages(LazyImages):
     """Images in files, read block by block: an array-like that holds no pixels.
 
+    When all files were read, a warning tells whether 16-bit files use fewer bits.
+
     Parameters
     ----------
     files : list of str or NamedImage
@@ -89,10 +96,15 @@ class FileImages(LazyImages):
         needed.
     """
 
+    # Largest value of each file, -1 before it is read; None for a part of the files.
+    _peaks = None
+
     def __init__(self, files, reader, image_sizes=None):
         self._files, self._reader = files, reader
         if image_sizes is not None:
             self._image_sizes = image_sizes
+        else:
+            self._peaks = np.full(len(files), -1, dtype=np.int16)
 
     @cached_property
     def _image_sizes(self):
@@ -138,9 +150,33 @@ class FileImages(LazyImages):
         start = sum(self.sizes[:k])
         part = slice(start, start + self.sizes[k])
         images = self._reader.read(self._files[part], self._image_sizes[part])
+        if self._peaks is not None:
+            self._peaks[part] = [image.max(initial=0) for image in images]
+            self._judge_bits()
         if self.ndim == 1:
             return images
         return np.stack(images) if images else np.empty(self.shape, dtype=np.uint8)
+
+    def read_headers(self, places=None):
+        """Return the headers of the files, or of those at some places, as a list."""
+        files = self._files
+        files = files if places is None else [files[place] for place in places]
+        return [_describe(file) for file in files]
+
+    def _judge_bits(self):
+        """Warn once, when all files were read, if 16-bit files use fewer bits."""
+        peaks = self._peaks
+        if peaks.min(initial=0) < 0:
+            return
+        self._peaks = None
+        # Few images are that dark, so that headers are hardly ever read.
+        dark = np.flatnonzero(peaks < 2 ** (FEW_BITS[-1] - 8))
+        if all(header.bits < 16 for header in self.read_headers(dark)):
+            return
+        labels = np.full(len(self), "all files")
+        headers = self.read_headers()
+        for text in find_few_bits(headers, labels, lambda place: peaks[place]):
+            warnings.warn(text, UserWarning, stacklevel=2)
 
     def _take(self, places):
         files = [self._files[place] for place in places]
@@ -219,6 +255,22 @@ def _read(file, size, shape, n_channels):
 def _measure(file):
     """Read (height, width) from the header of a file."""
     return _decode(file, read_size, find_stored_size)
+
+
+def _describe(file):
+    """Describe a file by its header; a picture by what it keeps of its file."""
+    try:
+        return _decode(file, read_header, _describe_picture)
+    except ValueError as error:
+        return Header(error=str(error))
+
+
+def _describe_picture(picture):
+    stream = getattr(picture, "fp", None) or BytesIO()
+    place = stream.tell()
+    header = describe_header(picture, stream)
+    stream.seek(place)
+    return header
 
 
 def _decode(file, from_file, from_picture, *args):

@@ -128,7 +128,7 @@ def describe_header(image: Any, file: Any) -> Header:
 
 def _find_bits(image: Any) -> int:
     """Find the bits of a value: 16 if Pillow decodes values of two bytes."""
-    layout = " ".join(str(tile[-1]) for tile in image.tile)
+    layout = " ".join(str(tile[-1]) for tile in getattr(image, "tile", ()))
     bits = getattr(image, "tag_v2", {}).get(TAGS["bits"], 8)
     is_wide = image.mode.startswith("I") or ";16" in layout or np.max(bits) > 8
     return 16 if is_wide else 8

@@ -6,6 +6,7 @@ from skfingerprint._core import (
     ImageOutputMixin,
     StatelessTransformer,
     all_or_nothing,
+    check_jobs,
     copy_shape,
     find_files,
     first_block,
@@ -123,6 +124,7 @@ class ImageReader(ImageOutputMixin, StatelessTransformer):
         self : ImageReader
         """
         self._get_function()
+        check_jobs(self.n_jobs)
         files = find_files(X)
         if files is None:
             self._validate(first_block(X), reset=True)

@@ -10,8 +10,14 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skfingerprint._core import needs_extra
-from skfingerprint._images import Header, read_header, without_bomb_warnings
-from skfingerprint.datasets._differences import SHOWN, find_differences, list_lines
+from skfingerprint._images import (
+    SHOWN,
+    Header,
+    find_differences,
+    list_lines,
+    read_header,
+    without_bomb_warnings,
+)
 from skfingerprint.datasets._listing import list_files
 
 

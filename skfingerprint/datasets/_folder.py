@@ -19,20 +19,17 @@ from skfingerprint._core import (
     track,
 )
 from skfingerprint._images import (
+    HISTORY,
     check_fits,
+    find_differences,
+    find_few_bits,
+    find_mixed_sizes,
     name_in_errors,
     read_header,
     read_image,
     without_bomb_warnings,
 )
-from skfingerprint.datasets._differences import find_differences
 from skfingerprint.datasets._listing import list_files
-from skfingerprint.datasets._pitfalls import find_few_bits, find_mixed_sizes
-
-HISTORY = (
-    "classes differ in {}, which is learned as the source; describe_image_folder shows "
-    "how."
-)
 
 
 def load_image_folder(

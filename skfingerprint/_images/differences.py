@@ -4,6 +4,10 @@ from collections import Counter
 
 import numpy as np
 
+HISTORY = (
+    "classes differ in {}, which is learned as the source; describe_image_folder shows "
+    "how."
+)
 # Formats that are lossy or lossless, as their header tells.
 BOTH = ("WEBP", "TIFF", "JPEG2000")
 # Percentiles between which the bytes per pixel of a class lie, and the fewest files.

@@ -1,8 +1,8 @@
-"""Warnings about loaded images whose pixels do not mean the same."""
+"""Warnings about image files whose pixels do not mean the same."""
 
 import numpy as np
 
-from skfingerprint.datasets._differences import count_values
+from skfingerprint._images.differences import count_values
 
 # Bits of values that are stored right-aligned in 16 bits.
 FEW_BITS = (8, 10, 12, 14)
