@@ -11,6 +11,8 @@ from skfingerprint._core import (
     BlockSource,
     block_sizes,
     check_int,
+    compute_block,
+    cut_largest,
     follow_blocks,
     make_report,
     read_images,
@@ -118,16 +120,18 @@ def make_source(X, changes, steps, memory, run_task, *, n_jobs, verbose):
             for images, number in zip(parts, numbers, strict=True)
         )
 
+    def complete(images):
+        numbers = range(len(changes))
+        if memory is None:
+            return compute([images] * len(changes), numbers)
+        return memory.complete(images, numbers, compute)
+
     def read(k):
         images = read_images(X, k, slice(ends[k] - sizes[k], ends[k]))
         if k == 0:
             # Stateless steps learn nothing, but remember the number of channels.
-            fit_stateless(images[:1], steps)
-        numbers = range(len(changes))
-        if memory is None:
-            rows = compute([images] * len(changes), numbers)
-        else:
-            rows = memory.complete(images, numbers, compute)
+            fit_stateless(cut_largest(images), steps)
+        rows = compute_block(complete, images, X, ends[k] - sizes[k])
         report(k + 1)
         return _interleave(rows)
 

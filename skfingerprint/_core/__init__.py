@@ -6,6 +6,8 @@ from skfingerprint._core.blocks import (
     as_stack,
     block_sizes,
     check_values,
+    compute_block,
+    cut_largest,
     first_block,
     iterate_blocks,
     iterate_sources,
@@ -59,10 +61,12 @@ from skfingerprint._core.lazy_images import LazyImages
 from skfingerprint._core.pictures import (
     TAGS,
     find_stored_size,
+    hold,
     is_picture,
     list_turns,
     load_as_stored,
     refuse_preview,
+    to_rgb,
 )
 from skfingerprint._core.progress import (
     follow_blocks,

@@ -5,6 +5,7 @@ Only this module asks which of these X is.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -338,6 +339,13 @@ def first_block(X: Any) -> Any:
     return X.read(0) if _is_source(X) else X
 
 
+def cut_largest(images: Any) -> Any:
+    """Return the image whose shorter side is the longest, as a block of one image."""
+    sides = [min(np.shape(image)[:2], default=0) for image in images]
+    place = sides.index(max(sides))
+    return images[place : place + 1]
+
+
 def iterate_sources(X: Any) -> Iterator:
     """Yield each block of a source of blocks, and anything else as it is."""
     if _is_source(X):
@@ -351,6 +359,56 @@ def apply(function: Callable, X: Any, *, lazily: bool) -> Any:
     if not _is_source(X):
         return function(X)
     return X.map(function) if lazily else read_blocks(X.map(function))
+
+
+def compute_block(function: Callable, block: Any, X: Any, start: int) -> Any:
+    """Return `function(block)`; an error names the image that is refused.
+
+    Parameters
+    ----------
+    function : callable
+        Treats each image by itself.
+    block : ndarray or list
+        Some images of X.
+    X : array-like
+        All images.
+    start : int
+        Place in X of the first image of the block.
+
+    Raises
+    ------
+    ValueError
+        If an image is refused. If each one of the first block is, a parameter may be
+        the reason, and no image is named.
+    """
+    try:
+        return function(block)
+    except ValueError as error:
+        found = _find_refused(function, block, start > 0)
+        if found is None:
+            raise
+        place, reason = found
+        place += start
+        name = X.name(place) if _is_indexed(X) else f"image {place} of X"
+        raise ValueError(f"{name}: {reason}") from error
+
+
+def _find_refused(function: Callable, block: Any, accepts: bool) -> Any:
+    """Return place and reason of the first image that a function refuses, or None.
+
+    `accepts` says whether the function is known to accept some images.
+    """
+    first = None
+    for place in range(len(block)):
+        try:
+            function(block[place : place + 1])
+            accepts = True
+        except ValueError as error:
+            reason = re.sub(r"^image 0( of X:)? ", "", str(error))
+            first = first or (place, reason)
+        if first and accepts:
+            return first
+    return None
 
 
 def refuse_mixed_sizes(X: Any) -> None:

@@ -1,5 +1,6 @@
 """Read containers of images: lists, columns of frames, pictures, tensors, files."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +9,23 @@ from scipy import sparse
 
 from skfingerprint._core.blocks import check_blocks, drop_mask, is_lazy
 from skfingerprint._core.checks import shorten
-from skfingerprint._core.items import find_problem, is_file, is_single
-from skfingerprint._core.pictures import is_picture, load_as_stored, refuse_preview
+from skfingerprint._core.items import (
+    GREY_MODES,
+    find_problem,
+    is_file,
+    is_single,
+    unwrap,
+)
+from skfingerprint._core.pictures import (
+    hold,
+    is_picture,
+    load_as_stored,
+    refuse_preview,
+    to_rgb,
+)
 from skfingerprint._core.refusals import (
     as_array,
+    name_odd_row,
     name_odd_shape,
     refuse_container,
     refuse_items,
@@ -75,7 +89,7 @@ def as_images(X: Any) -> Any:
     if min(map(len, shapes)) < 2:
         if max(map(len, shapes)) > 1:
             raise ValueError(name_odd_shape(shapes))
-        return np.asarray(X)
+        raise ValueError(name_odd_row(shapes))
     return images
 
 
@@ -110,6 +124,11 @@ def find_files(X: Any) -> list | None:
 
 def _find_items(X: Any) -> list | None:
     """Return a list of images if X is a container of them, otherwise None."""
+    items = _list_items(X)
+    return items if items is None else [unwrap(item) for item in items]
+
+
+def _list_items(X: Any) -> list | None:
     if hasattr(X, "to_pylist"):  # a table or a column of Arrow
         return _find_column(X) if hasattr(X, "column_names") else X.to_pylist()
     if hasattr(X, "columns"):
@@ -132,7 +151,14 @@ def _find_objects(X: np.ndarray) -> list | None:
         )
     if X.ndim == 2 and X.shape[1] == 1:
         X = X[:, 0]
-    if X.ndim != 1 or X.dtype.kind not in "OUT":
+    if X.dtype.kind not in "OUT":
+        return None
+    if X.ndim != 1:
+        if any(isinstance(item, (str, bytes, os.PathLike)) for item in X.flat):
+            raise ValueError(
+                f"X has shape {X.shape}, and holds text or files: pass one column, or "
+                "`X.ravel()` if each is an image."
+            )
         return None
     items = X.tolist() if X.dtype.kind != "O" else list(X)
     return items if any(map(_is_item, items)) else None
@@ -178,18 +204,24 @@ def _as_pixels(item: Any, number: int) -> np.ndarray:
     if isinstance(item, np.ma.MaskedArray):
         return drop_mask(item[np.newaxis], number)[0]
     try:
-        return np.asarray(_as_plain(item) if is_picture(item) else as_array(item))
+        pixels = np.asarray(_as_plain(item) if is_picture(item) else as_array(item))
     except (OSError, ValueError) as error:
         raise ValueError(f"image {number} of X: {error}") from error
+    if not pixels.ndim and pixels.dtype.kind in "OV":
+        raise ValueError(
+            f"image {number} of X is {shorten(item)}, of type {type(item).__name__}, "
+            "which holds no pixels: pass arrays, paths or bytes of files."
+        )
+    return pixels
 
 
 def _as_plain(picture: Any) -> Any:
     """Return a picture of Pillow without palette and alpha, as its file stores it."""
-    refuse_preview(picture)
-    load_as_stored(picture)
-    kinds = {"1": "L", "LA": "L", "La": "L"}
+    with hold(picture):
+        refuse_preview(picture)
+        load_as_stored(picture)
     plain = picture.mode in ("L", "RGB", "F") or picture.mode.startswith("I")
     if plain:
         return picture
-    picture = picture.convert("RGBA") if picture.mode == "P" else picture
-    return picture.convert(kinds.get(picture.mode, "RGB"))
+    rgb = to_rgb(picture)
+    return rgb.getchannel(0) if picture.mode in GREY_MODES else rgb

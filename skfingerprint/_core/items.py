@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import TextIOBase
 from typing import Any
 
 from skfingerprint._core.checks import shorten
@@ -72,11 +73,17 @@ def _read_whole(item: Any) -> bytes:
     """Read a file object, or an entry of an archive, from its start to its end."""
     if hasattr(item, "read_bytes"):
         return item.read_bytes()
+    is_text = isinstance(item, TextIOBase)
     if hasattr(item, "seekable") and item.seekable():
         item.seek(0)
-    content = item.read()
-    if isinstance(content, str):
+    content = b"" if is_text else item.read()
+    if is_text or isinstance(content, str):
         raise ValueError("it was opened as text: open it with mode 'rb'.")
+    if not content:
+        raise ValueError(
+            "it is empty, or a stream that was read before: pass its bytes, "
+            "`stream.read()`."
+        )
     return content
 
 
@@ -92,6 +99,10 @@ def find_problem(item: Any) -> str:
             "a row or a file without content: images have the keys 'bytes' or 'path', "
             "and those of a table are a column, `X['image']`."
         )
+    if isinstance(item, Mapping) and not _has_content(item):
+        return "whose 'bytes' are no bytes of a file, or whose 'path' is no path."
+    if isinstance(item, str) and (not item or "://" in item):
+        return "no path: pass the path of a file, or the bytes of a download."
     if isinstance(item, str) and (len(item) > LONGEST_PATH or item[:5] == "data:"):
         return (
             "no path: decode what is text, "
@@ -99,12 +110,33 @@ def find_problem(item: Any) -> str:
         )
     if hasattr(item, "namelist"):
         return "an archive: pass `archive.read(name)` for each of its images."
+    if is_picture(item) and not is_file(item):
+        kind = "float" if item.mode == "F" else "signed or 32-bit"
+        return (
+            f"with {kind} values: convert it to 8 or 16 bits without a sign, or pass "
+            "arrays alone."
+        )
     if not is_file(item):
         return (
             f"of type {type(item).__name__}, and other images are files: leave it "
             "out, or pass arrays alone."
         )
     return ""
+
+
+def _has_content(item: Any) -> bool:
+    """Whether a row of bytes and path holds what can be read."""
+    content = item.get("bytes")
+    if content is None:
+        return isinstance(item["path"], (str, os.PathLike))
+    return is_file(content) and not isinstance(content, (str, Mapping, tuple, list))
+
+
+def unwrap(item: Any) -> Any:
+    """Return a scalar or a buffer of Arrow as text or bytes; anything else as it is."""
+    if hasattr(item, "as_py"):
+        return item.as_py()
+    return item.to_pybytes() if hasattr(item, "to_pybytes") else item
 
 
 def is_file(item: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skfingerprint._core.blocks import MIXED, BlockSource
+from skfingerprint._core.blocks import MIXED, BlockSource, compute_block
 
 
 class LazyImages(BlockSource):
@@ -97,6 +97,10 @@ class LazyImages(BlockSource):
             self.first = block
         return block
 
+    def name(self, place: int) -> str:
+        """Return the name of the image at a place, for messages."""
+        return f"image {place} of X"
+
     def map(self, function: Callable) -> "LazyImages":
         """Return the results of a function for each block, computed on request.
 
@@ -140,7 +144,13 @@ class _MappedImages(LazyImages):
         return {"_images": self._images, "_function": self._function}
 
     def _read(self, k: int) -> Any:
-        return self._function(self._images.read(k))
+        images = self._images
+        start = sum(images.sizes[:k])
+        return compute_block(self._function, images.read(k), images, start)
+
+    def name(self, place: int) -> str:
+        """Return the name of the image at a place, for messages."""
+        return self._images.name(place)
 
     def _take(self, places: np.ndarray) -> LazyImages:
         return _MappedImages(self._images._take(places), self._function)

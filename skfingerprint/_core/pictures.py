@@ -1,6 +1,7 @@
 """Read pictures of Pillow: pixels as they are stored, and pictures of the whole."""
 
 from contextlib import suppress
+from threading import RLock
 from typing import Any
 
 # Tags of TIFF and EXIF.
@@ -33,6 +34,8 @@ PREVIEW = (
     "a preview or a mask, not the picture of the whole. Develop a RAW file first, in "
     "one way for all files; of other files, save the whole picture as the first page"
 )
+# Threads may share a picture that is not decoded yet. Each takes one of these locks.
+LOCKS = tuple(RLock() for _ in range(64))
 # Turns of Pillow by orientation tag, and the turn that undoes each.
 TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -57,6 +60,19 @@ HEIF_TURNS = {
 def is_picture(item: Any) -> bool:
     """Check whether an item is a picture of Pillow."""
     return hasattr(item, "mode") and hasattr(item, "getbands")
+
+
+def hold(picture: Any) -> RLock:
+    """Return the lock of a picture, for a `with` statement around its decoding."""
+    return LOCKS[hash(id(picture)) % len(LOCKS)]
+
+
+def to_rgb(picture: Any) -> Any:
+    """Convert a decoded picture to RGB, without palette and alpha."""
+    # Pillow warns if a palette with transparency is converted to RGB directly.
+    if picture.mode == "P":
+        picture = picture.convert("RGBA")
+    return (picture.convert("LA") if picture.mode == "La" else picture).convert("RGB")
 
 
 def load_as_stored(picture: Any) -> None:

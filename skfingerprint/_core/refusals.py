@@ -47,6 +47,10 @@ def refuse_container(X: Any) -> None:
             f"X is a {kind} with the entries {shorten(names)}: pass the one that holds "
             f"images, `X[{entry}]`."
         )
+    if isinstance(X, (set, frozenset)):
+        raise ValueError(f"X is a {kind}, which has no order: pass `sorted(X)`.")
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise ValueError(f"X is a {kind}, which is not computed: pass `X.collect()`.")
     for names, read in ARCHIVES.items():
         if hasattr(X, names):
             raise ValueError(
@@ -105,6 +109,16 @@ def _is_pair(image: Any, label: Any) -> bool:
     is_path = isinstance(image, (str, bytes)) or hasattr(image, "__fspath__")
     is_label = isinstance(label, str) or np.ndim(label) == 0
     return (is_image or is_path) and is_label
+
+
+def name_odd_row(shapes: list) -> str:
+    """Describe the first row of a list whose length differs from the one before."""
+    number = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+    return (
+        f"row {number} of X has shape {shapes[number]}, and row 0 has shape "
+        f"{shapes[0]}: rows have one length. The content of files is passed as bytes, "
+        "`row.tobytes()`, and images have two axes, or three with channels."
+    )
 
 
 def name_odd_shape(shapes: list) -> str:

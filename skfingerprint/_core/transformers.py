@@ -13,6 +13,7 @@ from skfingerprint._core.blocks import (
     as_rows,
     as_stack,
     check_values,
+    cut_largest,
     first_block,
     map_blocks,
 )
@@ -51,7 +52,9 @@ class StatelessTransformer(TransformerMixin, Estimator):
         self : transformer
         """
         self._get_function()
-        X = self._validate(first_block(X), reset=True)
+        block = first_block(X)
+        # Which image of a source is too small is said when it is transformed.
+        X = self._validate(block if block is X else cut_largest(block), reset=True)
         for places, stack in split_by_shape(X):
             check_grey_levels(stack, self._find_content(stack), places)
         return self

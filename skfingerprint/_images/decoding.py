@@ -14,6 +14,7 @@ from skfingerprint._core import (
     find_stored_size,
     load_as_stored,
     refuse_preview,
+    to_rgb,
 )
 from skfingerprint._images.headers import describe_header
 from skfingerprint._images.segments import without_exif, without_metadata
@@ -103,10 +104,10 @@ def name_in_errors(file):
         reason = str(error) if plain else repr(error)
         if isinstance(error, OSError) and error.filename is not None:
             reason = error.strerror  # the path is named already
-        raise ValueError(f"{_name_file(file)}: {reason}") from error
+        raise ValueError(f"{name_file(file)}: {reason}") from error
 
 
-def _name_file(file):
+def name_file(file):
     """Return the path of a file, its middle cut if it is long, or a number of bytes."""
     if isinstance(file, bytes):
         return f"{len(file)} bytes"
@@ -194,6 +195,8 @@ def _find_plugin(head):
 
 def _explain(file, head):
     """Return the reason why Pillow does not know a file with these first bytes."""
+    if not head:
+        return "it is empty"
     suffix = "" if isinstance(file, bytes) else Path(file).suffix.lower()
     package = _find_plugin(head)
     if package and suffix_problem(".jxl" if package == PLUGINS[".jxl"] else ".heic"):
@@ -315,7 +318,4 @@ def _to_rgb(image, shape):
         # Pillow cuts color to the upper 8 bits as well; `convert` would clip.
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
-    # Pillow warns if a palette with transparency is converted to RGB directly.
-    if image.mode == "P":
-        image = image.convert("RGBA")
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(to_rgb(image))

@@ -11,8 +11,15 @@ import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
-from skfingerprint._core import LazyImages, NamedImage, find_stored_size, is_picture
+from skfingerprint._core import (
+    LazyImages,
+    NamedImage,
+    find_stored_size,
+    hold,
+    is_picture,
+)
 from skfingerprint._images.decoding import (
+    name_file,
     name_in_errors,
     read_header,
     read_image,
@@ -150,12 +157,17 @@ class FileImages(LazyImages):
         start = sum(self.sizes[:k])
         part = slice(start, start + self.sizes[k])
         images = self._reader.read(self._files[part], self._image_sizes[part])
-        if self._peaks is not None:
-            self._peaks[part] = [image.max(initial=0) for image in images]
-            self._judge_bits()
+        peaks = self._peaks  # which another thread may remove meanwhile
+        if peaks is not None:
+            peaks[part] = [image.max(initial=0) for image in images]
+            self._judge_bits(peaks)
         if self.ndim == 1:
             return images
         return np.stack(images) if images else np.empty(self.shape, dtype=np.uint8)
+
+    def name(self, place):
+        """Return the path of the image at a place, or its number."""
+        return name_file(self._files[place])
 
     def read_headers(self, places=None):
         """Return the headers of the files, or of those at some places, as a list."""
@@ -163,10 +175,9 @@ class FileImages(LazyImages):
         files = files if places is None else [files[place] for place in places]
         return [_describe(file) for file in files]
 
-    def _judge_bits(self):
+    def _judge_bits(self, peaks):
         """Warn once, when all files were read, if 16-bit files use fewer bits."""
-        peaks = self._peaks
-        if peaks.min(initial=0) < 0:
+        if self._peaks is None or peaks.min(initial=0) < 0:
             return
         self._peaks = None
         # Few images are that dark, so that headers are hardly ever read.
@@ -278,5 +289,7 @@ def _decode(file, from_file, from_picture, *args):
     if not isinstance(file, NamedImage):
         return from_file(file, *args)
     with name_in_errors(file):
-        function = from_picture if is_picture(file.source) else from_file
-        return function(file.source, *args)
+        if not is_picture(file.source):
+            return from_file(file.source, *args)
+        with hold(file.source):
+            return from_picture(file.source, *args)

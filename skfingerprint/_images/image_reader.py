@@ -160,6 +160,7 @@ class ImageReader(ImageOutputMixin, StatelessTransformer):
             )
         with needs_extra("images", "reading images needs Pillow"):
             import PIL  # noqa: F401
+        check_jobs(self.n_jobs)
         files = [open_file(file, number) for number, file in enumerate(files)]
         reader = FileReader(self._get_function(), n_channels, self.n_jobs)
         images = FileImages(files, reader)
