@@ -3,9 +3,11 @@
 ``python -m benchmarks.speed.reading`` fits the pipeline without perturbations on 20,000
 paths of `registry/` (see `data/real_images.py`). It prints the time a file, beside the
 times of reading alone and of features alone, and the peak memory of the fit.
+``python -m benchmarks.speed.reading arrays`` fits on the same images as an array.
 """
 
 import resource
+import sys
 import time
 
 import numpy as np
@@ -20,7 +22,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def main(n_files=20_000):
+def main(kind="files", n_files=20_000):
     """Print the memory and the time of reading in a pipeline."""
     paths = sorted((FOLDER / "registry").rglob("*.png"))
     y = np.array([path.parent.name for path in paths])
@@ -45,16 +47,18 @@ def main(n_files=20_000):
     )
     print(f"in a pipeline {1e3 * both:.2f} ms a file: rate ", end="")
     print(f"{(reading + computing) / both:.2f} of both alone")
+    if kind == "arrays":
+        many = np.stack(list(reader.transform(paths)) * repeats)[:n_files]
     before, start = peak(), time.perf_counter()
     rows = n_files * 2294 * 4 / 2**30
     model = make_attribution_pipeline(perturbations=(), n_jobs=2)
     model.fit(many, labels)
     print(
-        f"{n_files} files: fit {time.perf_counter() - start:.0f} s, {peak():.2f} GiB ",
+        f"{n_files} {kind}: fit {time.perf_counter() - start:.0f} s, {peak():.2f} GiB ",
         end="",
     )
     print(f"({before:.2f} before; their features are {rows:.2f})")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -277,6 +277,77 @@ def test_lazy_lists_and_files_are_judged_alike(mixed, y, tmp_path):
         fit(ImageReader().transform(paths), y)
 
 
+def write(folder, images, y, ways):
+    """Write images, each class in a way of its own, and return the paths."""
+    pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
+    from PIL import Image
+
+    files = []
+    for number, (image, label) in enumerate(zip(images, y, strict=True)):
+        suffix, options = ways.get(label, ways[None])
+        files.append(folder / f"{number}.{suffix}")
+        Image.fromarray(image).save(files[-1], **options)
+    return files
+
+
+PNG = "png", {}
+HEADERS = {
+    "lossless and lossy": (PNG, ("webp", {"quality": 95}), "format"),
+    "two formats": (PNG, ("bmp", {}), "format"),
+    "two tables": (
+        ("jpg", {"quality": 90}),
+        ("jpg", {"quality": 70}),
+        "JPEG quality",
+    ),
+    "profiles": (PNG, ("png", {"icc_profile": b"a profile" * 20}), "ICC profile"),
+}
+
+
+@pytest.mark.parametrize("kind", ["paths", "bytes", "pictures"])
+@pytest.mark.parametrize("name", HEADERS)
+def test_headers_are_told_in_the_one_warning_of_a_fit(images, y, tmp_path, name, kind):
+    usual, other, expected = HEADERS[name]
+    files = write(tmp_path, images, y, {None: usual, "c": other})
+    if kind == "pictures":
+        from PIL import Image
+
+        files = [Image.open(file) for file in files]
+    X = [file.read_bytes() for file in files] if kind == "bytes" else files
+    model = make_attribution_pipeline(perturbations=())
+    with pytest.warns(UserWarning, match=f"^Headers of files: .* {expected}") as caught:
+        model.fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
+    model.predict(X[:2])
+    model.set_params(history="ignore").fit(X, y)
+    # No label, or labels that are not compared: nothing to tell.
+    ImageReader().fit_transform(X)
+    two = make_attribution_pipeline(perturbations=(), miss_rate=0.5, background="c")
+    two.fit(X, y)
+
+
+def test_headers_and_pixels_are_told_together(images, y, tmp_path):
+    ways = {None: PNG, "c": ("jpg", {"quality": 75})}
+    files = write(tmp_path, images, y, ways)
+    model = make_attribution_pipeline(perturbations=())
+    with pytest.warns(UserWarning, match=f"{PAST}.*Headers of files: .* format") as few:
+        model.fit(files, y)
+    assert len(few) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [PNG, ("png", {"compress_level": 1})], ids=["equal", "another level"]
+)
+def test_headers_alike_are_silent(images, y, tmp_path, other):
+    files = write(tmp_path, images, y, {None: PNG, "c": other})
+    make_attribution_pipeline(perturbations=()).fit(files, y)
+
+
+def test_progressive_files_are_silent(images, y, tmp_path):
+    ways = {None: ("jpg", {}), "c": ("jpg", {"progressive": True})}
+    files = write(tmp_path, images, y, ways)
+    make_attribution_pipeline(perturbations=()).fit(files, y)
+
+
 def test_grey_images_are_judged(mixed, y):
     with pytest.warns(UserWarning, match=r"JPEG files once"):
         fit(mixed[..., 1], y)

@@ -1,15 +1,19 @@
 """Every kind of input of ImageReader, and the errors for all others."""
 
 import base64
+import collections
 import io
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
@@ -20,8 +24,10 @@ from skfingerprint import (
     Unflatten,
     make_attribution_pipeline,
 )
+from skfingerprint._attribution import copies
 from skfingerprint._images import file_images
 from skfingerprint.datasets import load_generators, load_image_files
+from skfingerprint.perturbation import GaussianBlur
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow (extra images)")
 IMAGES = load_generators().images[::80]
@@ -104,6 +110,33 @@ def as_arrow(items):
     return pytest.importorskip("pyarrow").table({"image": items})
 
 
+class Scalar:
+    """A scalar of Arrow, as far as the reader knows it."""
+
+    def __init__(self, item):
+        self.as_py = lambda: item
+
+
+class Buffer:
+    """A buffer of Arrow, as far as the reader knows it."""
+
+    def __init__(self, item):
+        self.to_pybytes = lambda: item
+
+
+class Stream(io.RawIOBase):
+    """A stream that can be read once, like the answer of a server."""
+
+    def __init__(self, content):
+        self.content = io.BytesIO(content)
+
+    def readable(self):
+        return True
+
+    def readinto(self, part):
+        return self.content.readinto(part)
+
+
 KINDS = {
     "Path": list,
     "PurePath": lambda paths: [pathlib.PurePosixPath(path) for path in paths],
@@ -151,6 +184,11 @@ KINDS = {
     "polars of bytes": lambda paths: as_polars(read(paths)),
     "polars of structs": lambda paths: as_polars(as_structs(paths)),
     "polars Series": lambda paths: as_polars(as_structs(paths))["image"],
+    "scalars of Arrow": lambda paths: [Scalar(item) for item in read(paths)],
+    "texts of Arrow": lambda paths: [Scalar(str(path)) for path in paths],
+    "buffers of Arrow": lambda paths: [Buffer(item) for item in read(paths)],
+    "structs of files": lambda paths: [{"bytes": io.BytesIO(b)} for b in read(paths)],
+    "a deque": collections.deque,
     "Arrow column": lambda paths: Arrow(as_structs(paths)),
     "Arrow table": lambda paths: ArrowTable(as_structs(paths)),
     "pyarrow of text": lambda paths: as_arrow(list(map(str, paths))),
@@ -195,6 +233,122 @@ def test_pictures_are_read_as_their_files(tmp_path, mode):
         expected = expected[..., 0]
     for X in (files, pictures, [Image.open(file) for file in files]):
         np.testing.assert_array_equal(np.asarray(reader.transform(X)), expected)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa", "PA", "RGBX"])
+def test_modes_of_pictures_that_no_file_has(mode):
+    """Opaque pictures in memory have the pixels of plain ones."""
+    plain = Image.fromarray(IMAGES[0])
+    plain = plain.convert("P").convert("RGB") if mode == "PA" else plain
+    between = {"La": "LA", "RGBa": "RGBA", "PA": "P"}.get(mode, "RGB")
+    picture = plain.convert(between).convert(mode)
+    plain = plain.convert("L") if mode == "La" else plain
+    reader = ImageReader().fit([picture])
+    assert reader.n_channels_ == len(plain.getbands())
+    np.testing.assert_array_equal(reader.transform([picture])[0], np.asarray(plain))
+    found = ResidualExtractor().fit_transform([picture])
+    assert (found == ResidualExtractor().fit_transform([plain])).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "gif", "jpg"])
+def test_threads_may_share_pictures(suffix):
+    """Pictures that are not decoded yet, given several times and to two readers."""
+    stream = io.BytesIO()
+    image = Image.fromarray(np.tile(IMAGES[0], (6, 6, 1)))
+    image.save(stream, {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix))
+    expected = np.asarray(Image.open(stream).convert("RGB"))
+    for _ in range(5):
+        X = [Image.open(io.BytesIO(stream.getvalue()))] * 8
+        with ThreadPoolExecutor(2) as pool:
+            found = [
+                pool.submit(np.asarray, ImageReader(n_jobs=4).transform(X))
+                for _ in range(2)
+            ]
+        assert all((result.result() == expected).all() for result in found)
+
+
+def test_a_stream_is_read_once():
+    content = [pack(image) for image in IMAGES]
+    read_once = [Stream(item) for item in content]
+    np.testing.assert_array_equal(
+        np.asarray(ImageReader().transform(read_once)), IMAGES
+    )
+    with pytest.raises(
+        ValueError, match=r"image 0 of X.*read before.*stream\.read\(\)"
+    ):
+        ImageReader().transform(read_once)
+
+
+def pack(image, suffix="png"):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, suffix)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+@pytest.mark.parametrize(("n_bits", "factor"), [(8, 256), (10, 64), (12, 16), (14, 4)])
+def test_few_bits_in_16_are_told_once(suffix, n_bits, factor):
+    grey = IMAGES[..., 0].astype(np.uint16) >> max(0, 8 - n_bits)
+    files = [pack(image << n_bits - 8, suffix) for image in grey]
+    images = ImageReader().transform([*files, pack(IMAGES[0] // 5)])
+    match = f"nearly black.*Nothing was scaled(?s:.*): {n_bits} bits, factor {factor}$"
+    with pytest.warns(UserWarning, match=match) as caught:
+        np.asarray(images)
+    assert len(caught) == 1
+    np.asarray(images)  # a second reading is silent
+    np.testing.assert_array_equal(images[0][..., 0], grey[0] >> 16 - n_bits)
+
+
+def test_one_bright_file_of_16_bits_and_dark_files_of_8_are_silent():
+    grey = IMAGES[..., 0].astype(np.uint16)
+    np.asarray(ImageReader().transform([pack(grey[0] << 4), pack(grey[1] << 8)]))
+    np.asarray(ImageReader().transform([pack(IMAGES[0] // 16)]))
+    # A part of the files is not the whole load.
+    ImageReader().transform([pack(grey[0] << 4), pack(grey[1] << 8)])[:1].read(0)
+
+
+@pytest.mark.parametrize("perturbations", [(), [GaussianBlur(std=1)]])
+@pytest.mark.parametrize("kind", ["paths", "bytes", "arrays"])
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_small_image_is_named(
+    tmp_path, monkeypatch, kind, perturbations, place, n_good=7
+):
+    """In any block, and for arrays by its number in X."""
+    monkeypatch.setattr(file_images, "BLOCK_FILES", 2)
+    monkeypatch.setattr(copies, "IMAGE_VALUES", 3 * IMAGES[0].size)
+    images = list(IMAGES[:n_good])
+    images.insert(place, IMAGES[7][:31])
+    files = [tmp_path / f"{i}.png" for i in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        Image.fromarray(image).save(file)
+    X = {"paths": files, "bytes": read(files), "arrays": images}[kind]
+    y = np.arange(len(X)) % 2
+    name = {"paths": re.escape(str(files[place]))}.get(kind, f"image {place} of X")
+    if kind == "arrays" and not perturbations:
+        name = rf"images \[{place}\]"
+    model = make_attribution_pipeline(perturbations=perturbations, history="ignore")
+    model.fit(IMAGES, np.arange(N) % 2)
+    # The larger ones of a block tell that one is small.
+    if place:
+        with pytest.raises(ValueError, match=name):
+            clone(model).fit(X, y)
+    name = rf"images \[{place}\]" if kind == "arrays" else name
+    with pytest.raises(ValueError, match=name):
+        model.predict(X)
+
+
+def test_a_wrong_parameter_names_no_image(paths):
+    with pytest.raises(ValueError, match=r"^sigma must be"):
+        make_pipeline(ImageReader(), ResidualExtractor(sigma=-1)).fit_transform(paths)
+
+
+@pytest.mark.parametrize("n_jobs", ["all", 0, 1.5])
+def test_the_number_of_threads_is_checked(paths, n_jobs):
+    for X in (paths, IMAGES):
+        with pytest.raises(ValueError, match=r"n_jobs must be .* -1 for all"):
+            ImageReader(n_jobs=n_jobs).fit(X)
+    with pytest.raises(ValueError, match=r"n_jobs must be .* -1 for all"):
+        ImageReader(n_jobs=n_jobs).transform(paths)
 
 
 def test_pictures_of_floats_are_arrays():
@@ -370,6 +524,40 @@ WRONG = {
         lambda p: [Image.open(io.BytesIO(p[0].read_bytes()[:500]))],
         "(?s)1 of 1.*image 0 of X",
     ),
+    "a float picture": (
+        lambda p: [p[0], Image.fromarray(IMAGES[0, ..., 0].astype(np.float32))],
+        "image 1 of X.*float values",
+    ),
+    "a picture of 32 bits": (
+        lambda p: [p[0], Image.fromarray(IMAGES[0, ..., 0].astype(np.int32))],
+        "image 1 of X.*32-bit values",
+    ),
+    "a set": (lambda p: set(p), r"no order: pass `sorted\(X\)`"),
+    "a lazy frame": (
+        lambda p: as_polars(list(map(str, p))).lazy(),
+        r"LazyFrame, which is not computed: pass `X.collect\(\)`",
+    ),
+    "text in two axes": (lambda p: np.array([list(map(str, p))]), r"shape \(1, 8\)"),
+    "paths in two axes": (lambda p: np.array(p).reshape(4, 2), r"shape \(4, 2\)"),
+    "an array of one path": (lambda p: np.array(p[0]), r"shape \(\), and holds"),
+    "members of a zip by name": (
+        lambda p: [zipfile.ZipInfo("a.png")],
+        "image 0 of X.*ZipInfo, which holds no pixels",
+    ),
+    "arrays of bytes": (
+        lambda p: [np.frombuffer(item, np.uint8) for item in read(p)],
+        r"row 1 of X has shape.*`row.tobytes\(\)`",
+    ),
+    "a file without content": (lambda p: [p[0], b""], "image 1 of X.*it is empty"),
+    "an empty stream": (lambda p: [io.BytesIO()], "image 0 of X.*it is empty"),
+    "empty text": (lambda p: [str(p[0]), ""], "image 1 of X is '', no path"),
+    "an address": (lambda p: ["https://localhost/a.png"], "image 0 of X.*no path"),
+    "a file in text mode": (
+        lambda p: [(io.TextIOWrapper(io.BytesIO(p[0].read_bytes())))],
+        "image 0 of X.*opened as text",
+    ),
+    "a struct of text": (lambda p: [{"bytes": "a"}], "image 0 of X.*no bytes"),
+    "a struct of a number": (lambda p: [{"path": 3}], "image 0 of X.*no path"),
     "a folder": (lambda p: [p[0].parent], "no regular file"),
     "no images": (lambda p: [], "X is empty"),
 }
