@@ -7,6 +7,7 @@ rounding, or else the text of the error. It needs the extras `images` and `dask`
 pandas and polars, and takes ten seconds.
 """
 
+import base64
 import io
 import itertools
 import tempfile
@@ -127,6 +128,7 @@ def list_bounds():
     """
     return [
         *_list_containers(),
+        *_list_carried(),
         *_list_blocks(),
         *_list_labels(),
         *_list_weights(),
@@ -196,6 +198,101 @@ def _list_containers():
         )
         for name, make in given.items()
     ]
+
+
+def _list_carried():
+    """Return rows on files in any container, which the reader reads."""
+    files = [write(image) for image in IMAGES]
+    folder = Path(tempfile.mkdtemp())
+    paths = [folder / f"{k}.png" for k in range(len(files))]
+    for path, content in zip(paths, files, strict=True):
+        path.write_bytes(content)
+    texts = list(map(str, paths))
+    pictures = [Image.fromarray(image) for image in IMAGES]
+    frames = {"save_all": True, "append_images": pictures[1:]}
+    wide = [image[..., 0].astype(np.uint16) for image in IMAGES]
+    closed = io.BytesIO()
+    closed.close()
+    right = {
+        "paths": paths,
+        "text": texts,
+        "array of text": np.array(texts),
+        "column of text": np.array(texts)[:, np.newaxis],
+        "bytes": files,
+        "bytearray": list(map(bytearray, files)),
+        "memoryview": list(map(memoryview, files)),
+        "objects of bytes": objects(files),
+        "streams": list(map(io.BytesIO, files)),
+        "structs": [{"bytes": item, "path": None} for item in files],
+        "structs of paths": [{"bytes": None, "path": item} for item in texts],
+        "structs without bytes": [{"path": item} for item in texts],
+        "Series of text": pd.Series(texts),
+        "Series of categories": pd.Series(texts).astype("category"),
+        "Series of bytes": pd.Series(files),
+        "polars of text": pl.Series(texts),
+        "polars of bytes": pl.DataFrame({"image": files}),
+        "polars of structs": pl.Series([{"bytes": item} for item in files]),
+        "pictures of files": [Image.open(io.BytesIO(item)) for item in files],
+        "mixed": [paths[0], files[1], io.BytesIO(files[2]), pictures[3]],
+        "animated WebP": [
+            write(IMAGES[0], "webp", lossless=True, **frames),
+            *files[1:],
+        ],
+        "animated PNG": [write(IMAGES[0], **frames), *files[1:]],
+        "BigTIFF": [write(IMAGES[0], "tiff", big_tiff=True), *files[1:]],
+    }
+    others = {
+        "MPO": [write(IMAGES[0], "mpo", **frames), *files[1:]],
+        "animated GIF": [write(IMAGES[0], "gif", **frames), *files[1:]],
+        "1-bit PNG": [write(pictures[0].convert("1")), *files[1:]],
+        "CMYK as JPEG": [write(pictures[0].convert("CMYK"), "jpeg"), *files[1:]],
+        "mode La": [pictures[0].convert("LA").convert("La"), *pictures[1:]],
+        "mode LAB": [Image.frombytes("LAB", (64, 64), IMAGES[0]), *pictures[1:]],
+        "mode F": [pictures[0].convert("F"), *files[1:]],
+        "mode I": [pictures[0].convert("I"), *files[1:]],
+        "14 bits": [write(image << 6) for image in wide],
+        "12 bits": [write(image << 4) for image in wide],
+        "10 bits": [write(image << 2) for image in wide],
+        "16 bits": [write(image << 8) for image in wide],
+        "small image": [*paths[:3], write(IMAGES[3, :31])],
+        "set": set(texts),
+        "lazy frame": pl.LazyFrame({"image": texts}),
+        "text in two axes": np.array([texts]),
+        "paths in two axes": np.array(paths).reshape(2, 2),
+        "array of bytes": np.array(files),
+        "arrays of bytes": [np.frombuffer(item, np.uint8) for item in files],
+        "None among paths": [*paths[:3], None],
+        "array among paths": [*paths[:3], IMAGES[3]],
+        "lists of paths": [[path] for path in paths],
+        "pairs of paths": list(zip(paths, range(4), strict=True)),
+        "names in a zip": [zipfile.ZipInfo("a.png")],
+        "empty bytes": [*files[:3], b""],
+        "read before": [*files[:3], io.BytesIO()],
+        "truncated": [*files[:3], files[3][:2000]],
+        "closed": [*files[:3], closed],
+        "in text mode": [*files[:3], io.StringIO("a")],
+        "empty text": [*texts[:3], ""],
+        "address": [*texts[:3], "https://localhost/a.png"],
+        "base64": [base64.b64encode(item).decode() for item in files],
+        "struct of None": [*files[:3], {"bytes": None, "path": None}],
+        "struct of text": [*files[:3], {"bytes": "a"}],
+        "folder": [*paths[:3], folder],
+        "web page": [*files[:3], b"<!DOCTYPE html>"],
+    }
+    rows = [("carried", name, X, EXPECTED) for name, X in right.items()]
+    rows += [("carried", name, X, None) for name, X in others.items()]
+    return [
+        (kind, name, lambda X=X, rows=rows: ask(lambda: X, rows, ImageReader()))
+        for kind, name, X, rows in rows
+    ]
+
+
+def write(image, suffix="png", **options):
+    """Return the content of a file of an image or of a picture."""
+    stream = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(stream, suffix, **options)
+    return stream.getvalue()
 
 
 def _list_blocks():
@@ -379,14 +476,14 @@ def tell(call):
     return answer + (f" (warns: {str(told[0].message)[:90]})" if told else "")
 
 
-def ask(make, expected=None):
+def ask(make, expected=None, reader=None):
     """Return the outcome of an input, as text."""
     features = AttributionFeatures()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             X = make()
-            pipeline = features
+            pipeline = make_pipeline(reader, features)
             if isinstance(X, Path) or (
                 isinstance(X, list) and X and isinstance(X[0], Path)
             ):

@@ -127,7 +127,9 @@ class AugmentedPipeline(Estimator, Pipeline):
         What to do if images of some classes were JPEG files once, and those of others
         were not, by :func:`~skfingerprint.metrics.jpeg_history`. "auto" warns; if the
         last step has a stated rate and no perturbation is a JPEG compression, it raises
-        an error. "warn" always warns, and "ignore" does not judge. See the Notes.
+        an error. "warn" always warns, and "ignore" does not judge. If the images are
+        files whose headers differ by class, the same warning names the properties. See
+        the Notes.
     verbose : bool or int, default=False
         Whether to report how many blocks of images are done: in a bar if tqdm is
         installed (extra `progress`), in lines otherwise. With `memory`, a line at the
@@ -164,7 +166,9 @@ class AugmentedPipeline(Estimator, Pipeline):
     at most 15, the classes with the rarer history take no part in the unchanged
     condition of a classifier that takes `conditions`: of these, only perturbed copies
     are trained on. With a stated rate this needs three other classes. The background is
-    not judged, nor are images with a side below 32 pixels, residuals and rows.
+    not judged, nor are images with a side below 32 pixels, residuals and rows. Headers
+    of all files are compared as :func:`~skfingerprint.datasets.describe_image_folder`
+    does, whatever the perturbations.
 
     There is one imitation of each source by each generator, but at least 250 and at
     most 600 in all; the sources take turns. An imitation has the group of its image.

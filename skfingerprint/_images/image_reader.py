@@ -76,6 +76,10 @@ class ImageReader(ImageOutputMixin, StatelessTransformer):
     times of the files, so that `memory` of a :class:`~sklearn.pipeline.Pipeline`
     computes the results for an overwritten file anew.
 
+    Once all images of the result were read, a warning tells whether the values of
+    16-bit files use 8, 10, 12 or 14 bits only, so that the images are nearly black.
+    Nothing is scaled.
+
     Open files are read whole, from their start, when they are transformed.
 
     Examples
