@@ -125,7 +125,7 @@ def find_problem(item: Any) -> str:
 
 
 def _has_content(item: Any) -> bool:
-    """Whether a row of bytes and path holds what can be read."""
+    """Whether a row of bytes and path holds a file, its path or a picture."""
     content = item.get("bytes")
     if content is None:
         return isinstance(item["path"], (str, os.PathLike))

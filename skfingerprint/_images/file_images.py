@@ -269,7 +269,7 @@ def _measure(file):
 
 
 def _describe(file):
-    """Describe a file by its header; a picture by what it keeps of its file."""
+    """Describe a file by its header, and a picture by the parts that it keeps."""
     try:
         return _decode(file, read_header, _describe_picture)
     except ValueError as error:
