@@ -4,13 +4,19 @@
 paths of `registry/` (see `data/real_images.py`). It prints the time a file, beside the
 times of reading alone and of features alone, and the peak memory of the fit.
 ``python -m benchmarks.speed.reading arrays`` fits on the same images as an array.
+``python -m benchmarks.speed.reading photographs`` cuts 256 x 256 pixels out of 256
+random JPEG files of 12 Mpixels, and prints the peak memory.
 """
 
 import resource
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.data.real_images import FOLDER
@@ -22,8 +28,28 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def read_photographs(n_files=256):
+    """Print the peak memory of cutting a part out of large files."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{k}.jpg") for k in range(n_files)]
+        pixels = rng.integers(0, 256, (375, 500, 3), dtype=np.uint8)
+        pixels = pixels.repeat(8, axis=0).repeat(8, axis=1)
+        Image.fromarray(pixels).save(paths[0], quality=90)
+        del pixels
+        for path in paths[1:]:
+            shutil.copy(paths[0], path)
+        # The peak of writing is not that of reading.
+        before = peak()
+        reader = ImageReader(image_shape=(256, 256))
+        shape = np.asarray(reader.fit_transform(paths)).shape
+    print(f"{n_files} photographs, {shape}: {peak():.2f} GiB ({before:.2f} before)")
+
+
 def main(kind="files", n_files=20_000):
     """Print the memory and the time of reading in a pipeline."""
+    if kind == "photographs":
+        return read_photographs()
     paths = sorted((FOLDER / "registry").rglob("*.png"))
     y = np.array([path.parent.name for path in paths])
     repeats = -(-n_files // len(paths))
