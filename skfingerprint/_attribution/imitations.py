@@ -113,7 +113,11 @@ def draw_imitations(y, weights, n_generators):
     places = np.empty_like(numbers)
     for source in range(len(sources)):
         own, turn = np.flatnonzero(used)[members == source], turns == source
-        places[turn] = np.resize(rng.permutation(own), np.count_nonzero(turn))
+        n_turns = np.count_nonzero(turn)
+        # Another order in each round: with as many images as generators each generator
+        # would otherwise get one image again and again.
+        rounds = [rng.permutation(own) for _ in range(n_turns // len(own) + 1)]
+        places[turn] = np.concatenate(rounds)[:n_turns]
     order = np.argsort(places, kind="stable")
     return places[order], makers[order]
 
