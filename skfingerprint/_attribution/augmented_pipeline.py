@@ -69,10 +69,11 @@ REASONS = {
         "probabilities of these do not add up. `assess(X).probability` is that of the "
         "likeliest source, given that it is a known one"
     },
-    False: {
-        "assess": "it needs a stated rate, as of "
-        "make_attribution_pipeline(false_alarm_rate=0.01)"
-    },
+    False: dict.fromkeys(
+        ("assess", "verify"),
+        "it needs a stated rate, as of "
+        "make_attribution_pipeline(false_alarm_rate=0.01)",
+    ),
 }
 
 
@@ -337,6 +338,25 @@ class AugmentedPipeline(Estimator, Pipeline):
         rows = self[:-1].transform(X)
         given = {} if groups is None else {"groups": groups}
         return self.steps[-1][1].assess(rows, **given)
+
+    @available_if(_last_has("verify"))
+    def verify(self, X1, X2):
+        """Score whether two sets of images have one source, known or not.
+
+        Parameters
+        ----------
+        X1, X2 : array-like of shape (n_samples, height, width[, n_channels])
+            The images of each set in grey levels 0..255, which are taken to have one
+            source.
+
+        Returns
+        -------
+        answer : Bunch
+            See :meth:`SourceDetector.verify`.
+        """
+        check_is_fitted(self)
+        steps = self[:-1]
+        return self.steps[-1][1].verify(steps.transform(X1), steps.transform(X2))
 
     def __getattr__(self, name):
         """Raise AttributeError, with the reason if a stated rate decides."""

@@ -13,6 +13,7 @@ from sklearn.utils import (
     get_tags,
 )
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution import SourceDiscriminant
@@ -33,6 +34,15 @@ from skfingerprint._open_set.source_detector import SourceDetector
 
 # Method of detectors of sets of images.
 SETS = "score_sets"
+
+
+def _detector_has(method):
+    def check(model):
+        # A pipeline does not pass its methods on to its last step.
+        getattr(split_last(model._get_parts()[1])[1], method)
+        return True
+
+    return check
 
 
 class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
@@ -254,6 +264,25 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             probability=probability,
             false_alarm_probability=share,
         )
+
+    @available_if(_detector_has("verify"))
+    def verify(self, X1, X2):
+        """Score whether two sets of images have one source, known or not.
+
+        Parameters
+        ----------
+        X1, X2 : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            The images of each set, which are taken to have one source.
+
+        Returns
+        -------
+        answer : Bunch
+            See :meth:`SourceDetector.verify`.
+        """
+        check_is_fitted(self)
+        steps, last = split_last(self.detector_)
+        return last.verify(transform_by(steps, X1), transform_by(steps, X2))
 
     def _assess_sets(self, X, groups):
         """Report one answer for each set of images."""

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import Bunch, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._core import (
@@ -45,6 +45,12 @@ from skfingerprint._open_set.decisions import ThresholdMixin
 from skfingerprint._open_set.sets import keep_null, score_sets
 from skfingerprint._open_set.simplex import FEWEST_SOURCES
 from skfingerprint._open_set.training import TrainingRows, draw_rows
+from skfingerprint._open_set.verification import (
+    compare_sets,
+    estimate_shares,
+    fit_verification,
+    project_outputs,
+)
 from skfingerprint.thresholds import _weighted_quantile
 
 # The rates that "auto" stands for.
@@ -181,6 +187,13 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     source c by the pooled covariance within sources, of which a tenth is shrunk to a
     multiple of the identity.
 
+    With imitations :meth:`verify` has a ridge regression of its own, of unprocessed
+    images, with a target for each source and each generator. Its outputs are whitened
+    by the covariance of held-out rows within these classes. Null scores are those of
+    pairs of classes from two groups, each a source or a kind of imitation, while both
+    groups and the folds are held out. A class with fewer rows than a set is averaged as
+    it is, and the score is scaled by the ratio of the expected lengths.
+
     Examples
     --------
     >>> from skfingerprint import AttributionFeatures, SourceDetector
@@ -302,6 +315,8 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
             for part in (1, 2)
         )
         self._set_threshold(nulls, knowns, warns=imitations is None)
+        unprocessed = data.select(data.conditions == 0)
+        self.verification_ = fit_verification(unprocessed, self.alpha)
         return self
 
     def score_sources(self, X):
@@ -398,6 +413,44 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         if not len(self.null_scores_):
             return np.full(len(scores), np.nan)
         return np.exp(-scores)
+
+    def verify(self, X1, X2):
+        """Score whether two sets of rows have one source, known or not.
+
+        Both sets are compared as unprocessed images, and sets of which one was
+        perturbed differ by the perturbation. No image should be in both sets.
+
+        Parameters
+        ----------
+        X1, X2 : array-like of shape (n_samples, n_features)
+            Features of the images of each set, which are taken to have one source.
+
+        Returns
+        -------
+        answer : Bunch
+            `score`, the cosine between the mean outputs of both sets, see Notes; and
+            `false_alarm_probability`, the share of pairs of sets of different sources,
+            with as many images in each set, that score as high. To answer "same" at a
+            rate r, accept the pairs whose false-alarm probability is at most r.
+
+        Raises
+        ------
+        ValueError
+            If no imitations were given in `fit`.
+        """
+        check_is_fitted(self)
+        if self.verification_ is None:
+            raise ValueError(
+                "verify learns from imitations how alike different sources are, and "
+                "`fit` was given none. Fit images in make_attribution_pipeline with a "
+                'false_alarm_rate and imitations="auto", which makes them.'
+            )
+        sets = [validate_images(self, X, reset=False) for X in (X1, X2)]
+        outputs = [score_blocks(project_outputs, X, self.verification_) for X in sets]
+        score = compare_sets(*outputs)
+        sizes = len(outputs[0]), len(outputs[1])
+        shares = estimate_shares(np.array([score]), sizes, self.verification_)
+        return Bunch(score=score, false_alarm_probability=float(shares[0]))
 
     def check_rates(self, n_sources, *, imitated=False):
         """Raise ValueError if the stated rates cannot be learned from so few sources.
