@@ -14,6 +14,7 @@ from sklearn.utils import Bunch
 
 from skfingerprint._core import as_rows
 from skfingerprint._open_set.ridge import fit_ridge, predict_without
+from skfingerprint._open_set.sets import _average
 from skfingerprint._open_set.training import SMALLEST, standardize
 from skfingerprint.thresholds import _fit_tails, _mean_share
 
@@ -210,13 +211,6 @@ def _whiten(outputs, classes):
     factor = linalg.cholesky(within, lower=True)
     whitening = linalg.solve_triangular(factor, np.eye(n), lower=True).T
     return means.mean(axis=0), whitening
-
-
-def _average(rows, classes):
-    """Average the rows of each class, (n_classes, n_columns)."""
-    sums = np.zeros((classes.max() + 1, rows.shape[1]))
-    np.add.at(sums, classes, rows)
-    return sums / np.bincount(classes)[:, np.newaxis]
 
 
 def _take_side(outputs, classes):
