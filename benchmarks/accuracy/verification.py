@@ -56,7 +56,8 @@ def read_all():
     jpeg = JPEGCompression(quality=75)
     for name, (part, used) in parts.items():
         rows = find_features(part.images[used])
-        labels = [part[key][used] for key in ("sources", "families", "groups")]
+        groups = np.unique(part.groups, return_inverse=True)[1]
+        labels = part.sources[used], part.families[used], groups[used]
         asked[name] = rows, rows, *labels, False
         if name == "registry":
             changed = find_features(part.images[used], jpeg)
