@@ -154,7 +154,7 @@ def main():
                 else np.nan
                 for column in np.transpose(rows)
             ]
-            worst = np.max(np.transpose(rows)[4])
+            worst = np.nanmax(np.transpose(rows)[4])
             columns = *mean[:5], worst, mean[5]
             print(
                 f"{name:20} {size:2}",

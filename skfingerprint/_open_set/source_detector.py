@@ -417,8 +417,10 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     def verify(self, X1, X2):
         """Score whether two sets of rows have one source, known or not.
 
-        Both sets are compared as unprocessed images, and sets of which one was
-        perturbed differ by the perturbation. No image should be in both sets.
+        Both sets are compared as unprocessed images. A perturbation of both sets counts
+        as a part of their source, so that the false-alarm probability does not hold for
+        them, and sets of which one was perturbed differ by it. No image should be in
+        both sets.
 
         Parameters
         ----------
