@@ -12,7 +12,8 @@ which count apart.
 The columns: area under the ROC curve, equal error rate, share of pairs of one source
 that are recognized at a true false-alarm rate of 0.01 and at a stated one, and share of
 pairs of different sources that are accepted at a stated 0.01: mean over draws, worst
-draw, and relatives. ``--folder`` keeps rows between runs. It takes about ten minutes.
+draw, and relatives. Where all other sources are relatives they are the other ones in
+the first three columns. ``--folder`` keeps rows between runs. It takes about ten minutes.
 """
 
 import argparse
@@ -106,6 +107,8 @@ def judge(detector, asked, known_families, size):
     same, other = scores[kinds == 0], scores[kinds == 1]
     if not len(other):
         other = scores[kinds == 2]
+    if not len(same) or not len(other):
+        return [np.nan] * 6
     accepted = estimate_shares(scores, (size, size), space) <= RATE
     truth = np.repeat([1, 0], [len(same), len(other)])
     false, true, _ = roc_curve(truth, np.concatenate([same, other]))
