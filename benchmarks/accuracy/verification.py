@@ -13,7 +13,8 @@ The columns: area under the ROC curve, equal error rate, share of pairs of one s
 that are recognized at a true false-alarm rate of 0.01 and at a stated one, and share of
 pairs of different sources that are accepted at a stated 0.01: mean over draws, worst
 draw, and relatives. Where all other sources are relatives they are the other ones in
-the first three columns. ``--folder`` keeps rows between runs. It takes about ten minutes.
+the first three columns. ``--folder`` keeps rows between runs. It takes about ten
+minutes.
 """
 
 import argparse
