@@ -113,7 +113,7 @@ def print_table(title, found):
 def measure_sources(data, n_known, n_draws, folder, **params):
     """Print the rates with so many known sources."""
     y, test = data["sources"], data["test"]
-    found, spent = {name: [] for name in CHANGES}, []
+    found, spent, rows = {name: [] for name in CHANGES}, [], {}
     asked = {
         name: [
             part if change is None else change.fit_transform(part)
@@ -129,8 +129,9 @@ def measure_sources(data, n_known, n_draws, folder, **params):
         )
         spent.append(time.process_time() - begin)
         for name, parts in asked.items():
-            rows = [pipeline[:-1].transform(part) for part in parts]
-            answers = [pipeline[-1].assess(part) for part in rows]
+            if name not in rows:  # features are those of any fit
+                rows[name] = [pipeline[:-1].transform(part) for part in parts]
+            answers = [pipeline[-1].assess(part) for part in rows[name]]
             shares = count(answers[0], y[test], known, data["family"])
             others = [accept(part)[:, np.newaxis] for part in answers[1:]]
             found[name].append(np.hstack([shares, *others]))
