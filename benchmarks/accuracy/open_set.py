@@ -9,15 +9,15 @@ other. Parts:
   other kinds, unprocessed and perturbed; five splits, so that each source is unknown
   once;
 * ``left_out``: each source left out, by the number of images, unprocessed; photographs
-  with and without others as background; networks of `wild/`;
-* ``few``: three to twelve sources, with and without photographs as background;
-* ``single``: one and two sources.
+  with and without others as background; networks of `wild/`.
 
-It draws `docs/images/how_sure.png`, and takes about 15 minutes on two cores and 4 GiB.
+Rates with few sources are measured by `imitations.py`. It draws
+`docs/images/how_sure.png`, and takes about 25 minutes and 4 GiB.
 """
 
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,15 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmarks.data.real_images import read_images, read_registry, reference_split
-from skfingerprint import (
-    AttributionFeatures,
-    RejectingClassifier,
-    SourceDetector,
-)
-from skfingerprint.datasets import load_generators
+from skfingerprint import AttributionFeatures, make_attribution_pipeline
 from skfingerprint.metrics import open_set_report
 from skfingerprint.perturbation import (
-    COMMON_PERTURBATIONS,
     GaussianBlur,
     GaussianNoise,
     JPEGCompression,
@@ -44,8 +38,6 @@ from skfingerprint.perturbation import (
 )
 
 RATES = (0.1, 0.01)
-# Draws of few sources.
-N_DRAWS = 20
 CHANGES = (
     {"clean": None}
     | {f"JPEG {q}": JPEGCompression(quality=q) for q in (95, 85, 75)}
@@ -100,39 +92,26 @@ def compare(known, others):
 def measure_changes(data):
     """Print the shares named rightly and wrongly at stated rates, by perturbation."""
     y, test = data["sources"], data["test"]
-    fit, groups, truth = data["images"][~test], data["groups"][~test], y[test]
-    rows = np.stack(
-        [find_features(fit, p) for p in (None, *COMMON_PERTURBATIONS)], axis=1
-    )
+    truth, names, folder = y[test], np.unique(y), tempfile.mkdtemp()
     parts = (data["images"][test], data["photographs"], data["others"])
     labels = [truth, *(np.full(len(part), "stranger") for part in parts[1:])]
-    ends = np.cumsum([len(part) for part in parts])[:-1]
     asked = {
         name: [find_features(part, p) for part in parts] for name, p in CHANGES.items()
     }
-    n_conditions, names = rows.shape[1], np.unique(y)
-    print(
-        f"{len(fit)} images with {n_conditions - 1} copies; {ends[0]} asked, ", end=""
-    )
-    print(f"{len(parts[1])} photographs, {len(parts[2])} of other kinds", flush=True)
+    sizes = list(map(len, parts))
+    print(f"{(~test).sum()} images; {sizes[0]} asked, {sizes[1]} photographs, ", end="")
+    print(f"{sizes[2]} of other kinds", flush=True)
     found, drawn = {}, {name: [] for name in DRAWN}
     for start in range(5):
         strangers = names[start::5]
-        used = ~np.isin(y[~test], strangers)
-        X = rows[used].reshape(-1, rows.shape[2])
-        copies = np.tile(np.arange(n_conditions), used.sum())
-        y_used, g_used = (np.repeat(v[used], n_conditions) for v in (y[~test], groups))
-        given = {"conditions": copies, "groups": g_used}
-        begin, before = time.perf_counter(), peak()
-        detector = SourceDetector().fit(X, y_used, **given)
-        spent, after = time.perf_counter() - begin, peak()
-        model = RejectingClassifier().fit(X, y_used, **given)
-        print(f"split {start}: detector {spent:.1f} s, {after - before:.2f} GiB more, ")
-        print(
-            "  strata",
-            detector.conditions_.tolist(),
-            detector.detection_rate_by_condition_.round(2),
-        )
+        used = ~np.isin(y, strangers) & ~test
+        begin = time.perf_counter()
+        pipeline = make_attribution_pipeline(false_alarm_rate=0.01, memory=folder)
+        pipeline.fit(data["images"][used], y[used], groups=data["groups"][used])
+        model, spent = pipeline[-1], time.perf_counter() - begin
+        print(f"split {start}: {spent:.0f} s, peak {peak():.2f} GiB")
+        rates = model.detector_.detection_rate_by_condition_
+        print("  by condition", rates.round(2))
         known = np.setdiff1d(names, strangers)
         for name, features in asked.items():
             for k, part in enumerate(features):
@@ -236,60 +215,11 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def measure_few(data):
-    """Print the rates with few sources, with and without a background."""
-    y, test, groups = data["sources"], data["test"], data["groups"]
-    families = data["families"][test]
-    rows, names = find_features(data["images"]), np.unique(y)
-    photographs = find_features(data["photographs"])[~reference_split(data["scenes"])]
-    scenes = data["scenes"][~reference_split(data["scenes"])]
-    print("sources background: found; let in of no relatives, worst draw; of relatives")
-    for n_sources in (3, 4, 5, 6, 8, 12):
-        draws = [
-            np.random.default_rng(draw).choice(names, n_sources, replace=False)
-            for draw in range(N_DRAWS)
-        ]
-        for background in (None, "photo"):
-            found = []
-            for known in draws:
-                fit = np.isin(y, known) & ~test
-                X, labels, shown = rows[fit], y[fit], groups[fit]
-                if background:
-                    X = np.concatenate([X, photographs])
-                    labels = np.append(labels, [background] * len(photographs))
-                    shown = np.append(shown, scenes)
-                detector = SourceDetector(background=background)
-                detector.fit(X, labels, groups=shown)
-                shares = detector.false_alarm_probability(rows[test])
-                related = np.isin(families, families[np.isin(y[test], known)])
-                found.append(count_few(shares, y[test], known, related))
-            table = np.array(found)
-            print(n_sources, background, end=" ")
-            for rate, (own, others, relatives) in zip(
-                RATES, table.transpose(1, 2, 0), strict=True
-            ):
-                print(f"  at {rate}: {own.mean():.3f} {others.mean():.3f}", end=" ")
-                print(f"{others.max():.3f} {np.nanmean(relatives):.3f}", end="")
-            print(flush=True)
-
-
-def count_few(shares, truth, known, related):
-    """Return detection and false-alarm rates, of relatives too, at each rate."""
-    own = np.isin(truth, known)
-    found = []
-    for rate in RATES:
-        taken = shares <= rate
-        relatives = taken[related & ~own]
-        relatives = relatives.mean() if len(relatives) else np.nan
-        found.append([taken[own].mean(), taken[~related & ~own].mean(), relatives])
-    return found
-
-
 def measure_left_out(data):
     """Print the detection of each source as unknown when it is left out."""
     y, test, groups = data["sources"], data["test"], data["groups"]
-    rows, names = find_features(data["images"]), np.unique(y)
-    rng = np.random.default_rng(0)
+    names, rng, images = np.unique(y), np.random.default_rng(0), data["images"]
+    asked = find_features(images[test])
     for n_images in (8, 16, 32, 100):
         used = np.concatenate(
             [
@@ -298,55 +228,56 @@ def measure_left_out(data):
             ]
         )
         print(f"{n_images} images a source:", end="")
-        print_left_out(rows[used], y[used], groups[used], rows[test], y[test])
-    fit, labels, scenes = rows[~test], y[~test], groups[~test]
-    photographs, others = map(find_features, (data["photographs"], data["others"]))
+        print_left_out(images[used], y[used], groups[used], asked, y[test])
     odd = reference_split(data["scenes"])
-    begin = time.perf_counter()
-    plain = SourceDetector().fit(fit, labels, groups=scenes)
-    spent = time.perf_counter() - begin
-    print(f"{len(fit)} rows: {spent:.1f} s, found {plain.detection_rate_:.3f}")
-    both = SourceDetector(background="photo").fit(
-        np.concatenate([fit, photographs[~odd]]),
-        np.concatenate([labels, np.full((~odd).sum(), "photo")]),
-        groups=np.concatenate([scenes, data["scenes"][~odd]]),
+    plain = fit_quick(images[~test], y[~test], groups[~test])
+    both = fit_quick(
+        np.concatenate([images[~test], data["photographs"][~odd]]),
+        np.concatenate([y[~test], np.full((~odd).sum(), "photo")]),
+        np.concatenate([groups[~test], data["scenes"][~odd]]),
+        background="photo",
     )
+    parts = {"photographs": data["photographs"][odd], "other kinds": data["others"]}
     for title, detector in (("plain", plain), ("with a background", both)):
-        known = detector.score_samples(rows[test])
-        for name, part in (("photographs", photographs[odd]), ("other kinds", others)):
-            print(f"20 sources, {title}: {name} AUROC", end=" ")
-            print(f"{compare(known, detector.score_samples(part)):.3f}", end="")
-            shares = detector.false_alarm_probability(part)
-            found = detector.false_alarm_probability(rows[test])
-            for rate in RATES:
-                print(f", at {rate} accepted {np.mean(shares <= rate):.3f}", end="")
-                print(f" found {np.mean(found <= rate):.3f}", end="")
-            print(flush=True)
+        for name, part in parts.items():
+            print(f"20 sources, {title}: {name}", end=" ")
+            print_others(detector, asked, find_features(part))
     wild = read_images("wild/", real=True)
-    asked, real = reference_split(wild.groups), wild.sources == "real-ffhq"
-    features = find_features(wild.images)
-    own = ~asked & ~real
-    detector = SourceDetector().fit(
-        features[own], wild.sources[own], groups=wild.groups[own]
+    odd, real = reference_split(wild.groups), wild.sources == "real-ffhq"
+    own = ~odd & ~real
+    detector = fit_quick(wild.images[own], wild.sources[own], wild.groups[own])
+    known = find_features(wild.images[odd & ~real])
+    for name, part in (("photographs", wild.images[real]), ("registry", images)):
+        print(f"wild, 7 networks ({own.sum()} images): {name}", end=" ")
+        print_others(detector, known, find_features(part))
+
+
+def fit_quick(images, y, groups, **params):
+    """Return the detector of a pipeline of unprocessed images with a rate."""
+    pipeline = make_attribution_pipeline(
+        perturbations=(), false_alarm_rate=0.01, history="ignore", **params
     )
-    known = detector.score_samples(features[asked & ~real])
-    for name, part in (("photographs", features[real]), ("registry", rows)):
-        scores = detector.score_samples(part)
-        shares = np.mean(detector.predict(part) == 1)
-        print(f"wild, 7 networks ({own.sum()} images): {name} AUROC", end=" ")
-        print(f"{compare(known, scores):.4f}, accepted {shares:.3f}, found", end=" ")
-        print(f"{np.mean(known >= detector.offset_):.3f}", flush=True)
+    return pipeline.fit(images, y, groups=groups)[-1].detector_
 
 
-def print_left_out(X, y, groups, asked, truth):
+def print_others(detector, known, others):
+    """Print the distinction of rows of known sources from others."""
+    known, others = map(detector.false_alarm_probability, (known, others))
+    print(f"AUROC {compare(-known, -others):.4f}", end="")
+    for rate in RATES:
+        print(f", at {rate} accepted {np.mean(others <= rate):.3f}", end="")
+        print(f" found {np.mean(known <= rate):.3f}", end="")
+    print(flush=True)
+
+
+def print_left_out(images, y, groups, asked, truth):
     """Print AUROC, accepted and found shares with each source left out in turn."""
     curves, reports = [], []
     for name in np.unique(y):
         used = y != name
-        detector = SourceDetector().fit(X[used], y[used], groups=groups[used])
-        scores = detector.score_samples(asked)
-        curves.append(compare(scores[truth != name], scores[truth == name]))
+        detector = fit_quick(images[used], y[used], groups[used])
         shares = detector.false_alarm_probability(asked)
+        curves.append(compare(-shares[truth != name], -shares[truth == name]))
         known = np.setdiff1d(y, name)
         reports.append(open_set_report(truth, shares, known, rates=RATES))
     print(f" AUROC {np.mean(curves):.3f}, worst {np.min(curves):.3f}", end="")
@@ -360,73 +291,9 @@ def print_left_out(X, y, groups, asked, truth):
     print(flush=True)
 
 
-def measure_single(data):
-    """Print the detection of one or two sources against all others."""
-    y, test, groups = data["sources"], data["test"], data["groups"]
-    names = np.unique(y)
-    fit = data["images"][~test]
-    rows = np.stack(
-        [find_features(fit, p) for p in (None, *COMMON_PERTURBATIONS)], axis=1
-    )
-    asked = [
-        find_features(part)
-        for part in (data["images"][test], data["photographs"], data["others"])
-    ]
-    rng = np.random.default_rng(0)
-    pairs = [rng.choice(names, 2, replace=False) for _ in range(10)]
-    for n_images, sets in (
-        (100, [[k] for k in names]),
-        (8, [[k] for k in names]),
-        (100, pairs),
-    ):
-        used = np.concatenate(
-            [rng.permutation(np.flatnonzero(y[~test] == k))[:n_images] for k in names]
-        )
-        for n_conditions in (1, rows.shape[1]):
-            table = []
-            for known in sets:
-                own = used[np.isin(y[~test][used], known)]
-                X = rows[own, :n_conditions].reshape(-1, rows.shape[2])
-                repeated = (np.repeat(v[~test][own], n_conditions) for v in (y, groups))
-                labels, scenes = repeated
-                copies = np.tile(np.arange(n_conditions), len(own))
-                detector = SourceDetector().fit(
-                    X, labels, conditions=copies, groups=scenes
-                )
-                scores = [detector.score_samples(part) for part in asked]
-                is_known = np.isin(y[test], known)
-                others = (scores[0][~is_known], *scores[1:])
-                table.append(
-                    [
-                        np.mean(scores[0][is_known] >= detector.offset_),
-                        *(compare(scores[0][is_known], part) for part in others),
-                        *(np.mean(part >= detector.offset_) for part in others),
-                    ]
-                )
-            mean, low, high = (f(table, axis=0) for f in (np.mean, np.min, np.max))
-            print(
-                f"{len(sets[0])} source(s), {n_images} images, {n_conditions} kinds: ",
-                end="",
-            )
-            print(f"found {mean[0]:.3f} (worst {low[0]:.3f}); AUROC", end="")
-            for k, name in enumerate(("others", "photographs", "other kinds"), 1):
-                print(f" {name} {mean[k]:.3f} (worst {low[k]:.3f})", end=",")
-            print(" accepted", *(f"{mean[k]:.3f} ({high[k]:.3f})" for k in (4, 5, 6)))
-    embedded = load_generators()
-    X = find_features(embedded.images)
-    print(
-        "8 networks that ship with the package, 40 images each, each left out:", end=""
-    )
-    odd = np.unique(embedded.groups, return_inverse=True)[1] % 2 == 1
-    labels, scenes = embedded.target, embedded.groups
-    print_left_out(X[~odd], labels[~odd], scenes[~odd], X[odd], labels[odd])
-
-
 PARTS = {
     "changes": measure_changes,
     "left_out": measure_left_out,
-    "few": measure_few,
-    "single": measure_single,
 }
 
 if __name__ == "__main__":
