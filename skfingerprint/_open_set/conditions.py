@@ -144,7 +144,9 @@ def share_conditions(data, gate, conditions):
     """List the rows of each condition.
 
     An imitation belongs to its own condition and, if it is another perturbed one, to
-    the condition that it is assigned to, since there it is judged.
+    the condition that it is assigned to, since there it is judged. Perturbed by others,
+    images of one generator are those of another generator: a mean over both would vary
+    less than one over images of a source.
 
     Parameters
     ----------
@@ -161,7 +163,9 @@ def share_conditions(data, gate, conditions):
     assigned = np.full(len(data.rows), -1)
     if len(imitated):
         assigned[imitated] = conditions[assign_conditions(data.rows[imitated], gate)]
-    parts = []
+    n_makers = data.makers.max(initial=0) + 1
+    makers = np.where(data.kinds < 0, -1, data.conditions * n_makers + data.makers)
+    data, parts = replace(data, makers=makers), []
     for number in conditions:
         own = data.conditions == number
         others = np.flatnonzero((assigned == number) & ~own & (number > 0))
