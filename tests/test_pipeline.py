@@ -10,6 +10,7 @@ from skfingerprint import (
     Unflatten,
     make_attribution_pipeline,
 )
+from skfingerprint._attribution.imitations import MOST_IMITATIONS
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
 
@@ -130,7 +131,8 @@ def test_features_are_computed_once(halves, monkeypatch):
     make_attribution_pipeline(perturbations=COPIES, false_alarm_rate=0.05).fit(
         X[few], y[few]
     )
-    assert sum(seen) <= 3 * few.sum() + 1  # one image is looked at for its shape
+    # One image is looked at for its shape.
+    assert sum(seen) <= 3 * (few.sum() + MOST_IMITATIONS) + 1
 
 
 @pytest.mark.slow
@@ -153,9 +155,9 @@ def test_one_source_and_a_background(halves):
     assert photos not in model.classes_
     assert photos not in model.predict(unseen)
     with pytest.raises(ValueError, match="cannot be learned from 1 source"):
-        make_attribution_pipeline(perturbations=(), false_alarm_rate=0.01).fit(
-            X[own], y[own]
-        )
+        make_attribution_pipeline(
+            perturbations=(), false_alarm_rate=0.01, imitations=None
+        ).fit(X[own], y[own])
 
 
 @pytest.mark.slow
@@ -219,7 +221,9 @@ def test_one_source_and_a_background_without_a_rate():
 )
 def test_rates_are_checked_before_images_are_read(rates, message, monkeypatch):
     X, y = make_fingerprint_images(30, 3, image_shape=(24, 24, 3), random_state=0)
-    monkeypatch.setattr("skfingerprint._attribution.copies.IMAGE_VALUES", 5 * X[0].size)
+    for module in ("copies", "imitations"):
+        name = f"skfingerprint._attribution.{module}.IMAGE_VALUES"
+        monkeypatch.setattr(name, 5 * X[0].size)
     seen, describe = [], AttributionFeatures.transform
     monkeypatch.setattr(
         AttributionFeatures,

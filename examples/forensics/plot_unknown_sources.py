@@ -23,7 +23,6 @@ from sklearn.pipeline import make_pipeline
 
 from skfingerprint import (
     FingerprintDetector,
-    RejectingClassifier,
     ResidualExtractor,
     make_attribution_pipeline,
 )
@@ -69,8 +68,10 @@ for rate in (0.1, 0.01, 0.001):
 # Each network in turn
 # --------------------
 # Eight fits on perturbed copies would take minutes. So these fits learn from the
-# unprocessed images alone. The fit imitates unknown sources by small random networks,
-# and holds out each kind of imitation and each known source.
+# unprocessed images alone. The pipeline imitates unknown sources by small random
+# networks, and its last step, a :class:`~skfingerprint.RejectingClassifier` with a
+# :class:`~skfingerprint.SourceDetector`, holds out each kind of imitation and each
+# known source.
 
 model = make_attribution_pipeline(perturbations=(), false_alarm_rate=0.01, n_jobs=2)
 truth, shares, named = [], [], []
@@ -119,7 +120,6 @@ plt.show()
 # %%
 # What follows
 # ------------
-# The rate is that of unknown sources as different from the known as these are from each
-# other, on average. A relative of a known network is let in more often, as the thin
-# lines show. And forty images of a source at 64 x 64 pixels are few: more images, and
+# The rate holds on average over unknown sources. A relative of a known network is
+# accepted more often, as the thin lines show. And forty images of a source at 64 x 64 pixels are few: more images, and
 # larger ones, let more of the known through at the same rate.
