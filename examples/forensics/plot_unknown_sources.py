@@ -121,5 +121,6 @@ plt.show()
 # What follows
 # ------------
 # The rate holds on average over unknown sources. A relative of a known network is
-# accepted more often, as the thin lines show. And forty images of a source at 64 x 64 pixels are few: more images, and
-# larger ones, let more of the known through at the same rate.
+# accepted more often, as the thin lines show. And forty images of a source at 64 x 64
+# pixels are few: more images, and larger ones, let more of the known through at the
+# same rate.
