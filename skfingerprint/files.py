@@ -390,7 +390,7 @@ def _restore(content, notes):
     classes, fingerprints, *rest = (_to_native(part) for part in content.values())
     kind = _find_kind(notes)
     fingerprints = _fold(fingerprints, notes)
-    _check_content(classes, fingerprints, 2 if kind == "classifier" else 1)
+    _check_content(classes, fingerprints)
     params = _read_params(notes[kind])
     if kind == "classifier":
         weights = rest[0].astype(float, copy=False)
@@ -428,17 +428,17 @@ def _name_classes(classes):
     return names
 
 
-def _check_content(classes, fingerprints, fewest):
+def _check_content(classes, fingerprints):
     """Raise ValueError for classes and fingerprints that no fit returns."""
     if classes.ndim != 1 or not np.array_equal(np.unique(classes), classes):
         raise ValueError("classes must be one row, sorted, each of them once.")
     classes.tolist()  # raises an error for bytes that are not Unicode
     if fingerprints.ndim not in (2, 3, 4) or not (
-        classes.shape == fingerprints.shape[:1] >= (fewest,)
+        classes.shape == fingerprints.shape[:1] >= (1,)
     ):
         raise ValueError(
-            f"there must be {fewest} classes or more, and a fingerprint for each, got "
-            f"the shapes {classes.shape} and {fingerprints.shape}."
+            "there must be a class or more, and a fingerprint for each, got the shapes "
+            f"{classes.shape} and {fingerprints.shape}."
         )
     if fingerprints.dtype not in (np.float32, np.float64):
         raise ValueError(f"fingerprints have the dtype {fingerprints.dtype}.")

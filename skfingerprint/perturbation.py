@@ -13,6 +13,7 @@ import numpy as np
 from scipy import fft, ndimage
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint._core import (
     ImageOutputMixin,
@@ -644,3 +645,26 @@ COMMON_PERTURBATIONS = (
     GaussianBlur(std=1.0),
     _random(Resize(), scale=np.linspace(0.5, 0.85, 36)),
 )
+
+
+def _mirror(images):
+    """Mirror images left to right."""
+    if isinstance(images, list):
+        return [image[:, ::-1] for image in images]
+    return images[:, :, ::-1]
+
+
+# Ways on which images reach others, by name, for `skfingerprint.metrics.delivery_report`:
+# typical settings, set by hand and not chosen by any result.
+DELIVERIES = {
+    "messenger": make_pipeline(
+        Resize(scale=0.75, restore=False, min_side=32), JPEGCompression(quality=75)
+    ),
+    "thumbnail": make_pipeline(
+        Resize(scale=0.5, restore=False, min_side=32), JPEGCompression(quality=85)
+    ),
+    "AVIF": AVIFCompression(speed=10),
+    # Many screens enlarge pictures by a quarter.
+    "screenshot": Resize(scale=1.25, resample="bilinear", restore=False),
+    "mirrored": FunctionTransformer(_mirror),
+}

@@ -137,5 +137,6 @@ ANY_SIZE = [
     *STATELESS,
     *(e for e in ESTIMATORS if isinstance(e, (PatchWhitener, WindowedClassifier))),
 ]
-# Sort what they are fitted on, and say nothing of other images.
 CLUSTERINGS = [estimator for estimator in ESTIMATORS if is_clusterer(estimator)]
+# Sort what they are fitted on, and say nothing of other images.
+SORTING = [estimator for estimator in CLUSTERINGS if not hasattr(estimator, "predict")]

@@ -62,14 +62,23 @@ def _last_has(method):
     return check
 
 
-# Reasons why the last step lacks a method, for messages.
+# Reasons why the pipeline lacks a method, for messages.
+OF_ALL_SOURCES = dict.fromkeys(
+    ("add_sources", "partial_fit", "merge"),
+    "a discriminant depends on all sources at once. Fit again with the images of the "
+    "new source: with `memory`, rows of the others are read and not computed. A "
+    "FingerprintClassifier has `add_sources`, as "
+    "`pipeline[-1].add_sources(pipeline[:-1].transform(X), y)`",
+)
 REASONS = {
-    True: {
+    True: OF_ALL_SOURCES
+    | {
         "predict_proba": "an image may come from none of the known sources, so that "
         "probabilities of these do not add up. `assess(X).probability` is that of the "
         "likeliest source, given that it is a known one"
     },
-    False: dict.fromkeys(
+    False: OF_ALL_SOURCES
+    | dict.fromkeys(
         ("assess", "verify"),
         "it needs a stated rate, as of "
         "make_attribution_pipeline(false_alarm_rate=0.01)",

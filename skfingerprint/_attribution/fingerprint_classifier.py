@@ -18,6 +18,7 @@ from skfingerprint._core import (
     check_choice,
     check_classes,
     check_jobs,
+    check_known,
     check_totals,
     check_weighed,
     check_weights,
@@ -33,6 +34,9 @@ from skfingerprint.correlation import (
     _prepare_fingerprints,
     search_shifts,
 )
+
+# How a source is added to a fitted classifier, for a message.
+REMEDY = ". To add a source to a fitted classifier, call `add_sources(X, y)`"
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,12 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
     >>> here.merge(there).class_weight_sum_.tolist()
     [40.0, 40.0, 40.0]
 
+    A new source costs one mean more, and the other fingerprints stay as they are:
+
+    >>> known = FingerprintClassifier().fit(residuals[y < 2], y[y < 2])
+    >>> known.add_sources(residuals[y == 2], y[y == 2]).classes_.tolist()
+    [0, 1, 2]
+
     A search over shifts attributes cropped images, too, and finds the crop:
 
     >>> cropped = np.roll(residuals, (-3, 2), axis=(1, 2))
@@ -263,7 +273,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         -------
         self : FingerprintClassifier
         """
-        self._update(X, y, None, sample_weight, reset=True)
+        self._update(X, y, None, sample_weight, reset=True, fewest=2)
         check_weighed(self.class_weight_sum_, self.classes_)
         # Nothing is known of how the new residuals were made.
         vars(self).pop("provenance_", None)
@@ -282,6 +292,8 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
             Sources, each of them one of `classes`.
         classes : array-like of shape (n_classes,), default=None
             All sources, including sources of later calls. Required in the first call.
+            A single source makes a part that can be saved, or merged into another
+            classifier; `predict` needs two.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights in the means, >= 0.
 
@@ -292,25 +304,53 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         # After `fit` or `merge`, too, a call adds to the fingerprints.
         first = not hasattr(self, "classes_")
         if first and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit; "
+                "`add_sources(X, y)` takes them from y."
+            )
         if not first:
             if classes is not None and not np.array_equal(
                 self.classes_, unique_labels(classes)
             ):
                 raise ValueError(
                     f"classes={shorten(classes)} differs from that of the first call, "
-                    f"{shorten(self.classes_.tolist())}."
+                    f"{shorten(self.classes_.tolist())}; `add_sources(X, y)` adds new "
+                    "ones."
                 )
             classes = self.classes_
         self._update(X, y, unique_labels(classes), sample_weight, reset=first)
         return self
 
     @all_or_nothing
+    def add_sources(self, X, y):
+        """Add new sources, or more images of known ones.
+
+        The fingerprints of all other sources stay as they are. A classifier that is
+        not fitted yet begins with these sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels, made in the same way as those of `fit`.
+        y : array-like of shape (n_samples,)
+            Sources: new names, known ones, or both.
+
+        Returns
+        -------
+        self : FingerprintClassifier
+        """
+        first = not hasattr(self, "classes_")
+        self._update(X, y, None, None, reset=first)
+        return self
+
+    @all_or_nothing
     def merge(self, other):
-        """Merge the fingerprints of another classifier into this one.
+        """Merge the fingerprints of another classifier into this one, in place.
 
         Two merged partial fits equal one fit on all residuals. Classes of only one of
-        the two classifiers are kept.
+        the two classifiers are kept. This classifier changes and is returned; to keep
+        it as well, merge into a copy, ``copy.deepcopy(classifier).merge(other)``.
 
         Parameters
         ----------
@@ -324,6 +364,12 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         self : FingerprintClassifier
         """
         check_is_fitted(self)
+        if not isinstance(other, FingerprintClassifier):
+            raise TypeError(
+                "other must be a fitted FingerprintClassifier, got "
+                f"{type(other).__name__}: `add_sources(X, y)` takes residuals, and "
+                "`pipeline[-1]` is the classifier of a pipeline."
+            )
         check_is_fitted(other)
         if self.image_shape_ != other.image_shape_:
             raise ValueError(
@@ -393,7 +439,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
             Scores of `correlate`. For two classes, the score of the second class minus
             the score of the first.
         """
-        return to_decision(self.correlate(X))
+        return to_decision(self._compare(X))
 
     @at_once
     def predict(self, X):
@@ -411,7 +457,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
             Classes of the largest scores.
         """
         # Not by the decision function, which for two classes is a single column.
-        scores = self.correlate(X)
+        scores = self._compare(X)
         return self.classes_[scores.argmax(axis=1)]
 
     @at_once
@@ -432,6 +478,17 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         """
         X = self._check_fitted(X, neighbors=True)
         return score_blocks(_find_shifts, X, self._get_search())
+
+    def _compare(self, X):
+        """Score residuals against two fingerprints or more."""
+        check_is_fitted(self)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "attribution needs at least 2 sources, and there are "
+                f"{self.classes_.tolist()}: add another by `add_sources` or `merge`. "
+                "`correlate` scores a single one."
+            )
+        return self.correlate(X)
 
     def _searches(self):
         # The energy of a peak is relative to the scores at all shifts, so that "pce"
@@ -487,7 +544,7 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
                 "subtract_common=False."
             )
 
-    def _update(self, X, y, classes, sample_weight, *, reset):
+    def _update(self, X, y, classes, sample_weight, *, reset, fewest=1):
         """Add residuals to the means.
 
         Parameters
@@ -495,43 +552,64 @@ peak_to_correlation_energy`), which measures how unlikely the peak is by chance.
         X, y, sample_weight
             As in `partial_fit`.
         classes : ndarray of shape (n_classes,) or None
-            Sorted classes; None for the classes of y.
+            Sorted classes; None for those of y, and those that there are.
         reset : bool
             Whether to begin with empty means.
+        fewest : {1, 2}, default=1
+            Fewest classes that are enough.
         """
         self._check_parameters()
         X, y = validate_images(self, X, y, reset=reset, neighbors=self._searches())
         check_classification_targets(y)
         weights = check_weights(y, sample_weight)
-        classes = np.unique(y) if classes is None else classes
-        check_classes(y, classes)
         if reset:
-            self.classes_ = classes
-            self.class_weight_sum_ = np.zeros(len(classes))
-            self.fingerprints_ = np.zeros((len(classes), *self.image_shape_), X.dtype)
+            self.classes_, self.class_weight_sum_ = np.unique(y)[:0], np.zeros(0)
+            self.fingerprints_ = np.zeros((0, *self.image_shape_), X.dtype)
+        if classes is None:
+            classes = np.unique(y) if reset else unique_labels(self.classes_, y)
+        if fewest == 2:
+            check_classes(classes, REMEDY)
+        check_known(y, classes)
+        self._extend(classes)
         # Row k holds the weights of the residuals of class k, and 0 for all others, so
-        # that the sums of all classes are one matrix product.
-        members = (classes[:, None] == y) * weights
+        # that the sums of all classes that y holds are one matrix product.
+        held = np.isin(classes, y)
+        members = (classes[held, None] == y) * weights
         # A sum that overflows is infinite, which `check_totals` rejects.
         with np.errstate(over="ignore"):
             added = members.sum(axis=1)
-        totals = self.class_weight_sum_ + added
+        old, totals = self.fingerprints_[held], self.class_weight_sum_.copy()
+        totals[held] += added
         check_totals(totals)
         # Eq. 3 of Marra et al., continued: with the sum W of the old weights, the new
         # weights w_i and the new total T = W + sum w_i, the mean F of the old residuals
         # becomes (W F + sum w_i R_i) / T = F + sum (w_i / T) R_i - (sum w_i / T) F.
         # The factors are shares of at most 1, so that no sum exceeds float32. A class
         # without images keeps a fingerprint of zeros, divided by 1.
-        divisors = np.where(totals > 0, totals, 1)
+        divisors = np.where(totals > 0, totals, 1)[held]
         changes = sum_blocks(X, members / divisors[:, None])
-        kept = (added / divisors).astype(X.dtype)[:, None]
-        changes -= kept * as_rows(self.fingerprints_)
+        changes -= (added / divisors).astype(X.dtype)[:, None] * as_rows(old)
         # A new array: the draft shares the old one with the estimator.
-        self.fingerprints_ = self.fingerprints_ + changes.reshape(
-            self.fingerprints_.shape
-        ).astype(self.fingerprints_.dtype, copy=False)
+        self.fingerprints_ = self.fingerprints_.copy()
+        self.fingerprints_[held] = old + changes.reshape(old.shape).astype(
+            old.dtype, copy=False
+        )
         self.class_weight_sum_ = totals
         self._prepare()
+
+    def _extend(self, classes):
+        """Give each class a fingerprint, of zeros if it is new."""
+        if len(classes) == len(self.classes_):
+            return
+        fingerprints, weights = self.fingerprints_, self.class_weight_sum_
+        places = np.searchsorted(classes, self.classes_)
+        self.fingerprints_ = np.zeros(
+            (len(classes), *fingerprints.shape[1:]), fingerprints.dtype
+        )
+        self.class_weight_sum_ = np.zeros(len(classes))
+        self.fingerprints_[places] = fingerprints
+        self.class_weight_sum_[places] = weights
+        self.classes_ = classes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

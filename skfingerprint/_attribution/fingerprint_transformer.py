@@ -128,7 +128,7 @@ class FingerprintTransformer(CrossFittedMixin, TransformerMixin, Estimator):
         """
         X, y = validate_images(self, X, y, reset=True)
         members, weights = check_training(self, X, y, sample_weight)
-        check_classes(y, self.classes_)
+        check_classes(self.classes_)
         # Residuals are read twice: for all means at once, and for the correlations.
         folds = find_folds(self, y, groups, weights, params)
         whole, held_out, totals = average_held_out(X, members, folds, weights)

@@ -185,7 +185,7 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         weights = np.where(is_background, 0, weights)  # so that they are in no sum
         check_weighed(np.bincount(members, weights), self.classes_)
         weights = relate_weights(weights)
-        check_classes(y, self.classes_)
+        check_classes(self.classes_)
         conditions = np.zeros(len(y)) if conditions is None else conditions
         check_labels(conditions, "conditions")
         conditions = column_or_1d(conditions)

@@ -1,5 +1,7 @@
 """Graphs of shared neighbors, and their communities."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
@@ -11,6 +13,28 @@ from skfingerprint._core import needs_extra
 # rows that are tested, with 21 silhouettes for each number of clusters.
 MAX_JUDGED = 2000
 MAX_TESTED = 500
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Rows that were drawn and clustered, which other rows are compared with.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_drawn, n_features), float32
+        Different rows, not 0.
+    communities : ndarray of shape (n_drawn,), int
+        Community of each row.
+    n_neighbors : int
+        Number of neighbors among them that vote.
+    numbers : ndarray of shape (n_communities,), int
+        Number of the cluster of each community; -1 if a row is alone in it.
+    """
+
+    rows: np.ndarray
+    communities: np.ndarray
+    n_neighbors: int
+    numbers: np.ndarray
 
 
 def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
@@ -39,6 +63,8 @@ def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
         Number of the cluster of each row.
     k : int
         The chosen number of neighbors.
+    places : ndarray of shape (n_drawn,), int
+        Indices of the rows that were drawn.
     """
     places = draw_places(len(rows), n_drawn, rng)
     # The test compares with Gaussian rows, and so takes rows before they are scaled.
@@ -50,21 +76,24 @@ def find_sources(rows, ks, most, n_drawn, resolution, test_single, rng):
     # there are communities. Each number is tested once.
     sizes = dict.fromkeys((2, int(found.max()) + 1))
     if test_single and not any(are_several(tested, n, rng) for n in sizes if n > 1):
-        return np.zeros(len(rows), dtype=np.intp), k
+        return np.zeros(len(rows), dtype=np.intp), k, places
     if n_drawn == len(rows):
-        return found, k
-    return _join_neighbors(units, places, found, k), k
+        return found, k, places
+    labels = join_neighbors(units, drawn, found, k)
+    # A drawn row is a neighbor of itself here, and keeps its own cluster in any case.
+    labels[places] = found
+    return labels, k, places
 
 
-def _join_neighbors(units, places, found, k):
-    """Assign rows that were not drawn to the clusters of most of their neighbors.
+def join_neighbors(units, drawn, found, k):
+    """Assign rows to the clusters of most of their nearest neighbors.
 
     Parameters
     ----------
     units : ndarray of shape (n_rows, n_features)
-        All rows, of unit norm.
-    places : ndarray of shape (n_drawn,), int
-        Indices of the rows that were drawn.
+        Rows of unit norm.
+    drawn : ndarray of shape (n_drawn, n_features)
+        Rows of unit norm that were clustered.
     found : ndarray of shape (n_drawn,), int
         Their clusters.
     k : int
@@ -76,10 +105,37 @@ def _join_neighbors(units, places, found, k):
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    model = KNeighborsClassifier(k, algorithm="brute").fit(units[places], found)
-    labels = model.predict(units)
-    # A drawn row is a neighbor of itself here, and keeps its own cluster in any case.
-    labels[places] = found
+    model = KNeighborsClassifier(k, algorithm="brute").fit(drawn, found)
+    return model.predict(units)
+
+
+def find_clusters(rows, reference):
+    """Find the cluster of new rows by the rule by which rows that were not drawn join.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Rows; a row of zeros belongs to no cluster.
+    reference : Reference
+        The rows that were drawn.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_rows,), int
+        Numbers of clusters, or -1.
+    """
+    rows = rows.astype(np.float32, copy=False)
+    labels, present = np.full(len(rows), -1), rows.any(axis=1)
+    if not present.any() or not len(reference.rows):
+        return labels
+    drawn, communities = reference.rows, reference.communities
+    given = normalize(drawn), communities, reference.n_neighbors
+    found = join_neighbors(normalize(rows[present]), *given)
+    # A row that was drawn keeps its own cluster, as in the fit.
+    own = {row.tobytes(): k for row, k in zip(drawn, communities, strict=True)}
+    pairs = zip(rows[present], found, strict=True)
+    found = [own.get(row.tobytes(), community) for row, community in pairs]
+    labels[present] = reference.numbers[found]
     return labels
 
 

@@ -1,10 +1,23 @@
 """Clustering of rows by source, without the number of sources."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skfingerprint._clustering.base import Clustering
-from skfingerprint._clustering.communities import find_sources
-from skfingerprint._core import all_or_nothing, check_int, check_positive, track
+from skfingerprint._clustering.communities import (
+    Reference,
+    find_clusters,
+    find_sources,
+)
+from skfingerprint._core import (
+    all_or_nothing,
+    as_rows,
+    check_int,
+    check_positive,
+    score_blocks,
+    track,
+    validate_images,
+)
 
 # Numbers of neighbors that "auto" chooses from.
 NEIGHBORS = (5, 7, 10, 15, 20, 30)
@@ -41,7 +54,8 @@ class FingerprintClustering(Clustering):
     max_samples : int, default=10000
         Largest number of rows that are clustered, >= 8. They are drawn at random, and
         each other row joins the cluster of most of its nearest neighbors among them.
-        Sources with few images in the draw are lost.
+        Sources with few images in the draw are lost. The drawn rows are kept for
+        `predict`.
     random_state : int, RandomState instance or None, default=None
         Draws the rows, and orders the moves between communities.
     verbose : bool or int, default=False
@@ -112,6 +126,13 @@ class FingerprintClustering(Clustering):
 
     >>> int(clustering.fit_predict(images[y == 0]).max()) + 1
     1
+
+    New images join the clusters that were found:
+
+    >>> labels = clustering.fit_predict(images)
+    >>> further = clustering.predict(data.images[1::2])
+    >>> round(adjusted_rand_score(data.target[1::2], further), 1)
+    0.9
     """
 
     def __init__(
@@ -152,19 +173,52 @@ class FingerprintClustering(Clustering):
         rows, rng = self._read(X)
         # Equal rows would be each other's only neighbors. As rows are sorted as well,
         # their order in X has no effect.
-        rows, places = np.unique(rows, axis=0, return_inverse=True)
+        params = {"return_index": True, "return_inverse": True}
+        rows, firsts, places = np.unique(rows, axis=0, **params)
         labels, present = np.full(len(rows), -1), rows.any(axis=1)
-        labels[present], self.n_neighbors_ = self._cluster(rows[present], rng)
+        labels[present], k, drawn = self._cluster(rows[present], rng)
         self._keep(labels[places.ravel()])
+        self.n_neighbors_, kept = k, np.flatnonzero(present)[drawn]
+        numbers = np.full(labels.max(initial=-1) + 1, -1)
+        numbers[labels[present]] = self.labels_[firsts[present]]
+        self._reference = Reference(rows[kept], labels[kept], k or 1, numbers)
         return self
 
+    def predict(self, X):
+        """Predict the cluster of new rows.
+
+        A row joins the cluster of most of its `n_neighbors_` nearest neighbors among
+        the rows that were clustered, as rows beyond `max_samples` do in `fit`. Rows of
+        `fit` keep their clusters. The number of clusters stays as it is: images of
+        a further source join the nearest cluster, and a new fit with them is needed to
+        separate it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows from the same :class:`PatchWhitener` as those of `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int
+            Cluster of each row; -1 for zero rows, and for rows whose neighbors are in
+            no cluster.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return score_blocks(_find_clusters, X, self._reference)
+
     def _cluster(self, rows, rng):
-        """Return the label of each row, and the number of neighbors."""
+        """Return the label of each row, the number of neighbors, and drawn rows."""
         if len(rows) < FEWEST:
-            return np.zeros(len(rows), dtype=np.intp), None
+            return np.zeros(len(rows), dtype=np.intp), None, np.arange(len(rows))
         n_rows = min(len(rows), self.max_samples)
         ks = NEIGHBORS if self.n_neighbors == "auto" else (self.n_neighbors,)
         ks = [k for k in ks if k < n_rows] or [n_rows - 1]
         tried = track(ks, "numbers of neighbors", self.verbose)
         params = n_rows, self.resolution, self.test_single, rng
         return find_sources(rows, tried, max(ks), *params)
+
+
+def _find_clusters(block, reference):
+    return find_clusters(as_rows(block), reference)

@@ -47,6 +47,7 @@ from skfingerprint._core.grey_levels import check_grey_levels, skip_grey_levels
 from skfingerprint._core.items import NamedImage, is_grey_picture, open_file
 from skfingerprint._core.labels import (
     check_classes,
+    check_known,
     check_totals,
     check_training,
     check_weighed,

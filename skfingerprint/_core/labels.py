@@ -118,20 +118,25 @@ def check_weighed(totals: np.ndarray, classes: np.ndarray) -> None:
         raise ValueError(f"sample_weight is 0 in all of class {shorten(empty)}.")
 
 
-def check_classes(y: np.ndarray, classes: np.ndarray) -> None:
-    """Raise ValueError for labels beside the classes, or fewer than two classes."""
+def check_known(y: np.ndarray, classes: np.ndarray) -> None:
+    """Raise ValueError for labels beside the classes of a fingerprint classifier."""
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
             f"y holds {shorten(unknown.tolist())}, which are not among the classes "
-            f"{shorten(classes.tolist())}. Pass all classes in the first call to "
-            "partial_fit."
+            f"{shorten(classes.tolist())}: `add_sources(X, y)` adds new ones, and "
+            "partial_fit takes those of its first call."
         )
+
+
+def check_classes(classes: np.ndarray, remedy: str = "") -> None:
+    """Raise ValueError for fewer than two classes; the remedy ends the message."""
     if len(classes) < 2:
         raise ValueError(
             "attribution needs at least 2 classes, got one class: "
             f"{shorten(classes.tolist())}. "
-            "Add images of another source, or real photographs as a class of their own."
+            "Add images of another source, or real photographs as a class of their "
+            f"own{remedy}."
         )
 
 

@@ -122,7 +122,7 @@ class FingerprintLocalizer(Localizer):
         check_rate("pixel_false_alarm_rate", self.pixel_false_alarm_rate)
         X, y = validate_images(self, X, y, reset=True, neighbors=True)
         members, weights = check_training(self, X, y, sample_weight)
-        check_classes(y, self.classes_)
+        check_classes(self.classes_)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         whole, held_out, totals = average_held_out(X, members, folds, weights)
         whole = whole.reshape(-1, *self.image_shape_)

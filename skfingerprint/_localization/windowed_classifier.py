@@ -206,7 +206,7 @@ class WindowedClassifier(MetaEstimatorMixin, Localizer):
         y = _check_labels(X, y)
         windows, owners = self._draw(X)
         members, weights = check_training(self, windows, y, sample_weight)
-        check_classes(y, self.classes_)
+        check_classes(self.classes_)
         folds = find_folds(self, y, groups, weights, params, shuffle=True)
         # Steps in front that learn nothing see each window once, and not in each fold.
         first, rest = split_stateless(self.estimator_)

@@ -1,3 +1,5 @@
+import copy
+
 import joblib
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from skfingerprint import (
 )
 from skfingerprint.correlation import correlation_surfaces, peak_to_correlation_energy
 from skfingerprint.datasets import make_fingerprint_images
+from skfingerprint.files import load_fingerprints, save_fingerprints
 from tests.estimators import assert_same
 
 
@@ -157,6 +160,103 @@ def test_refused_labels_change_nothing(residuals):
     refused(model, "infinity", "partial_fit", np.full_like(X, np.inf), y)
     with pytest.raises(ValueError, match="classes must be passed"):
         FingerprintClassifier().partial_fit(X, y)
+
+
+def test_an_added_source_is_one_mean_more(residuals):
+    X, y = residuals
+    names = np.array(["b", "a", "c"])[y]
+    old = names != "a"
+    model = FingerprintClassifier().fit(X[old], names[old])
+    before = model.fingerprints_
+    assert model.add_sources(X[~old], names[~old]) is model
+    whole = FingerprintClassifier().fit(X, names)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(model.fingerprints_[1:], before)
+    np.testing.assert_array_equal(model.class_weight_sum_, whole.class_weight_sum_)
+    np.testing.assert_allclose(model.fingerprints_, whole.fingerprints_, atol=1e-5)
+    assert_same(model.correlate(X), whole.correlate(X))
+    assert not model.fingerprints_.flags.writeable
+
+
+def test_images_of_new_and_known_sources_are_added_at_once(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X[:60][y[:60] < 2], y[:60][y[:60] < 2])
+    rest = (np.arange(len(y)) >= 60) | (y == 2)
+    model.add_sources(X[rest], y[rest])
+    whole = FingerprintClassifier().fit(X, y)
+    np.testing.assert_allclose(model.fingerprints_, whole.fingerprints_, atol=1e-5)
+    np.testing.assert_array_equal(model.class_weight_sum_, np.bincount(y))
+    weights = np.where(y == 0, 3.0, 0.5)
+    weighed = FingerprintClassifier().fit(X, y, sample_weight=weights)
+    twice = np.r_[weights, np.ones(len(y))]
+    expected = FingerprintClassifier().fit(
+        np.r_[X, X], np.r_[y, y], sample_weight=twice
+    )
+    weighed.add_sources(X, y)
+    np.testing.assert_allclose(weighed.fingerprints_, expected.fingerprints_, atol=1e-5)
+
+
+def test_a_part_of_one_source_grows_merges_and_is_kept(residuals, tmp_path):
+    X, y = residuals
+    parts = [
+        FingerprintClassifier().partial_fit(X[y == k], y[y == k], classes=[k])
+        for k in range(3)
+    ]
+    for method in ("predict", "decision_function"):
+        refused(parts[0], r"2 sources, and there are \[0\].*add_sources", method, X)
+    rows = np.r_[X.reshape(len(X), -1), parts[0].fingerprints_.reshape(1, -1)]
+    expected = np.corrcoef(rows)[:-1, -1:]
+    np.testing.assert_allclose(parts[0].correlate(X), expected, atol=1e-5)
+    save_fingerprints(parts[1], tmp_path / "one.npz")
+    merged = parts[0].merge(load_fingerprints(tmp_path / "one.npz")).merge(parts[2])
+    whole = FingerprintClassifier().fit(X, y)
+    np.testing.assert_allclose(merged.fingerprints_, whole.fingerprints_, atol=1e-5)
+    begun = FingerprintClassifier()
+    for k in range(3):
+        begun.add_sources(X[y == k], y[y == k])
+    assert_same(begun.correlate(X), whole.correlate(X))
+    np.testing.assert_array_equal(begun.predict(X), whole.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        ("partial_fit", lambda X: (X, ["new"] * len(X))),
+        ("partial_fit", lambda X: (X, ["new"] * len(X), ["new"])),
+        ("partial_fit", lambda X: (X, ["new"] * len(X), ["a", "b", "c", "new"])),
+        ("fit", lambda X: (X, ["new"] * len(X))),
+        ("merge", lambda X: (X,)),
+        ("merge", lambda X: (make_pipeline(ResidualExtractor()),)),
+    ],
+)
+def test_other_spellings_of_a_new_source_name_the_method(residuals, method, args):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X, np.array(["a", "b", "c"])[y])
+    before = joblib.hash(vars(model))
+    with pytest.raises((ValueError, TypeError), match="add_sources"):
+        getattr(model, method)(*args(X[:5]))
+    assert joblib.hash(vars(model)) == before
+
+
+def test_refused_sources_change_nothing(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X, y)
+    refused(model, "Mix of label input types", "add_sources", X, y.astype(str))
+    refused(model, "inconsistent numbers of samples", "add_sources", X, y[:-1])
+    refused(model, "Unknown label type: continuous", "add_sources", X, y + 0.5)
+    refused(model, "infinity", "add_sources", np.full_like(X, np.inf), y)
+    refused(model, r"shape \(16, 48\)", "add_sources", X[:, :16], y)
+    refused(model, "which is no label", "add_sources", X[:2], ["new", None])
+
+
+def test_merge_works_in_place_and_a_copy_keeps_the_old(residuals):
+    X, y = residuals
+    model = FingerprintClassifier().fit(X[:60], y[:60])
+    other = FingerprintClassifier().fit(X[60:], y[60:])
+    both = copy.deepcopy(model).merge(other)
+    assert model.class_weight_sum_.sum() == 60
+    assert model.merge(other) is model
+    np.testing.assert_array_equal(model.fingerprints_, both.fingerprints_)
 
 
 def test_a_class_without_images_is_refused_until_it_has_some(residuals):

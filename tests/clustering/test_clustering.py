@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.pipeline import make_pipeline
@@ -23,8 +24,8 @@ from skfingerprint._clustering.agglomeration import (
 )
 from skfingerprint._clustering.base import number_by_size
 from skfingerprint._clustering.communities import (
-    _join_neighbors,
     find_neighbors,
+    join_neighbors,
     weigh_edges,
 )
 from skfingerprint._clustering.single_source import are_several
@@ -236,6 +237,61 @@ def test_rows_that_were_not_drawn_join_their_neighbors(networkx):
     assert adjusted_rand_score(y, clustering.labels_) == 1
 
 
+@pytest.mark.parametrize("max_samples", [60, 240])
+def test_new_rows_join_and_fitted_rows_keep_their_clusters(networkx, max_samples):
+    rows, y = draw_rows(4, 120, spread=0.8)
+    fitted, new = np.arange(480) % 2 == 0, np.arange(480) % 2 == 1
+    params = {"max_samples": max_samples, "random_state": 0}
+    clustering = FingerprintClustering(**params).fit(rows[fitted])
+    np.testing.assert_array_equal(clustering.predict(rows[fitted]), clustering.labels_)
+    found = clustering.predict(rows[new])
+    assert adjusted_rand_score(y[new], found) > 0.95
+    alone = [clustering.predict(row[np.newaxis])[0] for row in rows[new][:20]]
+    assert alone == found[:20].tolist()
+    # Neighbors are those by cosine: the length of a row has no effect.
+    np.testing.assert_array_equal(clustering.predict(3 * rows[new]), found)
+
+
+def test_rows_join_by_the_vote_of_the_nearest_by_cosine(networkx):
+    rows, _ = draw_rows(3, 40, spread=0.6)
+    clustering = FingerprintClustering(n_neighbors=5, random_state=0).fit(rows[::2])
+    nearest = cosine_similarity(rows[1::2], rows[::2]).argsort(axis=1)[:, -5:]
+    votes = np.stack(
+        [np.bincount(n, minlength=60) for n in 1 + clustering.labels_[nearest]]
+    )
+    clear = votes.max(axis=1) > 2  # more than half of five
+    assert clear.mean() > 0.8
+    found = clustering.predict(rows[1::2])
+    np.testing.assert_array_equal(found[clear], votes.argmax(axis=1)[clear] - 1)
+
+
+def test_rows_without_a_cluster(networkx):
+    rows, _ = draw_rows(2, 20)
+    clustering = FingerprintClustering(random_state=0).fit(rows)
+    assert clustering.predict(np.zeros((2, rows.shape[1]))).tolist() == [-1, -1]
+    assert set(FingerprintClustering().fit(rows[:3]).predict(rows)) == {0}
+    assert set(FingerprintClustering().fit(rows[:1]).predict(rows)) == {-1}
+    none = FingerprintClustering().fit(np.zeros((9, rows.shape[1])))
+    assert set(none.predict(rows)) == {-1}
+    with pytest.raises(ValueError, match="features"):
+        clustering.predict(rows[:, 1:])
+    with pytest.raises(ValueError, match="NaN"):
+        clustering.predict(np.full_like(rows, np.nan))
+    with pytest.raises(NotFittedError):
+        FingerprintClustering().predict(rows)
+
+
+def test_a_pipeline_sorts_new_images(networkx, generators):
+    sort = make_pipeline(
+        PatchWhitener(random_state=0), FingerprintClustering(random_state=0)
+    )
+    few = np.arange(0, len(generators.images), 2)
+    labels = sort.fit_predict(generators.images[few])
+    np.testing.assert_array_equal(sort.predict(generators.images[few]), labels)
+    found = sort.predict(generators.images[few + 1])
+    assert adjusted_rand_score(generators.target[few + 1], found) > 0.8
+
+
 def test_neighbors_and_edges_against_all_pairs():
     rows = normalize(draw_rows(4, 10)[0])
     cosines = cosine_similarity(rows)
@@ -256,7 +312,7 @@ def test_neighbors_and_edges_against_all_pairs():
     assert len(set(zip(first.tolist(), second.tolist(), strict=True))) == len(first)
     labels = np.repeat(np.arange(4), 10)
     drawn = np.arange(0, 40, 2)
-    joined = _join_neighbors(rows, drawn, labels[drawn], 5)
+    joined = join_neighbors(rows, rows[drawn], labels[drawn], 5)
     np.testing.assert_array_equal(joined, labels)
 
 

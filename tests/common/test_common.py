@@ -37,9 +37,9 @@ from skfingerprint.perturbation import (
 )
 from tests.estimators import (
     ANY_SIZE,
-    CLUSTERINGS,
     ESTIMATORS,
     PERTURBING,
+    SORTING,
     STATELESS,
     TRANSFORMERS,
     assert_same,
@@ -271,7 +271,7 @@ def test_transformers_take_other_sizes_but_not_other_channels(estimator):
 
 @ALL
 def test_order_and_size_of_batches_change_nothing(estimator):
-    if estimator in CLUSTERINGS:
+    if estimator in SORTING:
         return
     X, y = COLOR
     fitted = fit(estimator, X, y)
@@ -306,7 +306,7 @@ def test_refused_data_change_nothing(estimator):
     holed[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         fitted.fit(holed, y)
-    if estimator not in [*ANY_SIZE, *CLUSTERINGS]:
+    if estimator not in [*ANY_SIZE, *SORTING]:
         with pytest.raises(ValueError, match=r"\(16, 24, 3\).*shape \(20, 24, 3\)"):
             answer(fitted, X[:, :16])
         with pytest.raises(ValueError, match=r"shape \(24, 20, 3\)"):

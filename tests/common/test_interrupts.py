@@ -136,6 +136,7 @@ CASES += [
     (FingerprintTransformer(), "fit_transform"),
     (FingerprintClassifier(), "partial_fit"),
     (FingerprintClassifier(), "merge"),
+    (FingerprintClassifier(), "add_sources"),
     (
         augment(
             make_pipeline(
@@ -162,6 +163,7 @@ def test_an_interrupt_leaves_the_old_state_or_the_new(estimator, method):
         "fit_transform": lambda e: e.fit_transform(X, y),
         "partial_fit": lambda e: e.partial_fit(X_old[::-1], y_old),
         "merge": lambda e: e.merge(FingerprintClassifier().fit(X_old, y_old + 1)),
+        "add_sources": lambda e: e.add_sources(X_old, y_old + 1),
     }
     n_lines, torn = count_torn_states(estimator, calls[method])
     assert n_lines > 10
