@@ -654,8 +654,8 @@ def _mirror(images):
     return images[:, :, ::-1]
 
 
-# Ways on which images reach others, by name, for `skfingerprint.metrics.delivery_report`:
-# typical settings, set by hand and not chosen by any result.
+# Ways on which images reach others, by name, for `metrics.delivery_report`: typical
+# settings, set by hand and not chosen by any result.
 DELIVERIES = {
     "messenger": make_pipeline(
         Resize(scale=0.75, restore=False, min_side=32), JPEGCompression(quality=75)

@@ -16,13 +16,16 @@ from sklearn.utils import Bunch
 
 from skfingerprint import (
     FingerprintClassifier,
+    ImageReader,
     ResidualExtractor,
+    Unflatten,
     make_attribution_pipeline,
 )
 from skfingerprint.datasets import load_generators, make_fingerprint_images
 from skfingerprint.metrics import (
     average_correlation_matrix,
     cross_origin_report,
+    delivery_report,
     energy_curve,
     equal_error_rate,
     fit_energy_curve,
@@ -32,7 +35,13 @@ from skfingerprint.metrics import (
     same_and_cross_correlations,
     true_positive_rate_at,
 )
-from skfingerprint.perturbation import Crop, GaussianBlur, JPEGCompression, Shift
+from skfingerprint.perturbation import (
+    DELIVERIES,
+    Crop,
+    GaussianBlur,
+    JPEGCompression,
+    Shift,
+)
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +266,110 @@ def test_open_set_report_of_one_kind_only():
 def test_open_set_report_refuses_what_is_no_probability(shares):
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
         open_set_report(["a", "b"], shares, ["a"])
+
+
+class Brightness(ClassifierMixin, BaseEstimator):
+    """Names images by their first pixel: dark, middle or bright; black is unknown."""
+
+    names = np.array(["bright", "dark", "middle"])
+    of_level = np.array([1, 2, 0])
+
+    def fit(self, X, y=None):
+        self.classes_ = self.names
+        return self
+
+    def assess(self, X):
+        levels = np.array([np.ravel(image)[0] for image in X])
+        source = self.names[self.of_level[levels.astype(int) // 100]]
+        return Bunch(source=source, known=levels > 0, probability=np.ones(len(source)))
+
+
+def shift_level(by):
+    def change(images):
+        return [np.clip(image + by, 0, 255) for image in images]
+
+    return FunctionTransformer(change)
+
+
+def fill(*levels):
+    return np.stack([np.full((4, 4), level) for level in levels])
+
+
+CHANGES = {
+    "same": shift_level(0),
+    "darker": shift_level(-60),
+    "black": shift_level(-999),
+}
+
+
+def test_deliveries_keep_change_or_lose_names():
+    report = delivery_report(Brightness().fit([]), fill(50, 120, 170, 250, 0), CHANGES)
+    by_image = report.images
+    expected = ["dark", "middle", "middle", "bright", "dark"]
+    assert by_image.source.tolist() == expected
+    assert by_image.known.tolist() == [True] * 4 + [False]
+    np.testing.assert_allclose(by_image.kept, np.array([1, 1, 2, 1, 0]) / 3)
+    np.testing.assert_allclose(by_image.unknown, np.array([2, 1, 1, 1, 3]) / 3)
+    np.testing.assert_allclose(by_image.other, np.array([0, 1, 0, 1, 0]) / 3)
+    by_delivery = report.deliveries
+    assert by_delivery.delivery.tolist() == ["unprocessed", "same", "darker", "black"]
+    # dark: 1 image, middle: 2, bright: 1; the black one has no name.
+    np.testing.assert_allclose(by_delivery.detection_rate, [1, 1, 2 / 3, 0])
+    np.testing.assert_allclose(by_delivery.lowest_detection_rate, [1, 1, 0, 0])
+    assert by_delivery.lowest_detection_rate_source[2] == "dark"
+    np.testing.assert_allclose(by_delivery.right, [1, 1, 1 / 6, 0])
+    np.testing.assert_allclose(by_delivery.wrong, [0, 0, 1 / 2, 0])
+
+
+def test_deliveries_of_labeled_images_leave_out_unknown_sources():
+    X, y = fill(50, 120, 250, 250, 0), ["dark", "dark", "bright", "camera", "dark"]
+    report = delivery_report(Brightness().fit([]), X, {"same": shift_level(0)}, y)
+    np.testing.assert_allclose(report.images.kept, [1, 1, 1, 1, 0])
+    for column, rates in (
+        ("detection_rate", (2 / 3 + 1) / 2),
+        ("lowest_detection_rate", 2 / 3),
+        ("right", (1 / 3 + 1) / 2),
+        ("wrong", 1 / 6),
+    ):
+        np.testing.assert_allclose(report.deliveries[column], [rates, rates])
+    nobody = delivery_report(Brightness().fit([]), fill(0, 0), CHANGES)
+    assert np.isnan(nobody.deliveries.detection_rate).all()
+
+
+def test_deliveries_of_paths_lists_and_rows(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng, sizes = np.random.default_rng(0), [(40, 48), (48, 40), (64, 64)]
+    pictures = [rng.integers(0, 256, (*size, 3)).astype(np.uint8) for size in sizes]
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path, pixels in zip(paths, pictures, strict=True):
+        image.fromarray(pixels).save(path)
+    pipeline = make_pipeline(ImageReader(), Brightness()).fit(pictures)
+    deliveries = {k: v for k, v in DELIVERIES.items() if k != "AVIF"}
+    from_files = delivery_report(pipeline, paths, deliveries)
+    from_list = delivery_report(pipeline, pictures, deliveries)
+    for table in ("images", "deliveries"):
+        for key, column in from_files[table].items():
+            np.testing.assert_array_equal(column, from_list[table][key])
+    rows = fill(50, 250).reshape(2, 16)
+    folded = make_pipeline(Unflatten((4, 4)), Brightness()).fit(rows)
+    report = delivery_report(folded, rows, {"mirror": DELIVERIES["mirrored"]})
+    np.testing.assert_allclose(report.images.kept, 1)
+    with pytest.raises(ValueError, match=r"put `Unflatten\(image_shape\)`"):
+        delivery_report(Brightness().fit([]), rows)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (({},), "deliveries must be a dict of one transformer or more"),
+        (([GaussianBlur()],), "deliveries must be a dict"),
+        ((None, ["dark"]), "y must have an entry for each of the 2 images"),
+        ((None, ["dark", None]), "y holds None for image 1"),
+    ],
+)
+def test_unusable_deliveries_are_refused(args, message):
+    with pytest.raises(ValueError, match=message):
+        delivery_report(Brightness().fit([]), fill(50, 250), *args)
 
 
 class Recorder(ClassifierMixin, BaseEstimator):

@@ -1,5 +1,6 @@
 import builtins
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from skfingerprint import make_attribution_pipeline
 from skfingerprint.datasets import load_generators
 from skfingerprint.perturbation import (
     COMMON_PERTURBATIONS,
+    DELIVERIES,
     AVIFCompression,
     Crop,
     GaussianBlur,
@@ -401,3 +403,21 @@ def test_common_perturbations_differ_and_some_change_the_size():
     found = [np.concatenate([image.ravel() for image in part]) for part in found]
     assert len({part.tobytes() for part in found}) == len(COMMON_PERTURBATIONS)
     assert all(repr(clone(c)) == repr(c) for c in COMMON_PERTURBATIONS)
+
+
+@NEEDS_AVIF
+def test_deliveries_of_stacks_lists_and_sizes(images):
+    sizes = {"messenger": 48, "thumbnail": 32, "screenshot": 80}
+    for name, delivery in DELIVERIES.items():
+        found = clone(delivery).fit_transform(images)
+        side = sizes.get(name, 64)
+        assert found.shape == (len(images), side, side, 3)
+        listed = clone(delivery).fit_transform(list(images))
+        for one, other in zip(found, listed, strict=True):
+            np.testing.assert_array_equal(one, other)
+    mirrored = DELIVERIES["mirrored"].fit_transform(images)
+    np.testing.assert_array_equal(mirrored, np.flip(images, axis=2))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(DELIVERIES["mirrored"])).fit_transform(images),
+        mirrored,
+    )
