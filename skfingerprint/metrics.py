@@ -755,7 +755,8 @@ def delivery_report(pipeline, X, deliveries=None, y=None):
     Returns
     -------
     report : :class:`~sklearn.utils.Bunch`
-        Two tables, each a Bunch of columns of a data frame.
+        Two tables, each a Bunch of columns of a data frame. Rates are NaN, and sources
+        None, without an image to compute them from.
 
         images : columns of shape (n_samples,)
             source, known

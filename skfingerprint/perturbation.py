@@ -13,7 +13,6 @@ import numpy as np
 from scipy import fft, ndimage
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from skfingerprint._core import (
     ImageOutputMixin,
@@ -647,11 +646,14 @@ COMMON_PERTURBATIONS = (
 )
 
 
-def _mirror(images):
+class _Mirror(_Perturbation):
     """Mirror images left to right."""
-    if isinstance(images, list):
-        return [image[:, ::-1] for image in images]
-    return images[:, :, ::-1]
+
+    def _check_parameters(self):
+        """Do nothing: there are no parameters."""
+
+    def _perturb(self, image):
+        return image[:, ::-1]
 
 
 # Ways on which images reach others, by name, for `metrics.delivery_report`: typical
@@ -666,5 +668,5 @@ DELIVERIES = {
     "AVIF": AVIFCompression(speed=10),
     # Many screens enlarge pictures by a quarter.
     "screenshot": Resize(scale=1.25, resample="bilinear", restore=False),
-    "mirrored": FunctionTransformer(_mirror),
+    "mirrored": _Mirror(),
 }

@@ -134,8 +134,9 @@ fit(
 rate(np.setdiff1d(tested, named))
 later = second[is_new[second]]
 answers = pipeline.predict(images[later])
-print(f"{np.mean(answers == 'the new one'):.0%} of {len(later)} later images from the "
-      f"new network get its name, {np.mean(answers == 'unknown'):.0%} are unknown")  # fmt: skip
+print(f"{len(later)} later images from the new network: "
+      f"{np.mean(answers == 'the new one'):.0%} get its name, "
+      f"{np.mean(answers == 'unknown'):.0%} are unknown")  # fmt: skip
 
 # %%
 # Without a new fit, further images can join the clusters that were found:

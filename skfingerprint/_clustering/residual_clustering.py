@@ -48,8 +48,9 @@ class ResidualClustering(Clustering):
         Number of residuals in each cluster.
     classifier_ : FingerprintClassifier
         Classifier with these fingerprints, whose classes are the numbers of the
-        clusters. It attributes further residuals, learns from them by `partial_fit`,
-        and can be merged with other classifiers.
+        clusters. It attributes further residuals if there are two clusters or more,
+        learns from them by `partial_fit` and `add_sources`, and can be merged with
+        other classifiers.
     degrees_of_freedom_ : float
         Effective degrees of freedom of correlations without a common fingerprint.
     image_shape_ : tuple of int
