@@ -239,7 +239,7 @@ def test_rows_that_were_not_drawn_join_their_neighbors(networkx):
 
 @pytest.mark.parametrize("max_samples", [60, 240])
 def test_new_rows_join_and_fitted_rows_keep_their_clusters(networkx, max_samples):
-    rows, y = draw_rows(4, 120, spread=0.8)
+    rows, y = draw_rows(4, 120)
     fitted, new = np.arange(480) % 2 == 0, np.arange(480) % 2 == 1
     params = {"max_samples": max_samples, "random_state": 0}
     clustering = FingerprintClustering(**params).fit(rows[fitted])
