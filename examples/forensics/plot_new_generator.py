@@ -11,9 +11,10 @@ and the new name is fitted beside the old ones. Do the old sources suffer?
 # %%
 # Seven known sources
 # -------------------
-# One of eight networks is not known yet. The pipeline is fitted on half of the scenes
-# of the other networks, with a rate of false alarms, and with a folder that keeps the
-# features of images between fits. It learns from unprocessed images alone, to be quick.
+# One of eight networks, the last by name, is not known yet. The pipeline is fitted on
+# half of the scenes of the other networks, with a rate of false alarms, and with a
+# folder that keeps the features of images between fits. To be quick, it learns from
+# unprocessed images alone.
 
 import tempfile
 import time
@@ -49,22 +50,23 @@ def fit(places, names):
     print(f"{len(set(names))} sources: fitted in {time.process_time() - start:.0f} s")
 
 
-def rate(places):
-    """Report how many images of known sources are accepted, of all and of the worst."""
+def rate(places, names):
+    """Print the share of images that are accepted, of all and of the worst source."""
     answers = pipeline.assess(images[places])
     shares, named = answers.false_alarm_probability, answers.source
     report = open_set_report(
-        y[places], shares, np.unique(y[places]), y_pred=named, rates=[0.01]
+        names, shares, np.unique(names), y_pred=named, rates=(0.1, 0.01)
     )
-    print(f"{len(places)} images of {len(set(y[places]))} sources: "
-          f"{report.detection_rate[0]:.1%} accepted, {report.wrong[0]:.1%} wrongly; "
-          f"the worst source {report.lowest_detection_rate_source[0]}: "
-          f"{report.lowest_detection_rate[0]:.1%}")  # fmt: skip
+    for number, stated in enumerate(report.rate):
+        print(f"rate {stated:5}: {report.detection_rate[number]:.1%} of "
+              f"{len(places)} images, {report.lowest_detection_rate[number]:.1%} of "
+              f"{report.lowest_detection_rate_source[number]}, "
+              f"{report.wrong[number]:.1%} with a wrong name")  # fmt: skip
 
 
 fit(known, y[known])
 tested = second[~is_new[second]]
-rate(tested)
+rate(tested, y[tested])
 
 # %%
 # Rejected images
@@ -95,8 +97,8 @@ labels, cosines = clustering.labels_, cosine_similarity(rows)
 is_rejected = np.isin(arrived, rejected)
 
 n_clusters = clustering.n_clusters_
-params = {"figsize": (7, 0.95 * n_clusters), "layout": "constrained"}
-fig, axes = plt.subplots(n_clusters, 9, squeeze=False, **params)
+fig, axes = plt.subplots(n_clusters, 9, figsize=(7, n_clusters), squeeze=False)
+fig.subplots_adjust(0.01, 0.01, 0.99, 0.97, wspace=0.05, hspace=0.35)
 for number, line in enumerate(axes):
     own = np.flatnonzero(labels == number)
     nearest = own[np.argsort(-cosines[np.ix_(own, own)].mean(axis=1))]
@@ -133,12 +135,10 @@ fit(
 # ----------------
 # The old sources are tested on the same images as above, but for those that were named.
 
-rate(np.setdiff1d(tested, named))
-later = second[is_new[second]]
-answers = pipeline.predict(images[later])
-print(f"{len(later)} later images from the new network: "
-      f"{np.mean(answers == 'the new one'):.0%} get its name, "
-      f"{np.mean(answers == 'unknown'):.0%} are unknown")  # fmt: skip
+rest, later = np.setdiff1d(tested, named), second[is_new[second]]
+rate(rest, y[rest])
+print("Later images from the new network:")
+rate(later, np.full(len(later), "the new one"))
 
 # %%
 # Without a new fit, further images can join the clusters that were found:
@@ -150,7 +150,11 @@ plt.show()
 # %%
 # What follows
 # ------------
-# A cluster is a suggestion: look at it, and at where its images came from, before it
-# gets a name. Images of one history, such as those of one messenger, can be a cluster,
-# too. Images of a known source that were rejected by mistake can be in it. An example
-# of a larger box: :ref:`sphx_glr_gallery_forensics_plot_one_or_many.py`.
+# The old sources lose some of their detection rate at the stated rate of 0.01. The new
+# one has 40 images of five scenes, and most of its later images are still unknown at
+# this rate: few small images are not enough for it.
+#
+# A cluster is a suggestion. Look at it, and at where its images came from, before it
+# gets a name: images of one history, such as those from one messenger, can be a
+# cluster, too. :ref:`sphx_glr_gallery_forensics_plot_one_or_many.py` has more on
+# clusters.
