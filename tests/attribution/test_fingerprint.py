@@ -18,6 +18,7 @@ from skfingerprint import (
     ResidualExtractor,
     SpectrumTransformer,
     Unflatten,
+    make_attribution_pipeline,
 )
 from skfingerprint.correlation import correlation_surfaces, peak_to_correlation_energy
 from skfingerprint.datasets import make_fingerprint_images
@@ -236,6 +237,15 @@ def test_other_spellings_of_a_new_source_name_the_method(residuals, method, args
     with pytest.raises((ValueError, TypeError), match="add_sources"):
         getattr(model, method)(*args(X[:5]))
     assert joblib.hash(vars(model)) == before
+
+
+@pytest.mark.parametrize("params", [{}, {"false_alarm_rate": 0.01}])
+@pytest.mark.parametrize("method", ["add_sources", "partial_fit", "merge"])
+def test_the_recommended_pipeline_names_the_way_to_a_new_source(params, method):
+    pipeline = make_attribution_pipeline(**params)
+    with pytest.raises(AttributeError, match=r"Fit again.*`memory`.*`add_sources`"):
+        getattr(pipeline, method)
+    assert not hasattr(pipeline, method)
 
 
 def test_refused_sources_change_nothing(residuals):
