@@ -14,13 +14,30 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from skfingerprint._core import fills_file, list_readers, needs_extra, track
+from skfingerprint._features import AttributionFeatures
 from skfingerprint._images import read_image, without_bomb_warnings
 from skfingerprint._pipeline import make_attribution_pipeline
 from skfingerprint.datasets import describe_image_folder
 from skfingerprint.files import MAX_BYTES, _replace
 
 # Types in a model of the command `fit` that skops does not trust by itself.
-TRUSTED = frozenset()
+TRUSTED = {
+    "builtins.range",
+    "sklearn.utils._bunch.Bunch",
+    "skfingerprint._attribution.augmented_pipeline.AugmentedPipeline",
+    "skfingerprint._attribution.source_discriminant.SourceDiscriminant",
+    "skfingerprint._features.attribution_features.AttributionFeatures",
+    "skfingerprint._images.image_reader.ImageReader",
+    "skfingerprint._open_set.rejecting_classifier.RejectingClassifier",
+    "skfingerprint._open_set.source_detector.SourceDetector",
+    "skfingerprint.perturbation.AVIFCompression",
+    "skfingerprint.perturbation.GaussianBlur",
+    "skfingerprint.perturbation.GaussianNoise",
+    "skfingerprint.perturbation.JPEGCompression",
+    "skfingerprint.perturbation.RandomPerturbation",
+    "skfingerprint.perturbation.Resize",
+    "skfingerprint.perturbation.WebPCompression",
+}
 VERSION_KEY = "_skfingerprint_version"
 
 
@@ -90,12 +107,14 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
 
 
 def _check_files(files):
-    """Return the places of files whose pixels can be read, and errors of the others."""
+    """Return the places of files that a fit can read, and errors of the others."""
     kept, bad = [], []
+    # The features of one fit have spectra of whole blocks.
+    side = AttributionFeatures().block_size
     for place, file in enumerate(track(files, "files", verbose=True)):
         try:
             with without_bomb_warnings():
-                read_image(file)
+                read_image(file, (side, side))
         except ValueError as error:
             bad.append(str(error))
         else:

@@ -15,10 +15,10 @@ def folder(tmp_path_factory):
         36, 3, image_shape=(32, 32, 3), strength=12, random_state=0
     )
     folder = tmp_path_factory.mktemp("sources")
-    for number, (image, label) in enumerate(zip(images, y, strict=True)):
-        file = folder / f"net-{label}" / f"{number:02d}.png"
+    for number, place in enumerate(np.argsort(y, kind="stable")):
+        file = folder / f"net-{y[place]}" / f"{number % 12:02d}.png"
         file.parent.mkdir(exist_ok=True)
-        Image.fromarray(image).save(file)
+        Image.fromarray(images[place]).save(file)
     return folder
 
 

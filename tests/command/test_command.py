@@ -39,6 +39,8 @@ def test_describe_names_bad_files(capsys, folder, tmp_path):
 
 def test_fit_prints_sources_rate_and_checksum(capsys, folder, tmp_path):
     pytest.importorskip("skops")
+    from PIL import Image
+
     (tmp_path / "in").mkdir()
     for source in sorted(folder.iterdir()):
         (tmp_path / "in" / source.name).mkdir()
@@ -47,10 +49,13 @@ def test_fit_prints_sources_rate_and_checksum(capsys, folder, tmp_path):
             target.write_bytes(file.read_bytes())
     content = target.read_bytes()
     target.write_bytes(content[: len(content) // 2])
+    small = target.with_name("small.png")
+    Image.new("RGB", (32, 31)).save(small)
     path = tmp_path / "m.skops"
     code, out, err = run(capsys, "fit", tmp_path / "in", "--model", path, "--quick")
-    assert code == 1  # a file was left out
+    assert code == 1  # files were left out
     assert f"warning: left out: {target}" in err
+    assert f"warning: left out: {small}: 31x32 pixels, smaller than 32x32" in err
     assert "net-0: 6 images\nnet-1: 6 images\nnet-2: 5 images\n" in out
     assert "at a false-alarm rate of 0.01, " in out
     loaded = load_model(path)
@@ -139,7 +144,6 @@ def test_explain(capsys, folder, model, tmp_path):
     from PIL import Image
 
     file, output = folder / "net-1" / "01.png", tmp_path / "why.png"
-    file = min((folder / "net-1").iterdir())
     code, out, _ = run(capsys, "explain", file, "--model", model, "--output", output)
     plt.close("all")
     assert code == 0
@@ -285,7 +289,7 @@ def test_missing_extra_is_one_error(capsys, monkeypatch, folder):
 
 
 def test_as_a_program(folder, model):
-    file = min((folder / "net-0").iterdir())
+    file = folder / "net-0" / "00.png"
     command = [sys.executable, "-m", "skfingerprint", "attribute", file, "--csv"]
     result = subprocess.run(
         [*command, "--model", model], capture_output=True, text=True, check=False
