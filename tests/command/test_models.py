@@ -1,7 +1,6 @@
 """Models from strangers: damaged, extended, of other types or versions."""
 
 import io
-import shutil
 import zipfile
 
 import numpy as np
@@ -142,13 +141,3 @@ def test_a_model_without_a_rate_names_every_file(model, tmp_path, folder, capsys
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 36
     assert all("false alarm -" in line for line in lines)
-
-
-def test_an_interrupted_save_leaves_the_old_model(model, tmp_path, monkeypatch):
-    from skfingerprint._command import models
-
-    path = tmp_path / "m.skops"
-    shutil.copy(model, path)
-    with pytest.raises(TypeError):
-        models.save_model(lambda: None, path)
-    assert load_model(path)
