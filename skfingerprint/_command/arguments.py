@@ -148,17 +148,27 @@ def _add_model(command):
     )
 
 
-def _add_attribute(command):
+def _add_paths(command):
     command.add_argument(
         "paths",
         nargs="+",
         metavar="FILE_OR_FOLDER",
         help="image, or folder whose files are attributed, those in folders inside too",
     )
+
+
+def _add_attribute(command):
+    _add_paths(command)
     _add_model(command)
     kinds = command.add_mutually_exclusive_group()
-    kinds.add_argument("--csv", action="store_const", const="csv", dest="kind")
-    kinds.add_argument("--json", action="store_const", const="json", dest="kind")
+    for kind, text in (("csv", "a table with a header"), ("json", "a list of objects")):
+        kinds.add_argument(
+            f"--{kind}",
+            action="store_const",
+            const=kind,
+            dest="kind",
+            help=f"write {text}",
+        )
     command.set_defaults(kind="text")
 
 
@@ -171,7 +181,7 @@ def _add_explain(command):
 
 
 def _add_report(command):
-    command.add_argument("paths", nargs="+", metavar="FILE_OR_FOLDER")
+    _add_paths(command)
     _add_model(command)
     command.add_argument(
         "--output", required=True, metavar="HTML", help="page to write"
