@@ -106,9 +106,7 @@ def test_every_file_is_accounted_for(capsys, mixed, model, kind):
     assert all(bool(row["name"]) != bool(row["error"]) for row in rows)
 
 
-def test_names_of_files_are_shown_without_control_characters(
-    capsys, folder, model, tmp_path
-):
+def test_names_of_files_are_escaped(capsys, folder, model, tmp_path):
     content = (folder / "net-0" / "00.png").read_bytes()
     names = ["two\nlines.png", "\x1b[31mred.png", 'comma, and "quote".png']
     for name in names:
