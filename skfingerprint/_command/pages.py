@@ -14,6 +14,12 @@ from skfingerprint._images import read_image, without_bomb_warnings
 
 # Longest side of a thumbnail, in pixels.
 SIDE = 192
+# Names of the numbers of an answer.
+LONG = {
+    "probability": "probability among the known sources",
+    "false_alarm_probability": "false-alarm probability",
+    "log10_likelihood_ratio": "log10 of the likelihood ratio",
+}
 PACKAGES = ("skfingerprint", "numpy", "scipy", "scikit-learn", "Pillow", "numba")
 STYLE = """
 :root { color-scheme: light dark; --line: #ccc; --soft: #555; --warn: #8a4b00;
@@ -52,9 +58,9 @@ PAGE = """<!DOCTYPE html>
 {cards}
 </ul>
 <h2>How to read it</h2>
-<p>The name is a source that the model was fitted on, or "unknown". The probability p is
-that of the likeliest source, given that the image comes from one of the fitted sources.
-The false-alarm probability is the share of images of unknown sources that score as
+<p>The name is a source that the model was fitted on, or "unknown". The probability is
+that of the likeliest source, given that the image comes from one of the fitted sources:
+it may be high for an image from elsewhere. The false-alarm probability is the share of images of unknown sources that score as
 high. An attribution is evidence to be weighed with other evidence, not proof.</p>
 <h2>Model and versions</h2>
 <table>
@@ -118,7 +124,9 @@ def _make_card(answer):
     if answer["name"] != answer["likeliest"]:
         likeliest = f"likeliest known source: {answer['likeliest']}"
         parts.append(f'<p class="numbers">{_safe(likeliest)}</p>')
-    parts += [f'<p class="numbers">{_safe(t)}</p>' for t in describe_numbers(answer)]
+    parts += [
+        f'<p class="numbers">{_safe(t)}</p>' for t in describe_numbers(answer, LONG)
+    ]
     parts += [f'<p class="warning">{_safe(t)}</p>' for t in answer["warnings"]]
     return f"<li>{_draw_thumbnail(answer['file'])}<div>{''.join(parts)}</div></li>"
 

@@ -6,6 +6,13 @@ import sys
 from functools import partial
 from itertools import chain
 
+# Names of the numbers in a line.
+SHORT = {
+    "probability": "p",
+    "false_alarm_probability": "false alarm",
+    "log10_likelihood_ratio": "log10 LR",
+}
+
 
 def show(text, keep=""):
     """Return text without control characters, which a terminal would obey."""
@@ -82,14 +89,9 @@ def _print_line(widths, answer):
     print("  ".join(parts))
 
 
-def describe_numbers(answer):
+def describe_numbers(answer, names=SHORT):
     """Return the numbers of an answer, each with its name."""
-    names = {
-        "probability": "p",
-        "false_alarm_probability": "false alarm",
-        "log10_likelihood_ratio": "log10 LR",
-    }
-    return [f"{names[k]} {spell(answer[k])}" for k in names if k in answer]
+    return [f"{names[key]} {spell(answer[key])}" for key in names if key in answer]
 
 
 def spell(number):
