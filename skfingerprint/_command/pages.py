@@ -60,8 +60,9 @@ PAGE = """<!DOCTYPE html>
 <h2>How to read it</h2>
 <p>The name is a source that the model was fitted on, or "unknown". The probability is
 that of the likeliest source, given that the image comes from one of the fitted sources:
-it may be high for an image from elsewhere. The false-alarm probability is the share of images of unknown sources that score as
-high. An attribution is evidence to be weighed with other evidence, not proof.</p>
+it may be high for an image from elsewhere. The false-alarm probability is the share of
+images of unknown sources that score as high. An attribution is evidence to be weighed
+with other evidence, not proof.</p>
 <h2>Model and versions</h2>
 <table>
 {rows}
