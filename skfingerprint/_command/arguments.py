@@ -1,6 +1,7 @@
 """Arguments of the command line, and its exit codes."""
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -11,7 +12,6 @@ from skfingerprint._command.answers import attribute_files, list_files
 from skfingerprint._command.models import fit_folder, load_model, save_model
 from skfingerprint._command.pages import write_page
 from skfingerprint._command.tables import print_answers, show
-from skfingerprint._core import find_version
 from skfingerprint.datasets import describe_image_folder
 from skfingerprint.plotting import ContributionDisplay
 
@@ -41,7 +41,8 @@ def main(arguments=None):
     """
     for stream in (sys.stdout, sys.stderr):
         # Names of files and sources need not be text in the encoding of a terminal.
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         given = _make_parser().parse_args(arguments)
     except SystemExit as stop:
@@ -77,6 +78,8 @@ def _warn_briefly():
 
 def _make_parser():
     """Make the parser of all commands."""
+    import skfingerprint
+
     options = {
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "epilog": CODES,
@@ -87,7 +90,7 @@ def _make_parser():
         description="Which generator or camera made an image?",
         **options,
     )
-    version = f"skfingerprint {find_version('skfingerprint')}"
+    version = f"skfingerprint {skfingerprint.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, add_arguments, run, summary in (

@@ -20,7 +20,7 @@ LONG = {
     "false_alarm_probability": "false-alarm probability",
     "log10_likelihood_ratio": "log10 of the likelihood ratio",
 }
-PACKAGES = ("skfingerprint", "numpy", "scipy", "scikit-learn", "Pillow", "numba")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "Pillow", "numba")
 STYLE = """
 :root { color-scheme: light dark; --line: #ccc; --soft: #555; --warn: #8a4b00;
   --bad: #a40000; --card: #f6f6f6; }
@@ -39,7 +39,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; }
 .file, .numbers { color: var(--soft); font-size: .875rem; }
 .warning { color: var(--warn); font-size: .875rem; } .error { color: var(--bad); }
 table { border-collapse: collapse; } th { text-align: left; vertical-align: top;
-  padding: .2rem 1rem .2rem 0; font-weight: 600; } td { padding: .2rem 0; }
+  padding: .2rem 1rem .2rem 0; font-weight: 600; overflow-wrap: normal; }
+td { padding: .2rem 0; }
 """
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -160,13 +161,16 @@ def _describe_model(model):
     if hasattr(detector, "detection_rate_by_condition_"):
         rates = detector.detection_rate_by_condition_
         rows["Detection rate of held-out images"] = (
-            f"{detector.detection_rate_:.1%} unprocessed, {np.min(rates):.1%} in the "
-            f"worst of {len(rates)} conditions"
+            f"{detector.detection_rate_:.1%} of unprocessed ones, {np.min(rates):.1%} "
+            f"in the worst of {len(rates)} condition(s)"
         )
     return rows
 
 
 def _list_versions():
     """Return the versions of the packages that compute answers."""
+    import skfingerprint
+
+    own = {"skfingerprint": skfingerprint.__version__}
     versions = {name: find_version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **versions}
+    return {**own, "python": platform.python_version(), **versions}
