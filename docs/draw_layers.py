@@ -107,7 +107,7 @@ def main():
         bbox={"boxstyle": "round,pad=0.5", "facecolor": "0.93", "edgecolor": "0.5"},
     )
     ax.set_xlim(-0.1, widest + 0.1)
-    ax.set_ylim(-1.05, max(rows) + 0.4)
+    ax.set_ylim(-1.05, max(rows) + 0.55)
     ax.set_yticks(list(rows), [f"row {row}" for row in rows])
     ax.tick_params(length=0, labelsize=10)
     ax.xaxis.set_visible(False)

@@ -23,6 +23,7 @@ from skfingerprint._core import (
     check_int,
     check_positive,
     check_values,
+    fills_file,
     find_wavelet,
     list_steps,
     split_readers,
@@ -190,8 +191,9 @@ def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
     OSError
         If the file cannot be opened.
     ValueError
-        If the file is damaged, foreign, too large, or of a newer version; the message
-        names the file.
+        If the file is damaged, foreign, too large, or of a newer version, or if it
+        holds bytes outside of its arrays, which can be a file of another format; the
+        message names the file.
 
     See Also
     --------
@@ -227,8 +229,8 @@ def load_fingerprints(path, *, max_bytes=MAX_BYTES, return_notes=False):
         # NumPy, zipfile and json raise many kinds of errors for foreign files.
         except Exception as error:
             raise ValueError(
-                f"{path} is damaged, or not a file that save_fingerprints wrote: get a "
-                "fresh copy of it."
+                f"{path} is damaged, or not a file that save_fingerprints wrote, or "
+                "holds bytes outside of its arrays: get a fresh copy of it."
             ) from error
     return (estimator, notes) if return_notes else estimator
 
@@ -273,6 +275,8 @@ def _read(stream, max_bytes):
         raise _Refusal("is not a regular file.")
     _check_size(status.st_size, max_bytes)
     with zipfile.ZipFile(stream) as archive:
+        if not fills_file(archive):
+            raise ValueError("bytes outside of its members")
         _check_size(sum(info.file_size for info in archive.infolist()), max_bytes)
         notes = _read_notes(archive)
         members = MEMBERS[_find_kind(notes)]

@@ -38,6 +38,7 @@ from skfingerprint import (
 from skfingerprint.files import _digest, load_fingerprints, save_fingerprints
 from tests.common.test_interrupts import freeze
 from tests.estimators import ESTIMATORS, assert_same
+from tests.polyglots import POLYGLOTS
 
 
 @pytest.fixture
@@ -679,6 +680,18 @@ def test_what_no_fit_of_a_detector_gives_is_refused(tmp_path, changes):
     assert load_fingerprints(path)[-1].null_scores_.shape == (8,)
     tampered(path, **changes)
     with pytest.raises(ValueError, match=r"f\.npz is damaged"):
+        load_fingerprints(path)
+
+
+@pytest.mark.parametrize("change", POLYGLOTS.values(), ids=POLYGLOTS)
+def test_bytes_outside_of_the_arrays_are_refused(tmp_path, change):
+    path = tmp_path / "f.npz"
+    write_example(path)
+    content = change(path.read_bytes())
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None  # others read it
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"f\.npz is damaged, .* outside"):
         load_fingerprints(path)
 
 

@@ -12,6 +12,7 @@ from skfingerprint._attribution.fingerprint_classifier import (
 )
 from skfingerprint._attribution.fingerprint_transformer import FingerprintTransformer
 from skfingerprint._attribution.held_out import average_held_out
+from skfingerprint._attribution.history import PAST
 from skfingerprint._attribution.lda import (
     find_cells,
     find_scale,

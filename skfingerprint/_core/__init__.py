@@ -1,5 +1,6 @@
 """Groundwork of all estimators: state, validation, blocks, folds, routing."""
 
+from skfingerprint._core.archives import fills_file
 from skfingerprint._core.blocks import (
     BlockSource,
     as_rows,
@@ -104,4 +105,4 @@ from skfingerprint._core.validation import (
     copy_shape,
     validate_images,
 )
-from skfingerprint._core.versions import show_versions
+from skfingerprint._core.versions import find_version, show_versions

@@ -23,6 +23,7 @@ PACKAGES = {
     "denoise": "scikit-image",
     "dask": "'dask[array]' distributed",
     "cluster": "networkx",
+    "command": "skops",
 }
 
 

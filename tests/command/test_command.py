@@ -1,0 +1,298 @@
+"""Each command of the command line, by its output and exit code."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from skfingerprint._command import main
+from skfingerprint._command.models import load_model
+
+
+def run(capsys, *arguments):
+    """Run a command, and return its exit code and what it wrote."""
+    code = main([str(argument) for argument in arguments])
+    return code, *capsys.readouterr()
+
+
+def test_describe(capsys, folder):
+    code, out, err = run(capsys, "describe", folder)
+    assert (code, err) == (0, "")
+    assert "All images have 32x32 pixels" in out
+
+
+def test_describe_names_bad_files(capsys, folder, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "bad.png").write_bytes(b"")
+    (tmp_path / "a" / "good.png").write_bytes((folder / "net-0/00.png").read_bytes())
+    code, out, _ = run(capsys, "describe", tmp_path)
+    assert code == 1
+    assert "1 of 2 files can't be read" in out
+    assert "bad.png" in out
+
+
+def test_fit_prints_sources_rate_and_checksum(capsys, folder, tmp_path):
+    pytest.importorskip("skops")
+    from PIL import Image
+
+    (tmp_path / "in").mkdir()
+    for source in sorted(folder.iterdir()):
+        (tmp_path / "in" / source.name).mkdir()
+        for file in sorted(source.iterdir())[:6]:
+            target = tmp_path / "in" / source.name / file.name
+            target.write_bytes(file.read_bytes())
+    content = target.read_bytes()
+    target.write_bytes(content[: len(content) // 2])
+    small = target.with_name("small.png")
+    Image.new("RGB", (32, 31)).save(small)
+    path = tmp_path / "m.skops"
+    code, out, err = run(capsys, "fit", tmp_path / "in", "--model", path, "--quick")
+    assert code == 1  # files were left out
+    assert f"warning: left out: {target}" in err
+    assert f"warning: left out: {small}: 31x32 pixels, smaller than 32x32" in err
+    assert "net-0: 6 images\nnet-1: 6 images\nnet-2: 5 images\n" in out
+    assert "at a false-alarm rate of 0.01, " in out
+    loaded = load_model(path)
+    assert f"SHA-256 {loaded.checksum}" in out
+    assert loaded.estimator.classes_.tolist() == ["net-0", "net-1", "net-2"]
+    assert loaded.estimator[-1].detector.false_alarm_rate == 0.01
+    assert not list(tmp_path.glob(".skfingerprint*"))
+
+
+def test_attribute_is_thin_over_the_estimator(capsys, folder, model):
+    files = sorted(folder.rglob("*.png"))
+    estimator = load_model(model).estimator
+    expected = estimator.predict(files)
+    report = estimator.assess(files)
+    assert np.mean(expected == [file.parent.name for file in files]) > 0.8
+    code, out, _ = run(capsys, "attribute", folder, "--model", model, "--json")
+    answers = json.loads(out)
+    assert code == 0
+    assert [answer["file"] for answer in answers] == list(map(str, files))
+    assert [answer["name"] for answer in answers] == expected.tolist()
+    assert [answer["likeliest"] for answer in answers] == report.source.tolist()
+    for name in ("probability", "false_alarm_probability"):
+        found = [answer[name] for answer in answers]
+        np.testing.assert_allclose(found, report[name], rtol=1e-4)
+    ratios = ["log10_likelihood_ratio" in answer for answer in answers]
+    assert set(ratios) == {"log10_likelihood_ratio" in report}
+
+
+@pytest.mark.parametrize("kind", ["text", "csv", "json"])
+def test_every_file_is_accounted_for(capsys, mixed, model, kind):
+    mixed, bad = mixed
+    options = [] if kind == "text" else [f"--{kind}"]
+    code, out, err = run(capsys, "attribute", mixed, "--model", model, *options)
+    assert code == 1
+    assert "Traceback" not in err
+    files = {str(f) for f in mixed.rglob("*") if f.is_file() and f.name[0] != "."}
+    if kind == "text":
+        lines = out.splitlines()
+        assert len(lines) == len(files) == 20
+        wrong = {
+            line.split("  error: ")[0].rstrip() for line in lines if "  error: " in line
+        }
+        assert wrong == bad
+        return
+    rows = json.loads(out) if kind == "json" else list(csv.DictReader(io.StringIO(out)))
+    assert sorted(row["file"] for row in rows) == sorted(files)
+    assert {row["file"] for row in rows if row["error"]} == bad
+    assert all(bool(row["name"]) != bool(row["error"]) for row in rows)
+
+
+def test_names_of_files_are_escaped(capsys, folder, model, tmp_path):
+    content = (folder / "net-0" / "00.png").read_bytes()
+    names = ["two\nlines.png", "\x1b[31mred.png", 'comma, and "quote".png']
+    for name in names:
+        (tmp_path / name).write_bytes(content)
+    code, out, _ = run(capsys, "attribute", tmp_path, "--model", model)
+    assert code == 0
+    assert len(out.splitlines()) == 3
+    assert "\x1b" not in out
+    _, out, _ = run(capsys, "attribute", tmp_path, "--model", model, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert sorted(row["file"] for row in rows) == sorted(
+        str(tmp_path / n) for n in names
+    )
+
+
+def test_an_earlier_jpeg_compression_is_a_warning(capsys, model, tmp_path):
+    from PIL import Image
+
+    from skfingerprint.datasets import load_generators
+
+    first = tmp_path / "first.jpg"
+    Image.fromarray(load_generators().images[0]).save(first, quality=75)
+    Image.open(first).save(tmp_path / "again.png")
+    _, out, _ = run(capsys, "attribute", tmp_path, "--model", model, "--json")
+    again, first = json.loads(out)
+    assert "were a JPEG file once" in again["warnings"][0]
+    assert first["warnings"] == []
+
+
+def test_explain(capsys, folder, model, tmp_path):
+    pytest.importorskip("matplotlib")
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    file, output = folder / "net-1" / "01.png", tmp_path / "why.png"
+    code, out, _ = run(capsys, "explain", file, "--model", model, "--output", output)
+    plt.close("all")
+    assert code == 0
+    assert re.search(r" rather than net-\d", out)
+    assert len(out.splitlines()) > 5
+    with Image.open(output) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 500
+
+
+class Links(HTMLParser):
+    """Tags, and addresses that a browser would ask for."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.addresses = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        names = ("src", "href", "srcset", "data", "action")
+        self.addresses += [value for name, value in attrs if name in names]
+
+
+def test_report_is_one_page_that_asks_nobody(capsys, mixed, model, tmp_path):
+    mixed, bad = mixed
+    hostile = tmp_path / "<script>alert(1)<"
+    hostile.mkdir()
+    (hostile / "img>.png").write_bytes((mixed / "0.png").read_bytes())
+    output = tmp_path / "page.html"
+    code, out, _ = run(
+        capsys, "report", mixed, hostile, "--model", model, "--output", output
+    )
+    assert code == 1
+    assert "14 of 21 files" in out
+    page = output.read_text(encoding="utf-8")
+    links = Links()
+    links.feed(page)
+    assert "script" not in links.tags
+    assert "link" not in links.tags
+    assert len(links.addresses) == links.tags.count("img") == 14
+    assert all(address.startswith("data:image/jpeg;") for address in links.addresses)
+    assert "url(" not in page
+    assert "http:" not in page
+    assert page.count('class="error"') == len(bad)
+    assert load_model(model).checksum in page
+    assert "Stated false-alarm rate</th><td>0.1<" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_fitting_errors_are_one_line(capsys, folder, tmp_path):
+    pytest.importorskip("skops")
+    empty, one, path = tmp_path / "empty", tmp_path / "one", tmp_path / "m.skops"
+    (empty / "source").mkdir(parents=True)
+    (one / "net-0").mkdir(parents=True)
+    for file in (folder / "net-0").iterdir():
+        (one / "net-0" / file.name).write_bytes(file.read_bytes())
+    for arguments, message in [
+        ([tmp_path / "none"], "none"),
+        ([empty], "no readable image"),
+        ([folder, "--background", "photos"], "holds no folder 'photos'"),
+    ]:
+        code, out, err = run(capsys, "fit", *arguments, "--model", path, "--quick")
+        assert (code, out) == (3, "")
+        assert err.splitlines()[-1].startswith("error: ")
+        assert message in err
+        assert not path.exists()
+    code, _, err = run(capsys, "fit", folder, "--model", empty / "no" / "m.skops")
+    assert code == 3
+    assert "its folder does not exist" in err
+
+
+def test_one_class(capsys, folder, model, tmp_path):
+    """Imitations stand for unknown sources, where there is no other source."""
+    for file in (folder / "net-0").iterdir():
+        (tmp_path / "in" / "net-0").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "net-0" / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "m.skops"
+    code, out, err = run(capsys, "fit", tmp_path / "in", "--model", path, "--quick")
+    if code == 0:
+        code, out, _ = run(capsys, "attribute", folder, "--model", path, "--json")
+        assert code == 0
+        assert {answer["name"] for answer in json.loads(out)} <= {"net-0", "unknown"}
+    else:
+        assert code == 3
+        assert "1 source" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["fit", "x"],
+        ["fit", "x", "--model", "m", "--false-alarm-rate", "0"],
+        ["fit", "x", "--model", "m", "--false-alarm-rate", "many"],
+        ["attribute", "x"],
+        ["attribute", "--model", "m"],
+        ["attribute", "x", "--model", "m", "--csv", "--json"],
+        ["explain", "x", "--model", "m"],
+        ["report", "x", "--model", "m"],
+    ],
+    ids=" ".join,
+)
+def test_arguments_that_are_not_valid(capsys, arguments):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert "usage: skfingerprint" in err
+
+
+def test_help_states_the_exit_codes(capsys):
+    for command in ("describe", "fit", "attribute", "explain", "report"):
+        code, out, _ = run(capsys, command, "--help")
+        assert code == 0
+        assert re.findall(r"^  (\d+) ", out, re.M) == ["0", "1", "2", "3", "130"]
+
+
+def test_nothing_to_attribute(capsys, model, tmp_path):
+    code, out, err = run(capsys, "attribute", tmp_path, "--model", model)
+    assert (code, out) == (3, "")
+    assert "no file is inside" in err
+    code, out, _ = run(capsys, "attribute", tmp_path / "none.png", "--model", model)
+    assert code == 1
+    assert "error: No such file" in out
+
+
+def test_an_interrupt_has_a_code(capsys, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        "skfingerprint._command.arguments.describe_image_folder", interrupt
+    )
+    code, _, err = run(capsys, "describe", "x")
+    assert (code, err) == (130, "interrupted\n")
+
+
+def test_missing_extra_is_one_error(capsys, monkeypatch, folder):
+    monkeypatch.setitem(sys.modules, "skops", None)
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    code, _, err = run(capsys, "attribute", folder, "--model", "m.skops")
+    assert code == 3
+    assert "pip install skops (extra 'command')" in err
+
+
+def test_as_a_program(folder, model):
+    file = folder / "net-0" / "00.png"
+    command = [sys.executable, "-m", "skfingerprint", "attribute", file, "--csv"]
+    result = subprocess.run(
+        [*command, "--model", model], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["file"] == str(file)
+    assert float(row["probability"]) > 0.5
