@@ -28,6 +28,7 @@ from skfingerprint.metrics import (
     delivery_report,
     energy_curve,
     equal_error_rate,
+    log_likelihood_ratio_cost,
     fit_energy_curve,
     jpeg_history,
     open_set_report,
@@ -209,6 +210,53 @@ def test_the_equal_error_rate_lies_on_the_curve():
     rate = equal_error_rate(y, scores)
     false_alarms, hits, _ = roc_curve(y, scores, drop_intermediate=False)
     np.testing.assert_allclose(np.interp(rate, false_alarms, hits), 1 - rate, atol=0.07)
+
+
+def test_the_cost_of_known_ratios():
+    # One ratio of 3 on each side: log2(4 / 3) if it is right, log2(4) if it misleads.
+    third = np.log10(3)
+    right = log_likelihood_ratio_cost([1, 0], [third, -third])
+    np.testing.assert_allclose(right, np.log2(4 / 3))
+    np.testing.assert_allclose(log_likelihood_ratio_cost([0, 1], [third, -third]), 2)
+    # Both kinds weigh the same: nine copies of one image change nothing.
+    many = log_likelihood_ratio_cost([1] + [0] * 9, [third] + [-third] * 9)
+    np.testing.assert_allclose(many, right)
+    assert log_likelihood_ratio_cost([True, False], [np.inf, -np.inf]) == 0
+    assert log_likelihood_ratio_cost([True, False], [-np.inf, -1.0]) == np.inf
+    # A thousand decades do not overflow.
+    assert log_likelihood_ratio_cost([1, 0], [1e3, 1e3]) < 1e4
+
+
+def test_the_least_cost_is_that_of_the_best_increasing_function():
+    rng = np.random.default_rng(0)
+    y = np.repeat([True, False], [4000, 1000])
+    # The log ratio of two normal distributions with means +-1 is twice the value.
+    logs = 2 * rng.normal(np.where(y, 1, -1)) / np.log(10)
+    cost = log_likelihood_ratio_cost(y, logs)
+    least = log_likelihood_ratio_cost(y, logs, minimum=True)
+    assert 0 < cost - least < 0.02
+    for changed in (9 * logs, logs + 1, logs**3, np.where(logs < -2.5, -9.0, logs)):
+        assert log_likelihood_ratio_cost(y, changed) > cost
+        found = log_likelihood_ratio_cost(y, changed, minimum=True)
+        np.testing.assert_allclose(found, least, atol=1e-3)
+    assert log_likelihood_ratio_cost(y, np.zeros(5000), minimum=True) == 1
+    assert log_likelihood_ratio_cost(y, np.where(y, 1.0, 0), minimum=True) == 0
+    # Ratios in the wrong order say nothing.
+    assert log_likelihood_ratio_cost([1, 0], [-1.0, 1], minimum=True) == 1
+
+
+def test_the_cost_needs_both_kinds_and_numbers():
+    with pytest.raises(ValueError, match="both True"):
+        log_likelihood_ratio_cost([1, 1], [0.0, 1.0])
+    with pytest.raises(ValueError, match="both True"):
+        log_likelihood_ratio_cost(["a", "b"], [0.0, 1.0])
+    with pytest.raises(ValueError, match="both True"):
+        log_likelihood_ratio_cost([0, 1, 2], [0.0, 1.0, 2.0])
+    for wrong in ([np.nan, 1.0], [[1.0], [2.0]]):
+        with pytest.raises(ValueError, match="shape"):
+            log_likelihood_ratio_cost([0, 1], wrong)
+    with pytest.raises(ValueError, match="inconsistent"):
+        log_likelihood_ratio_cost([0, 1], [1.0])
 
 
 def test_robustness_curve_scores_each_perturbation(planted):

@@ -484,6 +484,25 @@ def test_open_set_of_an_estimator():
     assert list(display.false_alarm_rates) == ["4"]
 
 
+def test_tippett_curves_are_shares_of_ratios():
+    rng = np.random.default_rng(0)
+    y = np.repeat([True, False], [80, 120])
+    logs = rng.normal(np.where(y, 1, -1))
+    logs[[0, 100]] = np.inf, -np.inf
+    display = plotting.TippettDisplay.from_predictions(y, logs)
+    for line, part in zip(display.line_, (logs[y], logs[~y]), strict=True):
+        x, shares = line.get_data()
+        for at in (-1, 0, 0.5):
+            # With steps before each point, the share at x is that of the next one.
+            found = shares[np.searchsorted(x, at)]
+            np.testing.assert_allclose(found, np.mean(part >= at))
+    np.testing.assert_array_equal(display.same, logs[:80])
+    misled = 100 * np.mean(logs[:80] < 0)
+    assert f"80 ratios, {misled:.1f} % below 1" in display.line_[0].get_label()
+    again = plotting.TippettDisplay(display.same, display.other).plot(display.ax_)
+    assert again.figure_ is display.figure_
+
+
 @pytest.fixture(scope="module")
 def attributing():
     images, y = make_fingerprint_images(

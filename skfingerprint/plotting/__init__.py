@@ -22,6 +22,7 @@ from skfingerprint.plotting._fingerprints import (
 )
 from skfingerprint.plotting._maps import ScoreMapDisplay
 from skfingerprint.plotting._open_set import OpenSetDisplay
+from skfingerprint.plotting._ratios import TippettDisplay
 
 __all__ = [
     "AutocorrelationDisplay",
@@ -36,4 +37,5 @@ __all__ = [
     "ScoreMapDisplay",
     "SourceConfusionDisplay",
     "SpectrumDisplay",
+    "TippettDisplay",
 ]
