@@ -13,6 +13,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from skfingerprint._attribution import (
     FingerprintClassifier,
@@ -151,6 +152,7 @@ def save_fingerprints(estimator, path, *, offset=None):
         content[name] = getattr(last, f"{name}_")
     if kind == "detector":
         notes["known"] = [last.offset_, last.detection_rate_, last._n_residuals]
+        notes["ratios"] = last._ratios
     # A file that could not be loaded is not written. Restoring makes fingerprints
     # read-only: of views, so that the arrays of the user stay writable.
     _restore({name: part.view() for name, part in content.items()}, notes)
@@ -404,6 +406,8 @@ def _restore(content, notes):
     else:
         known = [float(number) for number in notes["known"]]
         _check_null(*rest, known, classes)
+        # Files of earlier releases have no likelihood ratios.
+        known.append(_read_ratios(notes.get("ratios")))
         last = restore_detector(classes, fingerprints, rest, known, **params)
         check_int("cv", last.cv, 2, also=(None,))
     last._check_parameters()
@@ -455,6 +459,21 @@ def _check_weights(weights, classes):
         raise ValueError("there must be a weight for each class.")
     if not (np.isfinite(weights).all() and weights.min() >= 0):
         raise ValueError("weights must be finite and >= 0.")
+
+
+def _read_ratios(ratios):
+    """Return likelihood ratios, or raise ValueError if no fit returns them."""
+    if ratios is None:
+        return None
+    names = "slope", "intercept", "lower", "upper"
+    values = Bunch(**{name: float(ratios[name]) for name in names})
+    if not (
+        np.isfinite(list(values.values())).all()
+        and values.slope >= 0
+        and values.lower <= 0 <= values.upper
+    ):
+        raise ValueError(f"likelihood ratios: {values}.")
+    return values
 
 
 def _check_null(scores, sources, weights, known, classes):

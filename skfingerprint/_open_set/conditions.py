@@ -18,6 +18,7 @@ from skfingerprint._attribution import (
 )
 from skfingerprint._core import as_rows
 from skfingerprint._open_set.mahalanobis import fit_mahalanobis, score_mahalanobis
+from skfingerprint._open_set.ratios import to_log_ratios
 from skfingerprint._open_set.simplex import FEWEST_SOURCES, fit_simplex, score_simplex
 from skfingerprint._open_set.training import MAX_IMITATIONS
 from skfingerprint.thresholds import _count_effective, _fit_tails, _mean_share
@@ -253,6 +254,80 @@ def score_conditions(rows, state):
         own = assigned == number
         scores[own] = to_log_tail(score_distances(rows[own], space), tails)
     return scores
+
+
+def score_ratios(rows, state, ratios):
+    """Compute log10 likelihood ratios of rows, each by the ratios of its condition.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Features.
+    state : tuple of (gate, spaces)
+        As in :func:`score_conditions`.
+    ratios : list of Bunch or None
+        Calibration of each condition; NaN without one.
+
+    Returns
+    -------
+    logs : ndarray of shape (n_rows, n_sources)
+    """
+    gate, spaces = state
+    assigned = assign_conditions(rows, gate)
+    logs = np.full((len(rows), spaces[0][0].n_sources), np.nan)
+    for number in np.unique(assigned):
+        if ratios[number] is not None:
+            own = assigned == number
+            scores = score_distances(rows[own], spaces[number][0])
+            logs[own] = to_log_ratios(scores, ratios[number])
+    return logs
+
+
+def bound_by_neighbors(data, state, chosen, ratios):
+    """Raise the lower bounds of ratios to what a wrong condition does to known images.
+
+    An image may be assigned to a condition that is not its own. It is most often the
+    best of the other conditions, its neighbor. The least ratio that images of a
+    condition's neighbors got there for the source that made them is the lower bound of
+    the condition, as far as it is below 1.
+
+    Parameters
+    ----------
+    data : TrainingRows
+        Rows of all conditions.
+    state : tuple of (gate, spaces)
+        As in :func:`score_conditions`.
+    chosen : ndarray of int
+        Numbers of the conditions that have spaces.
+    ratios : list of Bunch or None
+        Calibration of each of them.
+
+    Returns
+    -------
+    ratios : list of Bunch or None
+        With `lower` raised.
+    """
+    gate, spaces = state
+    least = np.full(len(chosen), np.inf)
+    # A single condition has no neighbor.
+    for condition in range(data.n_conditions if len(chosen) > 1 else 0):
+        own = (data.conditions == condition) & (data.members >= 0)
+        rows, members = data.rows[own], data.members[own]
+        found = score_gate(rows, gate)
+        found[:, np.equal(chosen, condition)] = -np.inf
+        nearest = found.argmax(axis=1)
+        for number in np.unique(nearest):
+            if ratios[number] is None:
+                continue
+            there = nearest == number
+            scores = score_distances(rows[there], spaces[number][0])
+            scores = scores[np.arange(len(scores)), members[there]]
+            logs = to_log_ratios(scores, ratios[number])
+            least[number] = min(least[number], logs.min())
+    return [
+        Bunch(**{**part, "lower": min(0.0, bound)}) if part and bound < np.inf else part
+        for part, bound in zip(ratios, least, strict=True)
+    ]
 
 
 def fit_tails(null, relatives, n_images=1):

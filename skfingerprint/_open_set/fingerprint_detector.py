@@ -25,6 +25,7 @@ from skfingerprint._core import (
     validate_known,
 )
 from skfingerprint._open_set.decisions import ThresholdMixin
+from skfingerprint._open_set.ratios import balance, fit_ratios, to_log_ratios
 from skfingerprint.correlation import (
     _correlate_with,
     _find_common,
@@ -140,6 +141,13 @@ class FingerprintDetector(
     mean of the fingerprints of the other sources alone, subtracted from them and from
     the residual.
 
+    A likelihood ratio compares how probable a correlation is for residuals of the
+    source, by fingerprints of the other folds, and for residuals of other known sources
+    (or for wrong alignments, with a single source), of which absolute values are taken.
+    A logistic regression gives its logarithm, for all sources together, within the
+    bounds that :class:`SourceDetector` states. Residuals of sources of another kind
+    take no part in it.
+
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
@@ -209,7 +217,9 @@ class FingerprintDetector(
         state = TrainingFingerprints(held_out, for_null, self.subtract_common)
         scores = score_blocks(_score_training, X, state, folds, members)
         # Residuals without weight count nowhere, not in `smallest_rate_` either.
-        own, null, used = scores[:, 0], scores[:, 1:], weights > 0
+        n_sources, used = len(self.classes_), weights > 0
+        correlations, null = scores[:, :n_sources], scores[:, n_sources:]
+        own = correlations.max(axis=1)
         self.null_scores_ = null[used].ravel()
         self.null_sources_, self.null_weights_ = (
             np.repeat(values[used], null.shape[1]) for values in (members, weights)
@@ -226,6 +236,10 @@ class FingerprintDetector(
             self.detection_rate_ = float(
                 np.average(own >= self.offset_, weights=weights)
             )
+        self._ratios = None
+        if is_held_out:
+            given = correlations[used], null[used], members[used], weights[used]
+            self._ratios = _fit_ratios(*given)
         if groups is None and np.bincount(members).min() >= MANY_RESIDUALS:
             self._warn_if_few_are_accepted()
         # Nothing is known of how the new residuals were made.
@@ -267,6 +281,27 @@ class FingerprintDetector(
         """
         scores = self.score_samples(X)
         return _mean_share(self._tails, scores)
+
+    def log10_likelihood_ratios(self, X):
+        """Compute likelihood ratios of each source against everything else.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width[, n_channels]) or \
+                (n_samples, n_features)
+            Residuals, in grey levels.
+
+        Returns
+        -------
+        logs : ndarray of shape (n_samples, n_classes)
+            Logarithms to base 10 of the ratios, see Notes: 2 if the correlation is 100
+            times more probable for residuals of the source than for others. NaN if a
+            source has a single residual, and if the detector was loaded from a file of
+            an earlier release.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return score_blocks(_score_ratios, X, self._get_prepared(), self._ratios)
 
     def _check_parameters(self):
         check_rate("false_alarm_rate", self.false_alarm_rate)
@@ -347,8 +382,9 @@ def restore_detector(classes, fingerprints, null, known, **params):
         Their fingerprints, in grey levels; read-only from then on.
     null : sequence of 3 ndarray of shape (n_scores,)
         Null scores, their sources and their weights.
-    known : sequence of 3 float
-        Threshold, detection rate and number of residuals.
+    known : sequence of 4
+        Threshold, detection rate and number of residuals, and the likelihood ratios as
+        :func:`~skfingerprint._open_set.ratios.fit_ratios` returns them, or None.
     **params : dict
         Parameters of the detector.
 
@@ -359,7 +395,8 @@ def restore_detector(classes, fingerprints, null, known, **params):
     detector = FingerprintDetector(**params)
     detector.classes_ = classes
     detector.null_scores_, detector.null_sources_, detector.null_weights_ = null
-    detector.offset_, detector.detection_rate_, detector._n_residuals = known
+    *numbers, detector._ratios = known
+    detector.offset_, detector.detection_rate_, detector._n_residuals = numbers
     detector.smallest_rate_ = 1 / len(detector.null_scores_)
     detector._fit_tails()
     detector._restore(fingerprints)
@@ -368,6 +405,42 @@ def restore_detector(classes, fingerprints, null, known, **params):
 
 def _find_largest(residuals, prepared):
     return _correlate_with(residuals, prepared).max(axis=1)
+
+
+def _score_ratios(residuals, prepared, ratios):
+    correlations = _correlate_with(residuals, prepared)
+    if ratios is None:
+        return np.full(correlations.shape, np.nan)
+    return to_log_ratios(correlations, ratios)
+
+
+def _fit_ratios(correlations, null, members, weights):
+    """Calibrate likelihood ratios of correlations.
+
+    Parameters
+    ----------
+    correlations : ndarray of shape (n_samples, n_classes)
+        Correlations with fingerprints that the residual is not a part of.
+    null : ndarray of shape (n_samples, n_null)
+        Null scores, of which other residuals are made if there is a single source.
+    members : ndarray of shape (n_samples,), int
+        Source of each residual.
+    weights : ndarray of shape (n_samples,)
+        Weights.
+
+    Returns
+    -------
+    ratios : Bunch
+    """
+    places = np.arange(len(members)), members
+    others = np.abs(correlations)
+    if others.shape[1] == 1:
+        others = null
+    else:
+        others[places] = np.nan
+    weights = balance(weights, members)
+    n_other = _count_effective(weights)[0]
+    return fit_ratios((correlations[places], weights), [(others, weights)], n_other)
 
 
 def _score_training(residuals, state, folds, members):
@@ -384,33 +457,35 @@ def _score_training(residuals, state, folds, members):
 
     Returns
     -------
-    scores : ndarray of shape (n_samples, 1 + n_null)
-        Score by the fingerprints without the fold of the residual, and its null scores:
-        one, or one for each wrong alignment if there is a single source.
+    scores : ndarray of shape (n_samples, n_classes + n_null)
+        Correlations with the fingerprints without the fold of the residual, and its
+        null scores: one, or one for each wrong alignment if there is a single source.
     """
     held_out, subtract_common = state.held_out, state.subtract_common
     rows, shape = as_rows(residuals), as_stack(residuals).shape[1:]
-    found = np.empty((len(rows), 1 + (N_ALIGNMENTS if held_out.shape[1] == 1 else 1)))
+    n_sources = held_out.shape[1]
+    n_null = N_ALIGNMENTS if n_sources == 1 else 1
+    found = np.empty((len(rows), n_sources + n_null))
     # Rows of one fold and source are scored by the same fingerprints.
     for fold, source in np.unique(np.stack([folds, members], axis=1), axis=0):
         inside = (folds == fold) & (members == source)
         own = rows[inside]
         means = held_out[fold]
         prepared = _prepare_fingerprints(means, _find_common(means, subtract_common))
-        found[inside, 0] = _find_largest(own, prepared)
+        found[inside, :n_sources] = _correlate_with(own, prepared)
         # Fingerprints of few sources, and fingerprints minus a common part, are
         # anticorrelated, so that signed null scores would be too low: a residual of an
         # unknown source correlates with either sign.
-        if held_out.shape[1] == 1:
+        if n_sources == 1:
             wrong = _misalign(held_out[fold].reshape(1, *shape))
             prepared = _prepare_fingerprints(wrong)
-            found[inside, 1:] = np.abs(_correlate_with(own, prepared))
+            found[inside, n_sources:] = np.abs(_correlate_with(own, prepared))
         else:
             others = np.delete(state.for_null[fold], source, axis=0)
             common = _find_common(others, subtract_common)
             prepared = _prepare_fingerprints(others, common)
             largest = np.abs(_correlate_with(own, prepared)).max(axis=1)
-            found[inside, 1] = largest
+            found[inside, n_sources] = largest
     return found
 
 

@@ -109,7 +109,14 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     >>> names[150:152].tolist(), answers.source.tolist(), answers.known.tolist()
     (['a', 'unknown'], ['a', 'd'], [True, False])
 
-    With pandas, ``pandas.DataFrame(model.assess(X))`` is a table.
+    The likelihood ratio of the answer says how much more probable the score for the
+    source is if it made the image than if anything else did:
+
+    >>> [round(float(ratio), 1) for ratio in answers.log10_likelihood_ratio]
+    [2.0, -1.0]
+
+    With pandas, the arrays of one dimension are a table: after
+    ``ratios = answers.pop("log10_likelihood_ratios")`` it is ``DataFrame(answers)``.
     """
 
     # Passed on to the parts, whose requests decide.
@@ -237,10 +244,16 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
             it is one of the known ones (NaN if the classifier has no `predict_proba`);
             and `false_alarm_probability`, the share of images of unknown sources that
             score as high (NaN if the detector cannot tell). To name sources at another
-            rate r, accept the images whose false-alarm probability is at most r. With
-            `groups` they are of shape (n_sets,), and `groups` are the sorted labels of
-            the sets. The probability of a set is that by the mean logarithm of the
-            probabilities of its images.
+            rate r, accept the images whose false-alarm probability is at most r.
+            `log10_likelihood_ratios`, of shape (n_samples, n_classes), says how much
+            more probable the score for each source is if it made the image than if
+            anything else did, as a logarithm to base 10; `log10_likelihood_ratio`, of
+            shape (n_samples,), is that of `source` (NaN if the detector has no method
+            `log10_likelihood_ratios`, and where it cannot tell).
+
+            With `groups` the arrays have a row for each set, `groups` are the sorted
+            labels of the sets, and there are no likelihood ratios. The probability of a
+            set is that by the mean logarithm of the probabilities of its images.
         """
         check_is_fitted(self)
         if groups is not None:
@@ -256,13 +269,20 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
         # A pipeline does not pass this method on to its last step.
         steps, last = split_last(self.detector_)
         share = np.full(len(source), np.nan)
+        logs = np.full((len(source), len(self.classes_)), np.nan)
         if hasattr(last, "false_alarm_probability"):
-            share = last.false_alarm_probability(transform_by(steps, X))
+            rows = transform_by(steps, X)
+            share = last.false_alarm_probability(rows)
+            if hasattr(last, "log10_likelihood_ratios"):
+                logs = last.log10_likelihood_ratios(rows)
+        places = np.arange(len(source)), np.searchsorted(self.classes_, source)
         return Bunch(
             source=source,
             known=known,
             probability=probability,
             false_alarm_probability=share,
+            log10_likelihood_ratio=logs[places],
+            log10_likelihood_ratios=logs,
         )
 
     @available_if(_detector_has("verify"))

@@ -33,15 +33,18 @@ from skfingerprint._core import (
 )
 from skfingerprint._open_set.conditions import (
     assign_conditions,
+    bound_by_neighbors,
     choose_conditions,
     fit_distances,
     fit_tails,
     score_conditions,
+    score_ratios,
     separate_conditions,
     share_conditions,
     to_log_tail,
 )
 from skfingerprint._open_set.decisions import ThresholdMixin
+from skfingerprint._open_set.ratios import fit_source_ratios
 from skfingerprint._open_set.sets import keep_null, score_sets
 from skfingerprint._open_set.simplex import FEWEST_SOURCES
 from skfingerprint._open_set.training import TrainingRows, draw_rows
@@ -187,12 +190,32 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     source c by the pooled covariance within sources, of which a tenth is shrunk to a
     multiple of the identity.
 
+    A likelihood ratio compares how probable a distance is if source c made the image,
+    and if anything else did: imitations, images of held-out sources, and images of the
+    other known sources, each with the same weight. A logistic regression of held-out
+    distances gives its logarithm, for each condition, and for all sources together. It
+    is at most the logarithm of ``n_0 + 1`` and at least minus that of ``n_1 + 1``, with
+    n_0 images of anything else and n_1 images of known sources, the bounds within
+    which [1]_ looks for the limits of extrapolation. An image may be assigned to a
+    wrong condition, and the ratio of its source is then too low. The lower bound of a
+    condition is therefore the least one that images of known sources got there for
+    their own source if it is the best of the conditions that are not theirs, but at
+    most 1. A false-alarm probability counts scores of unknown sources alone, and says
+    nothing of how often known ones score as high; the ratio does both.
+
     With imitations :meth:`verify` has a ridge regression of its own, of unprocessed
     images, with a target for each source and each generator. Its outputs are whitened
     by the covariance of held-out rows within these classes. Null scores are those of
     pairs of classes from two groups, each a source or a kind of imitation, while both
     groups and the folds are held out. A class with fewer rows than a set is averaged as
     it is, and the score is scaled by the ratio of the expected lengths.
+
+    References
+    ----------
+    .. [1] P. Vergeer, A. van Es, A. de Jongh, I. Alberink, R. Stoel, "Numerical
+       likelihood ratios outputted by LR systems are often based on extrapolation: when
+       to stop extrapolating?", Science & Justice, 2016.
+       :doi:`10.1016/j.scijus.2016.06.003`
 
     Examples
     --------
@@ -310,6 +333,9 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         tails = [fit_tails(null, self.relatives) for _, null, _ in fits]
         self.spaces_ = list(zip([space for space, *_ in fits], tails, strict=True))
         self.nulls_ = [keep_null(null) for _, null, _ in fits]
+        ratios = [fit_source_ratios(known, null) for _, null, known in fits]
+        state = self.gate_, self.spaces_
+        self.ratios_ = bound_by_neighbors(data, state, chosen, ratios)
         nulls, knowns = (
             [_level(fit[part], tail) for fit, tail in zip(fits, tails, strict=True)]
             for part in (1, 2)
@@ -413,6 +439,25 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
         if not len(self.null_scores_):
             return np.full(len(scores), np.nan)
         return np.exp(-scores)
+
+    def log10_likelihood_ratios(self, X):
+        """Compute likelihood ratios of each source against everything else.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        logs : ndarray of shape (n_samples, n_classes)
+            Logarithms to base 10 of the ratios, see Notes: 2 if the score for the
+            source is 100 times more probable for images of the source than for others.
+            NaN where :meth:`false_alarm_probability` is.
+        """
+        check_is_fitted(self)
+        X = validate_images(self, X, reset=False)
+        return score_blocks(score_ratios, X, (self.gate_, self.spaces_), self.ratios_)
 
     def verify(self, X1, X2):
         """Score whether two sets of rows have one source, known or not.
