@@ -325,7 +325,9 @@ def bound_by_neighbors(data, state, chosen, ratios):
             logs = to_log_ratios(scores, ratios[number])
             least[number] = min(least[number], logs.min())
     return [
-        Bunch(**{**part, "lower": min(0.0, bound)}) if part and bound < np.inf else part
+        Bunch(**{**part, "lower": min(0.0, float(bound))})
+        if part and bound < np.inf
+        else part
         for part, bound in zip(ratios, least, strict=True)
     ]
 

@@ -59,7 +59,9 @@ def fit_ratios(same, others, n_other):
     slope, intercept = _fit_logistic(scores, is_same, weights)
     lower = -np.log10(_count_effective(same[1])[0] + 1)
     upper = np.log10(n_other + 1)
-    return Bunch(slope=slope, intercept=intercept, lower=lower, upper=upper)
+    values = slope, intercept, lower, upper
+    names = "slope", "intercept", "lower", "upper"
+    return Bunch(**dict(zip(names, map(float, values), strict=True)))
 
 
 def _fit_logistic(scores, is_same, weights):
@@ -81,7 +83,7 @@ def _fit_logistic(scores, is_same, weights):
     from sklearn.linear_model import LogisticRegression
 
     middle, spread = scores.mean(), scores.std() or 1.0
-    model = LogisticRegression(C=PENALTY, max_iter=1000)
+    model = LogisticRegression(C=PENALTY, tol=1e-8, max_iter=1000)
     columns = ((scores - middle) / spread)[:, np.newaxis]
     # The mean weight is 1, so that the penalty does not depend on the number of scores.
     model.fit(columns, is_same, sample_weight=weights / weights.mean())
@@ -89,12 +91,12 @@ def _fit_logistic(scores, is_same, weights):
     if slope <= 0:
         # Such scores say nothing.
         return 0.0, 0.0
-    return float(slope), float(model.intercept_[0] / np.log(10) - slope * middle)
+    return slope, model.intercept_[0] / np.log(10) - slope * middle
 
 
 def to_log_ratios(scores, ratios):
     """Return the log10 likelihood ratio of each score, within the bounds."""
-    logs = ratios.slope * scores + ratios.intercept
+    logs = ratios.slope * np.asarray(scores, dtype=float) + ratios.intercept
     return np.clip(logs, ratios.lower, ratios.upper)
 
 
