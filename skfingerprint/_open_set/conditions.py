@@ -284,7 +284,7 @@ def score_ratios(rows, state, ratios):
 
 
 def bound_by_neighbors(data, state, chosen, ratios):
-    """Raise the lower bounds of ratios to what a wrong condition does to known images.
+    """Raise the lower bounds of ratios to those of known images in a wrong condition.
 
     An image may be assigned to a condition that is not its own. It is most often the
     best of the other conditions, its neighbor. The least ratio that images of a
