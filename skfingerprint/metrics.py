@@ -439,7 +439,7 @@ def log_likelihood_ratio_cost(y_true, log10_ratios, *, minimum=False):
     >>> from skfingerprint.metrics import log_likelihood_ratio_cost
     >>> y_true, ratios = [1, 1, 1, 0, 0, 0], [2.0, 1.0, -0.5, 0.5, -1.0, -2.0]
     >>> print(f"{log_likelihood_ratio_cost(y_true, ratios):.3f}")
-    0.740
+    0.736
     >>> print(f"{log_likelihood_ratio_cost(y_true, ratios, minimum=True):.3f}")
     0.333
 

@@ -113,7 +113,7 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     source is if it made the image than if anything else did:
 
     >>> [round(float(ratio), 1) for ratio in answers.log10_likelihood_ratio]
-    [2.0, -1.0]
+    [2.1, -2.1]
 
     With pandas, the arrays of one dimension are a table: after
     ``ratios = answers.pop("log10_likelihood_ratios")`` it is ``DataFrame(answers)``.

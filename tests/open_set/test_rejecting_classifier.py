@@ -103,12 +103,14 @@ def test_what_is_known_of_each_image(rows):
     )
     probabilities = model.classifier_.predict_proba(X)
     assert_same(answers.probability, probabilities.max(axis=1), DOUBLE)
+    assert answers.pop("log10_likelihood_ratios").shape == (len(X), 6)
     frame = pytest.importorskip("pandas").DataFrame(answers)
     assert frame.columns.tolist() == [
         "source",
         "known",
         "probability",
         "false_alarm_probability",
+        "log10_likelihood_ratio",
     ]
     assert not hasattr(model, "predict_proba")
 
