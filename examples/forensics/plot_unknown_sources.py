@@ -49,9 +49,9 @@ _ = ax.set_title(f"{unknown} was not fitted", fontsize="medium")
 # What it says of each image
 # --------------------------
 # `assess` gives the likeliest of the known, how probable it is among these, the share
-# of images of others that score as high, and the likelihood ratio of the source. Another
-# rate needs no other fit: compare that share with it. The ratios of all sources, a
-# column each, are kept apart from the table.
+# of images of others that score as high, and the likelihood ratio of the source.
+# Another rate needs no other fit: compare that share with it. The ratios of all
+# sources, a column each, are kept apart from the table.
 
 report = pipeline.assess(images[test])
 ratios = report.pop("log10_likelihood_ratios")
