@@ -49,7 +49,7 @@ class ImitationGenerator(ImageOutputMixin, StatelessTransformer):
 
     See Also
     --------
-    skfingerprint.perturbation : Changes of images after their source made them.
+    AugmentedPipeline : Makes imitations in `fit`, for a detector of unknown sources.
 
     Notes
     -----
