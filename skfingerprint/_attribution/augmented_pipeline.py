@@ -180,8 +180,9 @@ class AugmentedPipeline(Estimator, Pipeline):
     of all files are compared as :func:`~skfingerprint.datasets.describe_image_folder`
     does, whatever the perturbations.
 
-    There is one imitation of each source by each generator, but at least 250 and at
-    most 600 in all; the sources take turns. An imitation has the group of its image.
+    There is one imitation of each source by each generator, but at most two of each
+    image, and at least 250 and at most 600 in all; the sources take turns. An imitation
+    has the group of its image.
 
     The folder holds one file for each image, and numbers only. It may be shared by
     several processes. It may be deleted at any time, and

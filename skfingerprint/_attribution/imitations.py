@@ -17,9 +17,11 @@ from skfingerprint._core import (
 )
 from skfingerprint.imitation import IMITATIONS
 
-# Imitations of a fit: one of each source by each generator, within these bounds.
+# Imitations of a fit: one of each source by each generator, within these bounds, and
+# two of each image: further ones of few images would cost more than they tell.
 FEWEST_IMITATIONS = 250
 MOST_IMITATIONS = 600
+IMITATIONS_AN_IMAGE = 2
 
 
 def find_generators(imitations, step):
@@ -106,7 +108,7 @@ def draw_imitations(y, weights, n_generators):
     if weights is not None and np.any(weights):
         used = np.asarray(weights) > 0
     sources, members = np.unique(y[used], return_inverse=True)
-    n = n_generators * len(sources)
+    n = min(n_generators * len(sources), IMITATIONS_AN_IMAGE * len(members))
     numbers = np.arange(min(MOST_IMITATIONS, max(FEWEST_IMITATIONS, n)))
     makers = numbers % n_generators
     turns = (makers + numbers // n_generators) % len(sources)

@@ -49,7 +49,7 @@ class ImitationGenerator(ImageOutputMixin, StatelessTransformer):
 
     See Also
     --------
-    AugmentedPipeline : Makes imitations in `fit`, for a detector of unknown sources.
+    skfingerprint.AugmentedPipeline : Makes imitations for a detector, in `fit`.
 
     Notes
     -----

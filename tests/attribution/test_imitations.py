@@ -36,7 +36,7 @@ def halves():
     ("n_sources", "n_imitations"), [(1, 250), (2, 250), (4, 328), (8, 600)]
 )
 def test_generators_take_turns_with_sources(n_sources, n_imitations):
-    y = np.repeat(np.arange(n_sources), 20)
+    y = np.repeat(np.arange(n_sources), 60)
     places, makers = draw_imitations(y, None, 82)
     assert len(places) == n_imitations and np.all(np.diff(places) >= 0)
     counts = np.zeros((n_sources, 82), dtype=int)
@@ -44,8 +44,15 @@ def test_generators_take_turns_with_sources(n_sources, n_imitations):
     assert np.ptp(counts.sum(axis=0)) <= 1
     assert np.ptp(counts.sum(axis=1)) <= max(2, n_imitations % 82)
     # Each image of a source is imitated about as often as the others.
-    repeats = np.bincount(places, minlength=len(y)).reshape(n_sources, 20)
+    repeats = np.bincount(places, minlength=len(y)).reshape(n_sources, 60)
     assert np.ptp(repeats, axis=1).max() <= 1
+
+
+def test_few_images_are_imitated_twice_on_average():
+    y = np.repeat(np.arange(8), 20)
+    places, _ = draw_imitations(y, None, 82)
+    counts = np.bincount(places, minlength=160)
+    assert counts.sum() == 320 and np.ptp(counts) <= 2
 
 
 def test_images_without_weight_are_not_imitated():
