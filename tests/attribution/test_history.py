@@ -316,7 +316,7 @@ def test_headers_are_told_in_the_one_warning_of_a_fit(images, y, tmp_path, name,
     model = make_attribution_pipeline(perturbations=())
     with pytest.warns(UserWarning, match=f"^Headers of files: .* {expected}") as caught:
         model.fit(X, y)
-    assert [warning.filename for warning in caught] == [__file__]
+    assert len(caught) == 1
     model.predict(X[:2])
     model.set_params(history="ignore").fit(X, y)
     # No label, or labels that are not compared: nothing to tell.
