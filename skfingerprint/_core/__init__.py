@@ -78,6 +78,7 @@ from skfingerprint._core.progress import (
     with_callbacks,
 )
 from skfingerprint._core.routing import find_taken, share_metadata
+from skfingerprint._core.scores import check_ratios, check_scores
 from skfingerprint._core.state import Estimator, all_or_nothing, at_once
 from skfingerprint._core.steps import (
     is_stateless,

@@ -9,7 +9,7 @@ from sklearn.metrics import (
 )
 from sklearn.utils.multiclass import unique_labels
 
-from skfingerprint.metrics import _check_scores
+from skfingerprint._core import check_scores
 from skfingerprint.plotting._axes import BESIDE, make_axes, style
 from skfingerprint.plotting._estimators import correlate, split
 
@@ -127,7 +127,7 @@ class OneVsRestRocDisplay:
         -------
         display : OneVsRestRocDisplay
         """
-        y_true, scores, classes = _check_scores(y_true, scores, classes)
+        y_true, scores, classes = check_scores(y_true, scores, classes)
         if absent := np.setdiff1d(classes, y_true).tolist():
             raise ValueError(f"y_true has no image of {absent}.")
         truths = [y_true == name for name in classes]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skfingerprint.metrics import _check_ratios, log_likelihood_ratio_cost
+from skfingerprint._core import check_ratios
+from skfingerprint.metrics import log_likelihood_ratio_cost
 from skfingerprint.plotting._axes import COLORS, make_axes
 
 
@@ -130,5 +131,5 @@ class TippettDisplay:
         -------
         display : TippettDisplay
         """
-        is_own, logs = _check_ratios(y_true, log10_ratios)
+        is_own, logs = check_ratios(y_true, log10_ratios)
         return cls(logs[is_own], logs[~is_own]).plot(ax)
