@@ -14,12 +14,10 @@ from skfingerprint._attribution.fingerprint_transformer import FingerprintTransf
 from skfingerprint._attribution.held_out import average_held_out
 from skfingerprint._attribution.history import PAST
 from skfingerprint._attribution.lda import (
-    find_cells,
-    find_scale,
-    read_moments,
     restore,
     score_discriminants,
     score_kinds,
     solve,
 )
+from skfingerprint._attribution.moments import find_cells, find_scale, read_moments
 from skfingerprint._attribution.source_discriminant import SourceDiscriminant

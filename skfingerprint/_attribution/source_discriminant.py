@@ -8,15 +8,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skfingerprint._attribution.lda import (
-    choose_shrinkage,
-    draw_kept,
-    find_cells,
-    find_mean,
-    read_moments,
-    score_rows,
-    solve_kinds,
-)
+from skfingerprint._attribution.lda import find_mean, score_rows, solve_kinds
+from skfingerprint._attribution.moments import draw_kept, find_cells, read_moments
+from skfingerprint._attribution.shrinkage import choose_shrinkage
 from skfingerprint._core import (
     CrossFittedMixin,
     Estimator,

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfingerprint import SourceDiscriminant
-from skfingerprint._attribution.lda import FEWEST
+from skfingerprint._attribution.moments import FEWEST
 from skfingerprint._attribution.source_discriminant import SHRINKAGES
 from skfingerprint._core.blocks import BlockSource
 from tests.estimators import assert_same
