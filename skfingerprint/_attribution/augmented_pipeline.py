@@ -12,20 +12,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution.copies import (
+    TrainingRows,
     check_perturbations,
     count_blocks,
     count_perturbations,
     fit_stateless,
+    list_rows,
     make_source,
 )
 from skfingerprint._attribution.history import HISTORIES, check_history
-from skfingerprint._attribution.imitations import (
-    add_imitations,
-    draw_imitations,
-    find_generators,
-    is_flat,
-    number_kinds,
-)
+from skfingerprint._attribution.imitations import find_generators, imitate, is_flat
 from skfingerprint._attribution.row_memory import RowMemory
 from skfingerprint._core import (
     Estimator,
@@ -408,7 +404,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         generators = [] if method != "fit" or is_flat(images) else generators
         left_out = self._check_history(images, y, changes)
         if changes or generators:
-            given = changes, generators, metadata, left_out
+            given = metadata, changes, generators, left_out
             result = self._fit_copies(fitted, method, images, y, *given)
             _remember_input(fitted, X)
         elif find_store(self.memory) is not None and _keeps_rows(fitted):
@@ -429,7 +425,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         return check_history(self, images, y, changes)
 
     def _fit_copies(
-        self, fitted, method, X, y, changes, generators, metadata, left_out
+        self, fitted, method, X, y, metadata, changes, generators, left_out
     ):
         """Fit a pipeline on images and their copies, read block by block if it can be.
 
@@ -441,12 +437,12 @@ class AugmentedPipeline(Estimator, Pipeline):
             Its method.
         X, y
             Images and sources.
+        metadata : dict
+            Metadata of the images.
         changes : list of transformers
             The perturbations.
         generators : list of transformers
             The generators of imitations.
-        metadata : dict
-            Metadata of the images.
         left_out : list of labels
             Classes that take no part in the unchanged condition.
 
@@ -455,54 +451,30 @@ class AugmentedPipeline(Estimator, Pipeline):
         result : ndarray or estimator
             Result of the method, for the unprocessed images.
         """
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None.")
-        X = check_container(as_images(X))
-        y = check_labels(y)
-        for name, values in {"y": y, **metadata}.items():
-            check_length(name, values, len(X))
-        check_groups(metadata.get("groups"), len(X))
-        first, rest = split_stateless(fitted)
-        n_copies = 1 + count_perturbations(len(X), len(changes), self.max_perturbations)
+        X, y = _check_training(X, y, metadata)
+        rest = split_stateless(fitted)[1]
         takes_conditions = has_fit_parameter(list_steps(rest)[-1], "conditions")
         # Each image is a group of its own unless the user knows more: otherwise folds
         # inside the classifier would hold out an image and train on its copies.
         if takes_conditions and _takes_groups(rest):
             metadata = {"groups": np.arange(len(X))} | metadata
-        y, images = np.asarray(y), X
-        places, makers = draw_imitations(
-            y, metadata.get("sample_weight"), len(generators)
-        )
-        kept = np.ones((len(X) + len(places), n_copies), dtype=bool)
-        # Results of other methods are those of the unprocessed images.
-        if takes_conditions and method == "fit":
-            kept[: len(X), 0] = [label not in left_out for label in y.tolist()]
-        kept = kept.ravel()
-        numbers = np.concatenate([np.arange(len(X)), places])
-        repeated = {
-            name: np.repeat(np.asarray(values)[numbers], n_copies, axis=0)[kept]
-            for name, values in {"y": y, **metadata}.items()
-        }
+        weights = metadata.get("sample_weight")
+        images, places, made = imitate(X, y, weights, generators, self.n_jobs)
+        metadata = {name: np.asarray(v)[places] for name, v in metadata.items()}
+        metadata |= {} if made is None else {"imitations": made}
+        n_changes = count_perturbations(len(X), len(changes), self.max_perturbations)
+        unused = None
         if takes_conditions:
-            repeated["conditions"] = np.tile(np.arange(n_copies), len(numbers))[kept]
-        if generators:
-            made = np.stack([number_kinds(generators)[makers], makers], axis=1)
-            made = np.concatenate([np.full((len(X), 2), -1), made])
-            repeated["imitations"] = np.repeat(made, n_copies, axis=0)[kept]
-            images = add_imitations(X, places, makers, generators, self.n_jobs)
-        labels = repeated.pop("y")
-        shared = _share(self, rest, repeated)
-        # Only a classifier of this package, right behind the stateless steps, reads
-        # blocks; any other step needs all rows in memory.
-        streams = takes_conditions and len(rest) == 1 and method == "fit"
-        changes = [None, *map(clone, changes[: n_copies - 1])]
-        steps = split_readers(first)[1]
-        parts = changes, steps, rest, method, labels, shared, streams, kept
-        result = self._fit_rows(fitted, (X, images), y, *parts)
+            unused = np.zeros(len(places), dtype=bool)
+            # Results of other methods are those of the unprocessed images.
+            if method == "fit":
+                unused[: len(X)] = [label in left_out for label in y.tolist()]
+        rows = list_rows(images, y[places], metadata, changes[:n_changes], unused)
+        result = self._fit_rows(fitted, method, X, y, rows)
         if method == "fit":
             return result
         # The first row of each image is that of the unprocessed image.
-        return _safe_indexing(result, np.arange(0, len(labels), n_copies))
+        return _safe_indexing(result, np.arange(0, len(rows.y), 1 + n_changes))
 
     def _fit_kept(self, fitted, method, X, y, metadata):
         """Fit a pipeline on unprocessed images whose rows may be known.
@@ -517,69 +489,68 @@ class AugmentedPipeline(Estimator, Pipeline):
         result : ndarray or estimator
             Result of the method.
         """
-        first, rest = split_stateless(fitted)
         # The pixels name a row, and not the path, behind which the file may change.
-        images, steps = check_container(as_images(X)), split_readers(first)[1]
-        given = _share(self, rest, metadata)
+        images = check_container(as_images(X))
         kept = np.ones(len(images), dtype=bool)
-        given = [None], steps, rest, method, y, given, False, kept
-        result = self._fit_rows(fitted, (images, images), y, *given)
+        rows = TrainingRows(images, [None], y, metadata, kept)
+        result = self._fit_rows(fitted, method, images, y, rows)
         if hasattr(X, "columns"):  # a frame: steps remember its names
+            steps = split_readers(split_stateless(fitted)[0])[1]
             fit_stateless(_safe_indexing(X, [0]), steps)
         return result
 
-    def _fit_rows(
-        self, fitted, X, y, changes, steps, rest, method, labels, given, streams, kept
-    ):
+    def _fit_rows(self, fitted, method, X, y, rows):
         """Fit the steps behind the stateless ones on the rows of all copies.
 
         Parameters
         ----------
         fitted : Pipeline
-            Pipeline that the rest was split from.
-        X : tuple of (given, images)
-            Images as they were given, and together with imitations.
-        y : ndarray of shape (n_images,)
-            Sources of the given ones.
-        changes : list of transformers or None
-            Perturbation of each copy; None for the unprocessed image.
-        steps : list of transformers
-            Stateless steps in front.
-        rest : Pipeline
-            The steps behind them.
+            Unfitted clones of the steps.
         method : {"fit", "fit_transform", "fit_predict"}
-            Method of the rest.
-        labels : ndarray of shape (n_rows,)
-            Source of each row.
-        given : dict
-            Metadata of the rows.
-        streams : bool
-            Whether the rest reads rows block by block.
-        kept : ndarray of bool
-            Mask of the rows of all copies that the rest is fitted on.
+            Method of the steps behind the stateless ones.
+        X, y
+            Images and sources, as callbacks see them.
+        rows : TrainingRows
+            The rows, with images and labels.
 
         Returns
         -------
         result : ndarray or estimator
             Result of the method for all rows.
         """
+        first, rest = split_stateless(fitted)
+        steps, images = split_readers(first)[1], rows.images
+        given = _share(self, rest, rows.metadata)
+        # Only a classifier of this package, right behind the stateless steps, reads
+        # blocks; any other step needs all rows in memory.
+        streams = "conditions" in rows.metadata and len(rest) == 1 and method == "fit"
         store = find_store(self.memory) if steps else None
-        memory = None if store is None else RowMemory(store, changes, steps)
+        memory = None if store is None else RowMemory(store, rows.changes, steps)
         options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
-        X, images = X
         with follow_fit(self, method, count_blocks(images) + 1, X=X, y=y) as run_task:
-            rows = make_source(images, changes, steps, memory, run_task, **options)
-            if not kept.all():
-                rows = select_rows(rows, np.flatnonzero(kept))
-            rows = rows if streams else _name_columns(read_blocks(rows), X, steps)
+            read = make_source(images, rows.changes, steps, memory, run_task, **options)
+            if not rows.kept.all():
+                read = select_rows(read, np.flatnonzero(rows.kept))
+            read = read if streams else _name_columns(read_blocks(read), X, steps)
             with run_task("fit-steps", rest):
-                result = getattr(rest, method)(rows, labels, **given)
+                result = getattr(rest, method)(read, rows.y, **given)
             join_stateless(fitted, rest)
             # Callbacks see the fitted steps at the end.
             self.steps = fitted.steps
         if self.verbose and memory is not None:
             memory.report()
         return result
+
+
+def _check_training(X, y, metadata):
+    """Validate images and sources of a fit, and their metadata, and return them."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None.")
+    X, y = check_container(as_images(X)), check_labels(y)
+    for name, values in {"y": y, **metadata}.items():
+        check_length(name, values, len(X))
+    check_groups(metadata.get("groups"), len(X))
+    return X, np.asarray(y)
 
 
 def _name_columns(rows, X, steps):

@@ -1,6 +1,7 @@
 """Perturbed copies of images, made and described block by block."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
@@ -27,6 +28,65 @@ IMAGE_VALUES = 2**22
 # but at least two perturbed copies of each image.
 MOST_IMAGES = 2**12
 FEWEST_PERTURBATIONS = 2
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows that a fit is made on: one of each copy of each image.
+
+    Copies of one image are neighbors, the unprocessed image first.
+
+    Attributes
+    ----------
+    images : stack, list, dask array or source of images
+        The images, with imitations behind them.
+    changes : list of transformers or None
+        Perturbation of each copy; None for the unprocessed image.
+    y : ndarray of shape (n_rows,), or None
+        Source of each row.
+    metadata : dict of str to ndarray of shape (n_rows, ...)
+        Metadata of the rows.
+    kept : ndarray of shape (n_images * n_copies,), bool
+        Mask of the copies that have a row.
+    """
+
+    images: object
+    changes: list
+    y: np.ndarray | None
+    metadata: dict
+    kept: np.ndarray
+
+
+def list_rows(images, y, metadata, changes, unused=None):
+    """List the rows of all copies of images.
+
+    Parameters
+    ----------
+    images : stack, list, dask array or source of images
+        The images.
+    y : ndarray of shape (n_images,)
+        Sources.
+    metadata : dict of str to ndarray of shape (n_images, ...)
+        Metadata of the images.
+    changes : list of transformers
+        The perturbations.
+    unused : ndarray of shape (n_images,), bool, default=None
+        Images whose unprocessed copy has no row. If given, the metadata of the rows
+        holds the number of their condition, too.
+
+    Returns
+    -------
+    rows : TrainingRows
+    """
+    kept = np.ones((len(y), 1 + len(changes)), dtype=bool)
+    if unused is not None:
+        kept[:, 0] = ~unused
+    numbers, conditions = np.nonzero(kept)
+    given = {name: np.asarray(values)[numbers] for name, values in metadata.items()}
+    if unused is not None:
+        given["conditions"] = conditions
+    copies = [None, *map(clone, changes)]
+    return TrainingRows(images, copies, y[numbers], given, kept.ravel())
 
 
 def count_perturbations(n_images, n_changes, max_perturbations):

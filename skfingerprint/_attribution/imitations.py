@@ -77,9 +77,39 @@ def _name_kind(generator):
     return getattr(generator, "kind", type(generator).__name__)
 
 
-def number_kinds(generators):
-    """Return the number of the kind of each generator."""
-    return np.unique(list(map(_name_kind, generators)), return_inverse=True)[1]
+def imitate(X, y, weights, generators, n_jobs):
+    """Put imitations behind the images of a fit.
+
+    Parameters
+    ----------
+    X : stack, list, dask array or source of images
+        The images.
+    y, weights
+        As in :func:`draw_imitations`.
+    generators : list of transformers
+        The generators; empty for no imitations.
+    n_jobs : int or None
+        Number of threads.
+
+    Returns
+    -------
+    images : X or BlockSource
+        The images, and behind them the imitations.
+    places : ndarray of shape (n_images + n_imitations,), int
+        Number of the image that each is, or is an imitation of.
+    made : ndarray of shape (n_images + n_imitations, 2), int, or None
+        Kind and number of the generator, -1 for images; None without generators.
+    """
+    if not generators:
+        return X, np.arange(len(y)), None
+    places, makers = draw_imitations(y, weights, len(generators))
+    kinds = np.unique(list(map(_name_kind, generators)), return_inverse=True)[1]
+    made = np.stack([kinds[makers], makers], axis=1)
+    return (
+        add_imitations(X, places, makers, generators, n_jobs),
+        np.concatenate([np.arange(len(y)), places]),
+        np.concatenate([np.full((len(y), 2), -1), made]),
+    )
 
 
 def draw_imitations(y, weights, n_generators):
@@ -102,8 +132,6 @@ def draw_imitations(y, weights, n_generators):
     places, makers : ndarray of shape (n_imitations,), int
         Sorted numbers of the images, and numbers of the generators.
     """
-    if not n_generators:
-        return np.empty((2, 0), dtype=int)
     rng, used = np.random.default_rng(0), np.ones(len(y), dtype=bool)
     if weights is not None and np.any(weights):
         used = np.asarray(weights) > 0
