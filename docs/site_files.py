@@ -17,7 +17,7 @@ SENTENCE = re.compile(r".+?[.!?:](?= [A-Z]|$)|.+")
 
 def find_sentence(page):
     """Return the first sentence of a page's text, without notes and tables."""
-    outside = (nodes.Admonition, nodes.table, addnodes.only, nodes.footnote)
+    outside = (nodes.note, nodes.table, addnodes.only, nodes.footnote)
     for paragraph in page.findall(nodes.paragraph):
         place = paragraph
         while place is not None and not isinstance(place, outside):
