@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -27,6 +28,13 @@ def find_names_in_examples():
     return names
 
 
+def read_address():
+    """Return the address of the documentation in pyproject.toml; empty without one."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    address = tomllib.loads(text)["project"]["urls"].get("Documentation", "")
+    return address and address.rstrip("/") + "/"
+
+
 project = "skfingerprint"
 author = "the skfingerprint developers"
 copyright = f"2026, {author}"
@@ -38,6 +46,7 @@ extensions = [
     "sphinx.ext.extlinks",
     "mathml",
     "numpydoc",
+    "site_files",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -64,6 +73,7 @@ html_css_files = ["wide.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_show_sourcelink = False
+html_baseurl = read_address()  # of the canonical links, and of sitemap.xml
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,

@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 WIDTHS = (390, 1280, 1920)
 SCHEMES = ("light", "dark")
@@ -40,18 +41,33 @@ SHOWN = (
     "api/generated/skfingerprint.FingerprintClassifier",
     "api/generated/skfingerprint.plotting.ContributionDisplay",
 )
-# What a reader types, and the page that must come first.
+# A reader's words, and the page that must come first: it has an index entry for each.
 SEARCHES = {
     "gpu": "faq",
+    "opencv": "faq",
     "explain": "why",
     "heatmap": "why",
     "SDXL": "modern",
     "diffusion": "modern",
+    "FLUX": "modern",
+    "GPT": "modern",
+    "video": "modern",
     "pandas": "input_shapes",
-    "opencv": "faq",
     "unknown": "unknown_sources",
     "camera": "gan_or_camera",
+    "splice": "where",
     "memory": "large_collections",
+    "cache": "large_collections",
+    "add a source": "large_collections",
+    "likelihood ratio": "reporting",
+    "report": "reporting",
+    "watermark": "what_is_a_source",
+    "mirror": "robustness",
+    "resize": "robustness",
+    "HEIC": "robustness",
+    "JPEG XL": "robustness",
+    "command line": "command_line",
+    "attack": "fooled",
 }
 # Blocks that stick out of the text, and have no bar to scroll by.
 FIND_FAULTS = """(() => {
@@ -236,7 +252,7 @@ def check_page(browser, address, page, pictures):
 
 def check_search(browser, address, word, page):
     """Return what is wrong with the answers of the site's search."""
-    browser.open(f"{address}search.html?q={word}")
+    browser.open(f"{address}search.html?q={quote(word)}")
     first = browser.wait_for(FIND_FIRST) or "nothing"
     found = first.removeprefix(address).partition("?")[0].partition("#")[0]
     wanted = f"{page}.html"

@@ -586,8 +586,8 @@ def _to_picture(image):
 def _import_pillow():
     """Import the module Image of Pillow, or raise ImportError with the extra."""
     needs = (
-        "compression and Resize need Pillow. Leave them out, such as by "
-        "`make_attribution_pipeline(perturbations=())`, or install it"
+        "compression and Resize need Pillow. Leave them out, in a pipeline by "
+        "`perturbations=()` and, with a rate, `imitations=None`, or install it"
     )
     with needs_extra("images", needs):
         from PIL import Image

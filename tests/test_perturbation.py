@@ -290,10 +290,17 @@ def test_without_pillow_the_remedy_is_named(monkeypatch, images):
         with pytest.raises(ImportError, match="pip install Pillow"):
             perturbation.fit_transform(images)
     y = np.arange(6) % 2
-    with pytest.raises(ImportError, match=r"perturbations=\(\)\)`, or install it: pip"):
+    with pytest.raises(
+        ImportError, match=r"`perturbations=\(\)` and, with a rate, `imit"
+    ):
         make_attribution_pipeline().fit(images, y)
     quick = make_attribution_pipeline(perturbations=())
     assert quick.fit(images, y).predict(images).shape == (6,)
+    with_rate = make_attribution_pipeline(perturbations=(), false_alarm_rate=0.1)
+    with pytest.raises(ImportError, match="`imitations=None`, or install it: pip"):
+        with_rate.fit(images, y)
+    plain = make_attribution_pipeline(perturbations=(), imitations=None, miss_rate=0.1)
+    assert plain.fit(images, y).predict(images).shape == (6,)
 
 
 @pytest.mark.parametrize("shape", [(40, 48, 3), (40, 48), (40, 48, 1)])

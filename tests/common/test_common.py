@@ -447,6 +447,19 @@ def test_the_documentation_is_linked_where_the_package_names_it(estimator, monke
     assert "https://docs.example/" in ResidualExtractor()._repr_html_()
 
 
+@pytest.mark.parametrize("urls", [[], ["Documentation, https://docs.example"]])
+def test_the_metadata_of_the_package_have_the_address(urls, tmp_path, monkeypatch):
+    lines = ["Metadata-Version: 2.4", "Name: skfingerprint", "Version: 0"]
+    lines += [f"Project-URL: {url}" for url in ["Paper, https://paper.example", *urls]]
+    folder = tmp_path / "skfingerprint-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("\n".join(lines) + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    page = "https://docs.example/api/generated/skfingerprint.ResidualExtractor.html"
+    assert ResidualExtractor()._get_doc_link() == (page if urls else "")
+    assert ("docs.example" in ResidualExtractor()._repr_html_()) == bool(urls)
+
+
 @ALL
 def test_tags_say_what_is_taken(estimator):
     tags = get_tags(estimator)
