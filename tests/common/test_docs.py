@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_links_of_the_readme_lead_somewhere():
     links = re.findall(r"\]\(([^)\s]+)\)", (root / "README.md").read_text())
     assert links
     assert [link for link in links if not (root / link).is_file()] == []
+
+
+def test_the_readme_of_an_index_names_no_files():
+    root = DOCS.parent
+    tools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]
+    readme = tools["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    text = (root / "README.md").read_text()
+    for rule in readme["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    links = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)", text)
+    assert [link for link in links if not "".join(link).startswith("http")] == []
+    assert not re.search(r"</?(img|source|picture)\b", text)
 
 
 def name_benchmarks(text):
