@@ -1,8 +1,8 @@
 """Draw the plots of the pages from the tables of measured figures.
 
 ``python docs/draw_tables.py`` reads tables of ``docs/rates_measured.rst`` and
-``docs/robustness_measured.rst`` by title, and writes ``docs/images/rates_by_sources.png``
-and ``docs/images/robustness.png``.
+``docs/robustness_measured.rst`` by title, and writes ``rates_by_sources.png`` and
+``robustness.png`` to ``docs/images``.
 """
 
 import csv

@@ -1,9 +1,10 @@
 """Measure attribution after compression, resizing, blur, noise and crops.
 
 ``python -m benchmarks.accuracy.robustness`` measures on the images of `registry/` and
-`wild/` (see `data/real_images.py`) and on the images that ship with the package. Everything is fitted on one half of the scenes and tested on the other. It
-compares the paper's rule, the recommended pipeline without perturbations and the
-recommended pipeline, and prints
+`wild/` (see `data/real_images.py`) and on the images that ship with the package.
+Everything is fitted on one half of the scenes and tested on the other. It compares the
+paper's rule, the recommended pipeline without perturbations and the recommended
+pipeline, and prints
 
 * the accuracy on perturbed images, with the paired difference from the paper's rule;
 * log loss and calibration error, for 20, 10 and 8 sources;
