@@ -153,7 +153,16 @@ def add_reference_groups(app, pagename, templatename, context, doctree):
     context["reference_groups"] = read_reference_groups()
 
 
+def keep_percent_signs(app, doctree):
+    """Keep a number and its percent sign on one line, in narrow columns too."""
+    for text in list(doctree.findall(nodes.Text)):
+        joined = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+        if joined != text and not isinstance(text.parent, nodes.literal):
+            text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app):
-    """Connect the links and the sidebar of the reference."""
+    """Connect the links, the percent signs and the sidebar of the reference."""
     app.connect("missing-reference", link_elsewhere)
+    app.connect("doctree-read", keep_percent_signs)
     app.connect("html-page-context", add_reference_groups)
