@@ -2,25 +2,28 @@
 
 ``python -m benchmarks.faults.attacks [--folder F] [--draws D] [--picture FILE]
 [part ...]`` fits correlation and the recommended pipeline on a few known sources,
-attacks images of other scenes, and asks both about them. A third share of the scenes,
-neither fitted nor tested, is the attacker's: from it he estimates the fingerprint and
-the mean spectrum of the residuals of each source. "(leaked)" are attacks of one who has
-the fitted images instead. Parts, of which all but the last two run by default:
+attacks images of other scenes, and asks both about them. The attacker has images of the
+sources that show a third share of the scenes, neither fitted nor tested, and estimates
+the fingerprint and the mean spectrum of the residuals of each source from them. In
+attacks named "(leaked)" he has the fitted images instead. Parts:
 
-* ``bundled-3``, ``bundled-8``: so many known sources of the embedded images of 64 x 64
-  pixels, and, with three, photographs' place is taken by the left-out sources;
-* ``registry-3``, ``registry-8``, ``registry-16``: of the 20 networks of `registry/`,
-  128 x 128 pixels (see `data/real_images.py`), and its photographs;
-* ``taught-3``: as ``registry-3``, with the median and the denoiser among the
-  perturbations that the pipeline is fitted on.
+* ``bundled-3``, ``bundled-8``: so many known sources of the 8 embedded ones, 64 x 64
+  pixels; unknown sources are those that are left out;
+* ``registry-3``, ``registry-8``: of the 20 networks of `registry/`, 128 x 128 pixels
+  (see `data/real_images.py`); the unknown images are photographs;
+* ``taught-3``: as ``registry-3``, fitted on perturbations that include the median, and
+  the denoiser with noise (not run by default).
 
-Each line is an attack, the worst first: the mean over draws and in brackets the worst
-draw. Shares are those of images that were named rightly before. "lost" lose their name,
-and "attacker's" get the name that the attacker chose, which is the next known source.
-Likelihood ratios are logarithms to base 10: of the source that made the image, its
-median and its lowest value, and of the attacker's source, its median and its highest
-value. The last lines plant traces in images of unknown sources. F keeps rows between
-runs, and FILE gets a chart of the last part.
+Lines are means over draws, with the worst draw in brackets, the worst attack first. The
+shares are those of images that were named rightly before the attack. The attacker wants
+the name of another known source, which is the same for all images of a source. "best of
+6" is the attack by one who can ask the classifier: for each image, the planting that
+gives this name, or else takes the right one away. Likelihood ratios are logarithms to
+base 10, of the source that made the image (median, lowest) and of the attacker's source
+(median, highest). The last lines plant traces in images of unknown sources.
+
+F keeps rows between runs, and FILE gets a chart of the last part. On one core a draw
+takes about half a minute (``bundled-3``) to two minutes (``registry-8``).
 """
 
 import argparse
@@ -60,7 +63,9 @@ PAST = 6
 STRENGTHS = (1, 2, 4)
 # Largest factor, and the inverse of the smallest, by which a spectrum is changed.
 MOST = 10
+# Noise in grey levels that the denoiser of the attacker presumes.
 SIGMA = 3.0
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -156,16 +161,15 @@ def attack_all(images, own, other, leaked):
     images : ndarray of shape (n, height, width, n_channels), uint8
         Images of one source.
     own, other : Knowledge
-        What the attacker knows of that source, and of the one whose name he wants.
+        Of that source, and of the one whose name the attacker wants.
     leaked : tuple of Knowledge
-        Both from the fitted images.
+        Both, from the fitted images.
 
     Returns
     -------
     attacked : dict of str to ndarray of the shape of `images`, uint8
     """
-    attacked = {"none": images}
-    attacked |= {name: remove(images) for name, remove in REMOVALS.items()}
+    attacked = {name: remove(images) for name, remove in REMOVALS.items()}
     plantings = {"subtract": subtract} | PLANTINGS
     for name, attack in plantings.items():
         attacked[name] = attack(images, own, other)
@@ -182,7 +186,7 @@ def psnr(images, attacked):
 
 
 def read(collection):
-    """Return images, sources and shares (fit, attacker, test) of a collection."""
+    """Return images, sources, groups and shares (fit, attacker, test)."""
     if collection == "bundled":
         data = load_generators()
         images, y, groups = data.images, data.target_names[data.target], data.groups
@@ -198,234 +202,348 @@ def read(collection):
     return Bunch(images=images, y=y, groups=groups, shares=shares)
 
 
+def take(data, name, share):
+    """Return the images of a source in one share."""
+    return data.images[(data.y == name) & (data.shares == share)]
+
+
 def fit(data, known, folder, perturbations):
-    """Return functions that answer to images, by the name of the method."""
+    """Return the function that names images, by method, and gives likelihood ratios.
+
+    Parameters
+    ----------
+    data : Bunch
+        Images, sources, groups and shares.
+    known : ndarray of shape (n_known,)
+        Names of the known sources.
+    folder : str
+        Folder that keeps rows of features.
+    perturbations : "common" or list of transformers
+        Those that the recommended pipeline is fitted on.
+
+    Returns
+    -------
+    ask : callable
+        `ask(images)` returns names (n,) by method, and ratios (n, n_known) by method.
+    """
     own = np.isin(data.y, known) & (data.shares == "fit")
     images, y, groups = (part[own] for part in (data.images, data.y, data.groups))
     pipeline = make_attribution_pipeline(
         perturbations=perturbations, false_alarm_rate=RATE, memory=folder
     )
-    classifier = make_pipeline(ResidualExtractor(), FingerprintClassifier())
+    correlation = make_pipeline(ResidualExtractor(), FingerprintClassifier())
     detector = FingerprintDetector(false_alarm_rate=RATE)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # few images of known sources are detected
         pipeline.fit(images, y, groups=groups)
-        classifier.fit(images, y)
-        detector.fit(classifier[:-1].transform(images), y, groups=groups)
-    return {
-        "correlation": partial(ask_correlation, classifier, detector),
-        "recommended": pipeline.assess,
-    }
+        correlation.fit(images, y)
+        detector.fit(correlation[0].transform(images), y, groups=groups)
+    return partial(ask_both, correlation, detector, pipeline)
 
 
-def ask_correlation(classifier, detector, images):
-    """Return the answers of correlation, in the form of `assess`."""
-    residuals = classifier[:-1].transform(images)
-    return Bunch(
-        source=classifier[-1].predict(residuals),
-        known=detector.predict(residuals) == 1,
-        log10_likelihood_ratios=detector.log10_likelihood_ratios(residuals),
-    )
-
-
-def attack_known(data, known, shift):
-    """Return the attacked test images of known sources, by the name of the attack.
-
-    The attacker wants the name of the source that is `shift` places later.
-    """
-    estimates = {
-        share: [
-            learn(data.images[(data.y == name) & (data.shares == share)])
-            for name in known
-        ]
-        for share in ("attacker", "fit")
-    }
-    parts = []
-    for k, name in enumerate(known):
-        images = data.images[(data.y == name) & (data.shares == "test")]
-        other = (k + shift) % len(known)
-        pair, leaked = ([e[k], e[other]] for e in estimates.values())
-        parts.append(attack_all(images, *pair, leaked))
-    counts = [len(part["none"]) for part in parts]
-    truth = np.repeat(np.arange(len(known)), counts)
-    attacked = {a: np.concatenate([part[a] for part in parts]) for a in parts[0]}
-    return attacked, truth, (truth + shift) % len(known)
-
-
-def attack_unknown(data, known):
-    """Return images of unknown sources with planted traces of each known source."""
-    names = np.setdiff1d(data.y, known)
-    names = ["real-photo"] if "real-photo" in names else names
-    parts, wanted = [], []
-    for k, name in enumerate(known):
-        other = learn(data.images[(data.y == name) & (data.shares == "attacker")])
-        for source in names:
-            own = data.images[(data.y == source) & (data.shares == "attacker")]
-            images = data.images[(data.y == source) & (data.shares == "test")]
-            part = {"none": images}
-            for attack, apply in PLANTINGS.items():
-                part[attack] = apply(images, learn(own), other)
-            parts.append(part)
-            wanted += [k] * len(images)
-    attacked = {a: np.concatenate([part[a] for part in parts]) for a in parts[0]}
-    return attacked, np.array(wanted)
-
-
-def count(answers, before, truth, wanted, known):
-    """Return the figures of one attack on images of known sources.
+def ask_both(correlation, detector, pipeline, images):
+    """Return names and likelihood ratios by correlation and the recommended pipeline.
 
     Parameters
     ----------
-    answers, before : Bunch
-        Answers to the attacked images, and to the images as they were.
-    truth, wanted : ndarray of shape (n_images,), int
-        Indices of the sources that made them and whose names the attacker wants.
-    known : ndarray of shape (n_sources,)
-        Names of the known sources.
+    correlation : Pipeline
+        Residuals and `FingerprintClassifier`.
+    detector : FingerprintDetector
+        Detector of known sources by residuals.
+    pipeline : AugmentedPipeline
+        Recommended pipeline with a rate.
+    images : ndarray of shape (n, height, width, n_channels)
+        Images.
 
     Returns
     -------
-    figures : dict of str to float
-        Shares with and without the rate, and log10 likelihood ratios.
+    names : dict of str to ndarray of shape (n,)
+        Names by method, with and without the rate.
+    ratios : dict of str to ndarray of shape (n, n_known)
+        Logarithms to base 10 of likelihood ratios, by method.
     """
-    figures = {}
-    for kind in ("rate", "names"):
-        taken = answers.known if kind == "rate" else True
-        right = before.source == known[truth]
-        if kind == "rate":
-            right &= before.known
-        kept = (taken & (answers.source == known[truth]))[right]
-        got = (taken & (answers.source == known[wanted]))[right]
-        unknown = (~(taken | np.zeros(len(truth), bool)))[right]
-        figures |= {
-            f"n {kind}": right.sum(),
-            f"before {kind}": right.mean(),
-            f"lost {kind}": np.mean(~kept),
-            f"got {kind}": got.mean(),
-            f"unknown {kind}": unknown.mean(),
-        }
-    logs, rows = answers.log10_likelihood_ratios, np.arange(len(truth))
+    residuals = correlation[0].transform(images)
+    named, answers = correlation[-1].predict(residuals), pipeline.assess(images)
+    accepted = detector.predict(residuals) == 1
+    names = {
+        "correlation": named,
+        "correlation, 1 %": np.where(accepted, named, UNKNOWN),
+        "recommended": answers.source,
+        "recommended, 1 %": np.where(answers.known, answers.source, UNKNOWN),
+    }
+    ratios = {
+        "correlation": detector.log10_likelihood_ratios(residuals),
+        "recommended": answers.log10_likelihood_ratios,
+    }
+    return names, ratios
+
+
+def join(parts):
+    """Concatenate arrays of the same keys."""
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def attack_known(data, known, shift):
+    """Attack the test images of known sources.
+
+    The attacker wants the name of the source that is `shift` places later.
+
+    Returns
+    -------
+    images : dict of str to ndarray of shape (n, height, width, n_channels)
+        Unprocessed ("none") and attacked images.
+    truth, wanted : ndarray of shape (n,), int
+        Indices of the sources that made them, and whose names are wanted.
+    """
+    estimates, leaked = (
+        [learn(take(data, name, share)) for name in known]
+        for share in ("attacker", "fit")
+    )
+    parts = []
+    for k, name in enumerate(known):
+        images, other = take(data, name, "test"), (k + shift) % len(known)
+        pair, known_pair = ((part[k], part[other]) for part in (estimates, leaked))
+        parts.append({"none": images} | attack_all(images, *pair, known_pair))
+    truth = np.repeat(np.arange(len(known)), [len(part["none"]) for part in parts])
+    return join(parts), truth, (truth + shift) % len(known)
+
+
+def attack_unknown(data, known):
+    """Plant traces of each known source in test images of unknown sources.
+
+    Returns
+    -------
+    images : dict of str to ndarray of shape (n, height, width, n_channels)
+        Unprocessed ("none") and attacked images.
+    wanted : ndarray of shape (n,), int
+        Indices of the known sources.
+    """
+    unknown = np.setdiff1d(data.y, known)
+    unknown = ["real-photo"] if "real-photo" in unknown else unknown
+    estimates = {s: learn(take(data, s, "attacker")) for s in [*known, *unknown]}
+    parts, counts = [], []
+    for name in known:
+        for source in unknown:
+            images = take(data, source, "test")
+            part = {"none": images}
+            for attack, function in PLANTINGS.items():
+                part[attack] = function(images, estimates[source], estimates[name])
+            parts.append(part)
+        counts.append(sum(len(take(data, source, "test")) for source in unknown))
+    return join(parts), np.repeat(np.arange(len(known)), counts)
+
+
+def choose(names, qualities, truth, wanted):
+    """Return the names after the planting that serves the attacker best.
+
+    Parameters
+    ----------
+    names : dict of str to ndarray of shape (n,)
+        Names by attack.
+    qualities : dict of str to ndarray of shape (n,)
+        Peak signal-to-noise ratios by attack, which decide between equal answers.
+    truth, wanted : ndarray of shape (n,)
+        Right names, and those that the attacker wants.
+
+    Returns
+    -------
+    chosen, quality : ndarray of shape (n,)
+    """
+    answers = np.array([names[attack] for attack in PLANTINGS])
+    quality = np.array([qualities[attack] for attack in PLANTINGS])
+    gain = 2.0 * (answers == wanted) + (answers != truth)
+    best = np.argmax(gain + quality / 1000, axis=0), np.arange(len(truth))
+    return answers[best], quality[best]
+
+
+def count(names, truth, wanted):
+    """Return the shares of images that lose their names, and of names they get."""
+    lost, got, unknown = names != truth, names == wanted, names == UNKNOWN
+    other = lost & ~got & ~unknown
+    return {
+        key: np.mean(part)
+        for key, part in zip(SHARES, (lost, got, unknown, other), strict=True)
+    }
+
+
+def weigh(logs, truth, wanted):
+    """Return the figures of likelihood ratios (n, n_known), logarithms to base 10."""
+    rows = np.arange(len(logs))
     own, other = logs[rows, truth], logs[rows, wanted]
-    is_own = np.equal.outer(truth, np.arange(len(known)))
-    return figures | {
+    is_own = np.equal.outer(truth, np.arange(logs.shape[1]))
+    return {
         "own": np.median(own),
-        "own low": own.min(),
+        "own lowest": own.min(),
         "other": np.median(other),
-        "other high": other.max(),
-        "other above 1": np.mean(other > 0),
+        "other highest": other.max(),
+        "above 1": np.mean(other > 0),
         "cost": log_likelihood_ratio_cost(is_own.ravel(), logs.ravel()),
     }
 
 
-def count_framed(answers, wanted, known):
-    """Return the figures of one attack on images of unknown sources."""
-    named = answers.source == known[wanted]
-    logs = answers.log10_likelihood_ratios[np.arange(len(wanted)), wanted]
-    return {
-        "accepted": np.mean(answers.known),
-        "got rate": np.mean(answers.known & named),
-        "got names": np.mean(named),
-        "other": np.median(logs),
-        "other high": logs.max(),
-        "other above 1": np.mean(logs > 0),
-    }
-
-
-def measure(data, n_known, n_draws, folder, perturbations="common"):
-    """Return the figures of each draw, by images, method and attack."""
-    found, pictures = {}, {}
-    names = np.setdiff1d(data.y, ["real-photo"])
-    for draw, known in enumerate(draw_known(names, n_known, n_draws)):
-        methods = fit(data, known, folder, perturbations)
-        shift = 1 + draw % (n_known - 1)
-        images, truth, wanted = attack_known(data, known, shift)
-        for attack, part in images.items():
-            quality = psnr(images["none"], part), jpeg_history(part) > PAST
-            pictures.setdefault(attack, []).append(quality)
-        for method, ask in methods.items():
-            answers = {attack: ask(part) for attack, part in images.items()}
-            for attack, answer in answers.items():
-                given = answer, answers["none"], truth, wanted, known
-                key = "known", method, attack
-                found.setdefault(key, []).append(count(*given))
-        if n_known == len(names):
-            continue
-        images, wanted = attack_unknown(data, known)
-        for method, ask in methods.items():
-            for attack, part in images.items():
-                figures = count_framed(ask(part), wanted, known)
-                found.setdefault(("unknown", method, attack), []).append(figures)
-    return found, {a: np.concatenate(p, axis=1) for a, p in pictures.items()}
-
-
-def describe(figures, name, worst=max):
-    """Return the mean over draws in percent, and the worst draw in brackets."""
-    values = [100 * part[name] for part in figures]
-    return f"{np.mean(values):5.1f} ({worst(values):5.1f})"
-
-
-def print_known(found, pictures):
-    """Print the attacks on images of known sources, the worst first."""
-    for method in ("correlation", "recommended"):
-        rows = {a: f for (kind, m, a), f in found.items() if (kind, m) == ("known", method)}
-        for kind in ("names", "rate"):
-            n = sum(part[f"n {kind}"] for part in rows["none"])
-            title = "at a rate of 1 %" if kind == "rate" else "without a rate"
-            before = describe(rows["none"], f"before {kind}", min)
-            print(f"\n{method} {title}: {n} images named rightly before, {before} %")
-
-            def rank(attack, kind=kind, rows=rows):
-                lost, got = (
-                    max(part[f"{what} {kind}"] for part in rows[attack])
-                    for what in ("lost", "got")
-                )
-                return -lost - got
-
-            for attack in sorted(rows, key=rank):
-                part, (quality, past) = rows[attack], pictures[attack]
-                print(
-                    f"{attack:22} PSNR {quality.mean():.1f} ({quality.min():.1f}) "
-                    f"lost {describe(part, f'lost {kind}')} attacker's "
-                    f"{describe(part, f'got {kind}')} unknown "
-                    f"{describe(part, f'unknown {kind}')} JPEG past {past.mean():.2f}"
-                )
-        print(f"\n{method}, log10 likelihood ratios")
-        for attack in sorted(rows, key=lambda a: -max(p["cost"] for p in rows[a])):
-            print_ratios(attack, rows[attack])
-
-
-def print_ratios(attack, figures):
-    """Print the likelihood ratios of one attack."""
-    own, low, other, high, cost = (
-        [part[name] for part in figures]
-        for name in ("own", "own low", "other", "other high", "cost")
-    )
-    print(
-        f"{attack:22} true source {np.mean(own):5.2f} (lowest {min(low):5.2f}) "
-        f"attacker's {np.mean(other):5.2f} (highest {max(high):5.2f}), above 1 "
-        f"{describe(figures, 'other above 1')} cost {np.mean(cost):.3f} "
-        f"({max(cost):.3f})"
-    )
-
-
-def print_unknown(found):
-    """Print the attacks on images of unknown sources, the worst first."""
-    for method in ("correlation", "recommended"):
-        rows = {
-            a: f for (kind, m, a), f in found.items() if (kind, m) == ("unknown", method)
+def measure_known(ask, data, known, shift):
+    """Return the figures of one draw by kind of table, method and attack."""
+    images, truth, wanted = attack_known(data, known, shift)
+    answers = {attack: ask(part) for attack, part in images.items()}
+    qualities = {a: psnr(images["none"], part) for a, part in images.items()}
+    found = {}
+    for method, before in answers["none"][0].items():
+        right = before == known[truth]
+        names = {a: part[0][method][right] for a, part in answers.items()}
+        quality = {a: part[right] for a, part in qualities.items()}
+        pair = known[truth][right], known[wanted][right]
+        names["best of 6"], quality["best of 6"] = choose(names, quality, *pair)
+        for attack, part in names.items():
+            figures = count(part, *pair) | describe_quality(quality[attack])
+            figures |= {"n": right.sum(), "before": right.mean()}
+            found["names", method, attack] = figures
+    for method in answers["none"][1]:
+        for attack, (_, ratios) in answers.items():
+            found["ratios", method, attack] = weigh(ratios[method], truth, wanted)
+    for attack, part in images.items():
+        past = np.mean(jpeg_history(part) > PAST)
+        found["pictures", "all", attack] = describe_quality(qualities[attack]) | {
+            "past": past
         }
-        if rows:
-            print(f"\n{method}, images of unknown sources")
-        for attack in sorted(rows, key=lambda a: -max(p["got rate"] for p in rows[a])):
-            part = rows[attack]
-            other = np.mean([p["other"] for p in part])
-            print(
-                f"{attack:22} attacker's without a rate {describe(part, 'got names')} "
-                f"at 1 % {describe(part, 'got rate')} accepted "
-                f"{describe(part, 'accepted')} ratio {other:5.2f} (highest "
-                f"{max(p['other high'] for p in part):5.2f}), above 1 "
-                f"{describe(part, 'other above 1')}"
-            )
+    return found
+
+
+def describe_quality(quality):
+    """Return the mean and the least of peak signal-to-noise ratios in decibels."""
+    return {"PSNR": np.mean(quality), "least PSNR": np.min(quality)}
+
+
+def measure_unknown(ask, data, known):
+    """Return the figures of one draw by method and attack, for unknown sources."""
+    images, wanted = attack_unknown(data, known)
+    answers = {attack: ask(part) for attack, part in images.items()}
+    qualities = {a: psnr(images["none"], part) for a, part in images.items()}
+    truth, pair, found = np.full(len(wanted), UNKNOWN), known[wanted], {}
+    for method in answers["none"][0]:
+        names = {a: part[0][method] for a, part in answers.items()}
+        names["best of 6"], _ = choose(names, qualities, truth, pair)
+        for attack, part in names.items():
+            n = {"n": len(wanted)}
+            found["unknown", method, attack] = count(part, truth, pair) | n
+    rows = np.arange(len(wanted))
+    for method in answers["none"][1]:
+        for attack, (_, ratios) in answers.items():
+            logs = ratios[method][rows, wanted]
+            figures = np.median(logs), logs.max(), np.mean(logs > 0)
+            keys = "other", "other highest", "above 1"
+            found["framed", method, attack] = dict(zip(keys, figures, strict=True))
+    return found
+
+
+def measure(data, n_known, n_draws, folder, perturbations):
+    """Return the figures of all draws by kind of table, method and attack."""
+    sources = np.setdiff1d(data.y, ["real-photo"])
+    found = {}
+    for draw, known in enumerate(draw_known(sources, n_known, n_draws)):
+        ask = fit(data, known, folder, perturbations)
+        figures = measure_known(ask, data, known, 1 + draw % (n_known - 1))
+        if len(np.setdiff1d(data.y, known)):
+            figures |= measure_unknown(ask, data, known)
+        for key, part in figures.items():
+            found.setdefault(key, []).append(part)
+    return found
+
+
+def print_tables(found):
+    """Print the attacks by table and method, the worst first."""
+    for kind, method in dict.fromkeys(key[:2] for key in found):
+        title, key, columns = TABLES[kind]
+        rows = {a: f for (k, m, a), f in found.items() if (k, m) == (kind, method)}
+        print(f"\n{method}: {title}", end="")
+        first = rows["none"]
+        if "n" in first[0]:
+            print(f", {sum(part['n'] for part in first)} images", end="")
+        if "before" in first[0]:
+            shares = [part["before"] for part in first]
+            print(f", named rightly before {average(shares, 'before')}", end="")
+        print()
+        for attack in sorted(rows, key=lambda a: sort_by(rows[a], key)):
+            cells = [
+                f"{column} {average([part[column] for part in rows[attack]], column)}"
+                for column in columns
+            ]
+            print(f"{attack:22} {', '.join(cells)}", flush=True)
+
+
+def sort_by(figures, key):
+    """Return the negative of the worst draw's figure, or the first with two keys."""
+    return tuple(-max(part[name] for part in figures) for name in key)
+
+
+def average(values, column):
+    """Return the mean over draws and the worst draw, as text."""
+    worst = min(values) if column in LOW else max(values)
+    if column in PERCENT:
+        return f"{100 * np.mean(values):.1f} % ({100 * worst:.1f})"
+    return f"{np.mean(values):.2f} ({worst:.2f})"
+
+
+def draw(found, path):
+    """Draw the shares of names after each attack, the worst attack on top."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    methods = "correlation", "correlation, 1 %", "recommended, 1 %"
+    figure, axes = plt.subplots(
+        1, 3, figsize=(9, 4.2), sharey=True, layout="constrained"
+    )
+    rows = {a: f for (k, m, a), f in found.items() if (k, m) == ("names", methods[0])}
+    attacks = sorted(rows, key=lambda a: sort_by(rows[a], ("got", "lost")))[::-1]
+    for ax, method in zip(axes, methods, strict=True):
+        left = np.zeros(len(attacks))
+        for name, color, label in BARS:
+            shares = [
+                100 * np.mean([part[name] for part in found["names", method, attack]])
+                for attack in attacks
+            ]
+            ax.barh(attacks, shares, left=left, color=color, label=label)
+            left = left + shares
+        ax.barh(attacks, 100 - left, left=left, color="#e0e0e0", label="the right name")
+        ax.set(title=method, xlabel="percent of the images", xlim=(0, 100))
+    qualities = [np.mean([part["PSNR"] for part in rows[a]]) for a in attacks]
+    labels = [f"{a}, {q:.0f} dB" for a, q in zip(attacks, qualities, strict=True)]
+    axes[0].set_yticks(range(len(attacks)), labels, fontsize="small")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    figure.savefig(path, dpi=90)
+
+
+SHARES = ("lost", "got", "unknown", "other")
+PERCENT = (*SHARES, "before", "above 1", "past")
+LOW = ("before", "PSNR", "least PSNR", "own", "own lowest")
+# Title, figures to sort by and columns of each table.
+TABLES = {
+    "names": (
+        "images of known sources",
+        ("got", "lost"),
+        ("PSNR", "least PSNR", *SHARES),
+    ),
+    "ratios": (
+        "log10 likelihood ratios",
+        ("cost",),
+        ("own", "own lowest", "other", "other highest", "above 1", "cost"),
+    ),
+    "pictures": ("pictures", ("past",), ("PSNR", "least PSNR", "past")),
+    "unknown": ("images of unknown sources", ("got", "lost"), SHARES),
+    "framed": (
+        "log10 likelihood ratios of images of unknown sources",
+        ("above 1", "other"),
+        ("other", "other highest", "above 1"),
+    ),
+}
+# Share, color and label of the parts of a bar.
+BARS = (
+    ("got", "#c0392b", "the attacker's name"),
+    ("other", "#e59866", "another name"),
+    ("unknown", "#5d8aa8", "unknown"),
+)
 
 
 def main():
@@ -439,15 +557,15 @@ def main():
     folder = options.folder or tempfile.mkdtemp()
     for part in options.parts:
         kind, number = part.split("-")
-        perturbations = "common"
-        if kind == "taught":
-            perturbations = [*COMMON_PERTURBATIONS, *TAUGHT]
-        data = read("bundled" if kind == "bundled" else "registry")
+        taught = [*COMMON_PERTURBATIONS, *TAUGHT]
+        perturbations = taught if kind == "taught" else "common"
+        data = read(kind)
         given = data, int(number), options.draws, folder, perturbations
-        found, pictures = measure(*given)
-        print(f"\n=== {part}: {len(next(iter(found.values())))} draws")
-        print_known(found, pictures)
-        print_unknown(found)
+        found = measure(*given)
+        print(f"\n=== {part}, {len(next(iter(found.values())))} draws", flush=True)
+        print_tables(found)
+    if options.picture:
+        draw(found, options.picture)
 
 
 PARTS = ("bundled-3", "bundled-8", "registry-3", "registry-8")
