@@ -374,8 +374,8 @@ def weigh(logs, truth, wanted):
     return {
         "own": np.median(own),
         "own lowest": own.min(),
-        "other": np.median(other),
-        "other highest": other.max(),
+        "wanted": np.median(other),
+        "wanted highest": other.max(),
         "above 1": np.mean(other > 0),
         "cost": log_likelihood_ratio_cost(is_own.ravel(), logs.ravel()),
     }
@@ -430,7 +430,7 @@ def measure_unknown(ask, data, known):
         for attack, (_, ratios) in answers.items():
             logs = ratios[method][rows, wanted]
             figures = np.median(logs), logs.max(), np.mean(logs > 0)
-            keys = "other", "other highest", "above 1"
+            keys = "wanted", "wanted highest", "above 1"
             found["framed", method, attack] = dict(zip(keys, figures, strict=True))
     return found
 
@@ -523,19 +523,19 @@ TABLES = {
     "names": (
         "images of known sources",
         ("got", "lost"),
-        ("PSNR", "least PSNR", *SHARES),
+        ("PSNR", *SHARES),
     ),
     "ratios": (
         "log10 likelihood ratios",
         ("cost",),
-        ("own", "own lowest", "other", "other highest", "above 1", "cost"),
+        ("own", "own lowest", "wanted", "wanted highest", "above 1", "cost"),
     ),
     "pictures": ("pictures", ("past",), ("PSNR", "least PSNR", "past")),
-    "unknown": ("images of unknown sources", ("got", "lost"), SHARES),
+    "unknown": ("images of unknown sources", ("got", "lost"), SHARES[1:]),
     "framed": (
         "log10 likelihood ratios of images of unknown sources",
-        ("above 1", "other"),
-        ("other", "other highest", "above 1"),
+        ("above 1", "wanted"),
+        ("wanted", "wanted highest", "above 1"),
     ),
 }
 # Share, color and label of the parts of a bar.
