@@ -94,7 +94,9 @@ def learn(images):
 def to_pixels(images):
     """Round images up or down at random to uint8, so that weak patterns survive."""
     noise = np.random.default_rng(0).random(images.shape, dtype=np.float32)
-    return np.floor(images + noise).clip(0, 255).astype(np.uint8)
+    low = np.floor(images)
+    up = noise >= 1 - (images - low)  # never for integers, whatever the rounding
+    return (low + up).clip(0, 255).astype(np.uint8)
 
 
 def take_median(images):
