@@ -8,7 +8,8 @@ the fingerprint and the mean spectrum of the residuals of each source from them.
 attacks named "(leaked)" he has the fitted images instead. Parts:
 
 * ``bundled-3``, ``bundled-8``: so many known sources of the 8 embedded ones, 64 x 64
-  pixels; unknown sources are those that are left out;
+  pixels; unknown sources are those that are left out; draws of all 8 differ in the
+  names that are wanted;
 * ``registry-3``, ``registry-8``: of the 20 networks of `registry/`, 128 x 128 pixels
   (see `data/real_images.py`); the unknown images are photographs;
 * ``taught-3``: as ``registry-3``, fitted on perturbations that include the median, and
@@ -497,6 +498,7 @@ def draw(found, path):
         1, 3, figsize=(9, 4.2), sharey=True, layout="constrained"
     )
     rows = {a: f for (k, m, a), f in found.items() if (k, m) == ("names", methods[0])}
+    del rows["none"]
     attacks = sorted(rows, key=lambda a: sort_by(rows[a], ("got", "lost")))[::-1]
     for ax, method in zip(axes, methods, strict=True):
         left = np.zeros(len(attacks))
