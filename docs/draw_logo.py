@@ -1,7 +1,7 @@
 """Draw the logo and the favicon from the fingerprint of a network.
 
 Run `python docs/draw_logo.py`. The dots of the logo are the pixels of the fingerprint of
-`4xSPANkendata`, in the shape of a fingertip: the larger a dot, the brighter the pixel.
+`srgan-gan`, in the shape of a fingertip: the larger a dot, the brighter the pixel.
 The favicon is the middle of the logo.
 """
 
@@ -55,9 +55,9 @@ def draw_dots(pixels, width):
 
 def main():
     """Write both pictures."""
-    pixels = measure_fingerprint("4xSPANkendata", 20)
+    pixels = measure_fingerprint("srgan-gan", 20)
     (FOLDER / "logo.svg").write_text(draw_dots(pixels, 16))
-    (FOLDER / "favicon.svg").write_text(draw_dots(pixels[5:15, 5:15], 8))
+    (FOLDER / "favicon.svg").write_text(draw_dots(pixels[6:14, 6:14], 6))
 
 
 if __name__ == "__main__":
