@@ -72,9 +72,12 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = project
+html_logo = "_static/logo.svg"
+html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_baseurl = read_address()  # of the canonical links, and of sitemap.xml
 html_theme_options = {
+    "logo": {"text": project},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
