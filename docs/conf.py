@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from docutils import nodes
 from threadpoolctl import threadpool_limits
 
 import skfingerprint
@@ -124,8 +125,6 @@ GENERATED_PAGES = {
 def link_elsewhere(app, env, node, contnode):
     """Link names of other packages to their sites, without inventories: offline."""
     target = node.get("reftarget", "")
-    from docutils import nodes
-
     if target == "metadata_routing":  # in docstrings that a Pipeline inherits
         uri = "https://scikit-learn.org/stable/metadata_routing.html"
         return nodes.reference("", "", contnode, internal=False, refuri=uri)
