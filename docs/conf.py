@@ -155,11 +155,14 @@ def add_reference_groups(app, pagename, templatename, context, doctree):
     context["reference_groups"] = read_reference_groups()
 
 
+CODE = nodes.literal, nodes.FixedTextElement
+
+
 def keep_percent_signs(app, doctree):
     """Keep a number and its percent sign on one line, in narrow columns too."""
     for text in list(doctree.findall(nodes.Text)):
         joined = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
-        if joined != text and not isinstance(text.parent, nodes.literal):
+        if joined != text and not isinstance(text.parent, CODE):
             text.parent.replace(text, nodes.Text(joined))
 
 
