@@ -34,6 +34,7 @@ SHOWN = (
     "combining",
     "unknown_sources",
     "reproducing",
+    "whats_new",
     "gallery/index",
     "gallery/plot_source_identification",
     "gallery/forensics/plot_unknown_sources",
