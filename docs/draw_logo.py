@@ -1,6 +1,6 @@
 """Draw the logo and the favicon from the fingerprint of a network.
 
-Run `python docs/draw_logo.py`. The dots of the logo are the pixels of the fingerprint of
+Run `python docs/draw_logo.py`. The dots of the logo are pixels of the fingerprint of
 `srgan-gan`, in the shape of a fingertip: the larger a dot, the brighter the pixel.
 The favicon is the middle of the logo.
 """

@@ -97,7 +97,7 @@ display = ScoreMapDisplay.from_estimator(
 display.colorbar_.remove()
 right.set_title("Red: from srgan-gan", fontsize=9)
 print_shares(display)
-fig.savefig("which_part.png", dpi=200)
+fig.savefig("which_part.png", dpi=150)
 
 # %%
 # Where is it no photograph?
