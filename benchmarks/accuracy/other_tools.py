@@ -128,7 +128,7 @@ def measure_hashes():
 
 
 def find_places(data):
-    """Number the images of each source and photograph, which have one order."""
+    """Return the number of each image among those of its source and photograph."""
     places = np.zeros(len(data.target), dtype=int)
     for group in np.unique(data.groups):
         for source in np.unique(data.target):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.feature_selection import SelectFromModel, SelectKBest
+from sklearn.feature_selection import (
+    SelectFromModel,
+    SelectKBest,
+    SequentialFeatureSelector,
+)
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -335,3 +339,7 @@ def test_the_remedies_for_missing_weights_find_the_features():
         SourceDiscriminant().fit(rows, y), rows, y, n_repeats=3, random_state=0
     )
     assert found.importances_mean[:3].max() < found.importances_mean[3:].max() / 10
+    greedy = SequentialFeatureSelector(
+        SourceDiscriminant(cv=2), n_features_to_select=2, cv=2
+    ).fit(rows[:120, :8], y[:120])
+    assert not greedy.get_support()[:3].any()
