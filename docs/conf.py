@@ -62,7 +62,7 @@ autosummary_context = {"names_in_examples": find_names_in_examples()}
 html_math_renderer = "mathml"
 autodoc_default_options = {
     "members": True,
-    "inherited-members": True,
+    "inherited-members": "dict, object",  # without the methods of these two
     "exclude-members": "get_metadata_routing, score, set_fit_request, set_output, "
     "set_partial_fit_request, set_score_request",
 }
