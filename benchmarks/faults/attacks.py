@@ -147,7 +147,7 @@ def reshape(images, own, other):
 REMOVALS = {
     "JPEG 75": JPEGCompression(quality=75).fit_transform,
     "median of 3": take_median,
-    "resize .75 and back": Resize(scale=0.75).fit_transform,
+    "resize 0.75 and back": Resize(scale=0.75).fit_transform,
     "denoise, add noise 2": renew_noise,
 }
 PLANTINGS = {f"plant {s}": partial(plant, strength=s) for s in STRENGTHS}
