@@ -96,6 +96,9 @@ def test_medians_stay_within_an_image_and_a_channel(images):
 
 def test_quality_of_one_grey_level(images):
     np.testing.assert_allclose(attacks.psnr(images, images + 1), 48.13, atol=0.01)
+    one = images.copy()
+    one[:, 0, 0, 0] += 1
+    assert (attacks.psnr(images, images) == attacks.psnr(images, one)).all()
 
 
 def test_attackers_have_scenes_of_their_own():

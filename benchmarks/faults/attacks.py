@@ -147,7 +147,7 @@ def reshape(images, own, other):
 REMOVALS = {
     "JPEG 75": JPEGCompression(quality=75).fit_transform,
     "median of 3": take_median,
-    "resize .75 and back": Resize(scale=0.75).fit_transform,
+    "resize 0.75 and back": Resize(scale=0.75).fit_transform,
     "denoise, add noise 2": renew_noise,
 }
 PLANTINGS = {f"plant {s}": partial(plant, strength=s) for s in STRENGTHS}
@@ -182,10 +182,12 @@ def attack_all(images, own, other, leaked):
 
 
 def psnr(images, attacked):
-    """Return the peak signal-to-noise ratio of each attacked image in decibels."""
-    error = (attacked.astype(float) - images) ** 2
-    with np.errstate(divide="ignore"):
-        return 10 * np.log10(255**2 / error.mean(axis=(1, 2, 3)))
+    """Return the peak signal-to-noise ratio of each attacked image in decibels.
+
+    Equal images count as if one value differed by 1.
+    """
+    error = ((attacked.astype(float) - images) ** 2).mean(axis=(1, 2, 3))
+    return 10 * np.log10(255**2 / np.maximum(error, 1 / images[0].size))
 
 
 def read(collection):
@@ -511,8 +513,12 @@ def draw(found, path):
             left = left + shares
         ax.barh(attacks, 100 - left, left=left, color="#e0e0e0", label="the right name")
         ax.set(title=method, xlabel="percent of the images", xlim=(0, 100))
-    qualities = [np.mean([part["PSNR"] for part in rows[a]]) for a in attacks]
-    labels = [f"{a}, {q:.0f} dB" for a, q in zip(attacks, qualities, strict=True)]
+    qualities = {
+        a: np.mean([part["PSNR"] for part in figures])
+        for (kind, _, a), figures in found.items()
+        if kind == "pictures"
+    }
+    labels = [f"{a}, {qualities[a]:.0f} dB" if a in qualities else a for a in attacks]
     axes[0].set_yticks(range(len(attacks)), labels, fontsize="small")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4)
