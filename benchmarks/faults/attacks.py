@@ -20,9 +20,9 @@ shares are those of images that were named rightly before the attack: "lost" los
 name, and "got" get the name that the attacker wants, that of another known source, the
 same for all images of a source. "best of 6" is the attack by those who can ask the
 classifier: for each image, the planting that gives this name, or else takes the right
-one away. Likelihood ratios are logarithms to
-base 10, of the source that made the image (own: median, lowest) and of the attacker's
-source (wanted: median, highest). The last lines plant traces in images of unknown sources.
+one away. Likelihood ratios are logarithms to base 10, of the source that made the image
+(own: median, lowest) and of the attacker's source (wanted: median, highest). The last
+lines plant traces in images of unknown sources.
 
 F keeps rows between runs, and FILE gets a chart of the last part. On one core a draw
 takes about half a minute (``bundled-3``) to two minutes (``registry-8``).
