@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.faults.attacks [--folder F] [--draws D] [--picture FILE]
 [part ...]`` fits correlation and the recommended pipeline on a few known sources,
-attacks images of other scenes, and asks both about them. The attacker has images of the
-sources that show a third share of the scenes, neither fitted nor tested, and estimates
+attacks images of other scenes, and asks both about them. Attackers have images of the
+sources that show a third share of the scenes, neither fitted nor tested, and estimate
 the fingerprint and the mean spectrum of the residuals of each source from them. In
-attacks named "(leaked)" he has the fitted images instead. Parts:
+attacks named "(leaked)" they have the fitted images instead. Parts:
 
 * ``bundled-3``, ``bundled-8``: so many known sources of the 8 embedded ones, 64 x 64
   pixels; unknown sources are those that are left out; draws of all 8 differ in the
@@ -16,12 +16,13 @@ attacks named "(leaked)" he has the fitted images instead. Parts:
   the denoiser with noise (not run by default).
 
 Lines are means over draws, with the worst draw in brackets, the worst attack first. The
-shares are those of images that were named rightly before the attack. The attacker wants
-the name of another known source, which is the same for all images of a source. "best of
-6" is the attack by one who can ask the classifier: for each image, the planting that
-gives this name, or else takes the right one away. Likelihood ratios are logarithms to
-base 10, of the source that made the image (median, lowest) and of the attacker's source
-(median, highest). The last lines plant traces in images of unknown sources.
+shares are those of images that were named rightly before the attack: "lost" lose their
+name, and "got" get the name that the attacker wants, that of another known source, the
+same for all images of a source. "best of 6" is the attack by those who can ask the
+classifier: for each image, the planting that gives this name, or else takes the right
+one away. Likelihood ratios are logarithms to base 10, of the source that made the image
+(own: median, lowest) and of the attacker's source (wanted: median, highest). The last
+lines plant traces in images of unknown sources.
 
 F keeps rows between runs, and FILE gets a chart of the last part. On one core a draw
 takes about half a minute (``bundled-3``) to two minutes (``registry-8``).
@@ -164,7 +165,7 @@ def attack_all(images, own, other, leaked):
     images : ndarray of shape (n, height, width, n_channels), uint8
         Images of one source.
     own, other : Knowledge
-        Of that source, and of the one whose name the attacker wants.
+        Of that source, and of the one whose name is wanted.
     leaked : tuple of Knowledge
         Both, from the fitted images.
 
