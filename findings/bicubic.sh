@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # "Bicubic" is five filters, and antialiasing changes the filter when it enlarges.
 #
-# Guess before: bicubic interpolation is Keys' kernel with the parameter -0.5 or -0.75, and
-# antialiasing matters to smaller sizes only.
+# Guess before: bicubic interpolation is Keys' kernel with the parameter -0.5 or -0.75,
+# and antialiasing matters to smaller sizes only.
 #
-# Seen with a bright column on a gray image, enlarged to eight times its size, as the kernel's
-# parameter (by least squares on the negative lobe):
+# Seen with a bright column on a gray image, enlarged to eight times its size, as the
+# kernel's parameter (by least squares on the negative lobe):
 #   Pillow 13.0.0                                 -0.5
 #   FFmpeg, by PyAV 18.1.0                        -0.6
 #   OpenCV 5.0.0.93                               -0.75
 #   onnxruntime 1.32.0, Resize, mode "cubic"      -0.75, with antialias=1 as well
 #   scikit-image 0.26.0, order=3                  none: a spline, and no negative lobe
-# torch's interpolate (not run here: 2.14.1) has -0.75, and -0.5 with antialias=True, so the
-# option changes enlarged images, too. scikit-image interpolates with a B-spline and then cuts
-# the result off at the smallest and the largest value of the image (clip=True).
+# torch's interpolate (2.14.1; the script leaves it out for its size) has -0.75, and
+# -0.5 with antialias=True, so the option changes enlarged images, too. scikit-image
+# interpolates with a B-spline and then cuts the result off at the smallest and the
+# largest value of the image (clip=True).
 #
-# For attribution: a resize is recognized by its kernel, and a model that was exported to ONNX
-# resizes otherwise than Pillow did in training. Pass the same program's resize everywhere.
+# For attribution: a resize is recognized by its kernel, and a model that was exported
+# to ONNX resizes otherwise than Pillow did in training. Pass the same program's resize
+# everywhere.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Encoders with one quality and one table of quantization write other coefficients.
 #
-# Guess before: coefficients of versions of libjpeg differ where a rounding was a tie, in one
-# of a thousand, if table and sampling are equal.
+# Guess before: coefficients of versions of libjpeg differ where a rounding was a tie,
+# in one of a thousand, if table and sampling are equal.
 #
-# Seen with jpeglib 1.0.2, which has several versions of libjpeg, quality 90, 4:2:0, a colored
-# picture of 192 x 192 pixels, beside version 6b:
+# Seen with jpeglib 1.0.2, which has several versions of libjpeg, quality 90, 4:2:0, a
+# colored picture of 192 x 192 pixels, beside version 6b:
 #                  first table steps   other coefficients: luma, chroma
 #   libjpeg-turbo   3 2 2 3             0.0 %    0.0 %
 #   libjpeg 7, 9e   3 2 2 3             0.0 %    4.6 %, which is 19 % of those that are not 0
 #   mozjpeg 4.0.3   3 3 3 4            16.2 %   28.0 %
-# libjpeg halves chroma in the cosine transform from version 7 on, and by a mean before. Files
-# of both have the same header.
+# libjpeg halves chroma in the cosine transform from version 7 on, and by a mean before.
+# Files of both have the same header.
 #
-# For attribution: "JPEG 90" is several perturbations, and the table of the file does not say
-# which. Images of one program are recognized by their chroma. Train with the encoders that
-# your images meet.
+# For attribution: "JPEG 90" is several perturbations, and the table of the file does
+# not say which. Images of one program are recognized by their chroma. Train with the
+# encoders that your images meet.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

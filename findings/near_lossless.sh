@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Near-lossless WebP removes more of a weak noise than JPEG of quality 100 does.
 #
-# Guess before: a mode that changes pixels by one or two levels keeps weak noise better than
-# any JPEG file, and its level makes a steady difference.
+# Guess before: a mode that changes pixels by one or two levels keeps weak noise better
+# than any JPEG file, and its level makes a steady difference.
 #
-# Seen with pyvips-binary 8.18.7 and Pillow 13.0.0, a smooth colored picture and noise with a
-# standard deviation of 0.5 or 1 grey levels, rounded, as the correlation with that noise, and
-# the largest change:
+# Seen with pyvips-binary 8.18.7 and Pillow 13.0.0, a smooth colored picture and noise
+# with a standard deviation of 0.5 or 1 grey levels, rounded, as the correlation with
+# that noise, and the largest change:
 #                               noise 0.5        noise 1
 #   unchanged                   0.86    0        0.96    0
 #   JPEG 100, 4:4:4             0.52    4        0.78    4
@@ -14,11 +14,12 @@
 #   near_lossless, default      0.33    2        0.58    2   the same bytes for Q=60 to 79
 #   near_lossless, Q=40, Q=0    0.33    4        0.57    4
 #   JPEG 95, 4:4:4              0.09    5        0.20    6
-# It rounds pixels to multiples of 2, 4 or more unless all neighbors are alike, which is where
-# noise is. Flat parts stay as they are, and so does the histogram of the lowest bits.
+# It rounds where neighbors differ, and that is where noise is. Flat parts stay as they
+# are, and all values of the lowest bits stay as frequent.
 #
-# For attribution: an error of two grey levels does not show, and the noise that names a source
-# loses 40 to 60 % of its correlation. A fingerprint from such files is weaker than it looks.
+# For attribution: an error of two grey levels does not show, and the noise that names a
+# source loses 40 to 60 % of its correlation. A fingerprint from such files is weaker
+# than it looks.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -4,9 +4,9 @@
 # Guess before: images that come as PNG with the library, for tests of denoisers and of
 # compression, have not been compressed with losses.
 #
-# Seen with scikit-image 0.26.0, as the share of coefficients of the 8 x 8 cosine transform of
-# luma, third frequency and higher, that are nearly zero, on the best of 64 grids, and the
-# median of all grids:
+# Seen with scikit-image 0.26.0, as the share of coefficients of the 8 x 8 cosine
+# transform of luma, third frequency and higher, that are nearly zero, on the best of 64
+# grids, and the median of all grids:
 #              best   median   the grid begins at
 #   coins      0.81     0.19   (0, 0)
 #   page       0.84     0.29   (0, 0)
@@ -15,9 +15,9 @@
 #   grass      0.39     0.03   (0, 0)
 #   astronaut, camera, coffee, brick, gravel, text: best and median differ by less than 0.03
 #
-# For attribution: "unprocessed" examples that start from coins, grass or chelsea have a JPEG
-# past, a second compression on the same grid, and no sensor noise in their high frequencies.
-# Look for the grid before you take an image for an original.
+# For attribution: "unprocessed" examples that start from coins, grass or chelsea have a
+# JPEG past, a second compression on the same grid, and no sensor noise in their high
+# frequencies. Look for the grid before you take an image for an original.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
-# An invisible watermark is not read back from the picture as written, and is a fingerprint.
+# An invisible watermark is not read back from the picture as written, and is a
+# fingerprint.
 #
-# Guess before: a decoder reads all bits of an unchanged picture, noise at worst after JPEG,
-# and something undecided from a picture without a mark.
+# Guess before: a decoder reads all bits of an unchanged picture, noise at worst after
+# JPEG, and something undecided from a picture without a mark.
 #
-# Seen with invisible-watermark 0.2.0 (as Stable Diffusion's programs use it), OpenCV 5.0.0.93,
-# 48 bits, 512 x 512 pixels, share of bits that are right, mean of 6 pictures:
+# Seen with invisible-watermark 0.2.0 (as Stable Diffusion's programs use it), OpenCV
+# 5.0.0.93, 48 bits, 512 x 512 pixels, share of bits that are right, mean of 6 pictures:
 #                                    dwtDct    dwtDctSvd
 #   smooth picture, unchanged         89 %      100 %
 #   smooth picture, JPEG 90           73 %      100 %
 #   busy picture, unchanged          100 %      100 %
 #   dark picture, JPEG 90             46 %      100 %
 #   flat picture without a mark      all bits are 0, without a sign that there is none
-# The correlation of what was added to two pictures is 0.05 (dwtDct) and 0.3 (dwtDctSvd). The
-# change is 4 grey levels in blue, 1 in green, and dwtDctSvd darkens blue by 0.8.
+# The correlation of what was added to two pictures is 0.05 (dwtDct) and 0.3
+# (dwtDctSvd). The change is 4 grey levels in blue, 1 in green, and dwtDctSvd darkens
+# blue by 0.8.
 #
-# For attribution: with dwtDctSvd all images with one message share a fingerprint that is as
-# strong as a camera's, whichever model made them, and mostly in blue. A missing dwtDct mark
-# says nothing of the generator. Fit images with and without the mark, or leave blue out.
+# For attribution: with dwtDctSvd all images with one message share a fingerprint that
+# is as strong as a camera's, whichever model made them, and mostly in blue. A missing
+# dwtDct mark says nothing of the generator. Fit images with and without the mark, or
+# leave blue out.
 #
-# The script ends with an error if this changes. torch is asked for by another method of the
-# package alone; an empty module takes its place, which saves gigabytes.
+# The script ends with an error if this changes. torch is asked for by another method of
+# the package alone; an empty module takes its place, which saves gigabytes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
