@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Albumentations compresses with red and blue exchanged.
 #
-# Guess before: ImageCompression of quality 75 gives the pixels of JPEG 75 by Pillow or OpenCV,
-# at least nearly.
+# Guess before: ImageCompression of quality 75 gives the pixels of JPEG 75 by Pillow or
+# OpenCV, at least nearly.
 #
-# Seen with albumentations 2.0.8, OpenCV 5.0.0.93 and Pillow 13.0.0, an RGB picture as the
-# library asks for, as the mean absolute difference in grey levels:
+# Seen with albumentations 2.0.8, OpenCV 5.0.0.93 and Pillow 13.0.0, an RGB picture as
+# the library asks for, as the mean absolute difference in grey levels:
 #   JPEG 75 from Pillow's JPEG 75                                       3.6
 #   JPEG 75 from Pillow's, red and blue exchanged before and after      0.0, each pixel
 #   WebP 80 from Pillow's WebP 80                                       4.2
 #   WebP 80 from Pillow's, red and blue exchanged before and after      0.0, each pixel
-# The array goes to OpenCV's encoder, which takes the first channel for blue. Luma is made
-# with the weight of blue for red, and chroma with the other sign.
+# The array goes to OpenCV's encoder, which takes the first channel for blue. Luma is
+# made with the weight of blue for red, and the planes of chroma change places.
 #
 # For attribution: training copies have a luma and a chroma that no JPEG file has, and
-# features of luma and chroma learn it: robust on the copies, not on files. Use torchvision's
-# v2.JPEG, Pillow, or this package's JPEGCompression.
+# features of luma and chroma learn it: robust on the copies, not on files. Use
+# torchvision's v2.JPEG, whose pixels are Pillow's, or Pillow.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
-# Noise by Albumentations is weaker than stated, or darkens, or needs a picture with contrast.
+# Noise by Albumentations is weaker than stated, or darkens, or needs a picture with
+# contrast.
 #
-# Guess before: GaussNoise with a standard deviation of 0.01 adds 2.55 grey levels to uint8
-# images, and noise neither moves the mean nor depends on other pixels.
+# Guess before: GaussNoise with a standard deviation of 0.01 adds 2.55 grey levels to
+# uint8 images, and noise neither moves the mean nor depends on other pixels.
 #
-# Seen with albumentations 2.0.8, a flat image of 256 x 256 x 3 values of 100, in grey levels:
+# Seen with albumentations 2.0.8, a flat image of 256 x 256 x 3 values of 100, in grey
+# levels:
 #                                                mean    standard deviation
 #   GaussNoise(std_range=(0.01, 0.01))            0.0    2.18 instead of 2.57 (rounded 2.55)
 #   MultiplicativeNoise, by pixel, 0.9 to 1.1    -0.5    5.8
 #   ShotNoise(scale_range=(0.01, 0.01))          -1.0    13
 #   ISONoise()                                    0.0    0.0
 #   ISONoise(), a gradient from 0 to 255          more    more than 5
-# Noise of floats is cut off towards zero, or the sum is, before it becomes uint8: a sixth of
-# small noise is lost. ISONoise scales with the contrast of the whole image.
+# Noise of floats is cut off towards zero, or the sum is, before it becomes uint8: a
+# sixth of small noise is lost. ISONoise scales with the contrast of the whole image.
 #
 # For attribution: copies "with noise 2" have noise 1.6, of another distribution, and a
-# classifier that was trained with them is measured against the wrong strength. Add noise to
-# floats and round once.
+# classifier that was trained with them is measured against the wrong strength. Add
+# noise to floats and round once.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

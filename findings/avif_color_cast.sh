@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # AVIF by Pillow or OpenCV moves the mean color, and again with each save.
 #
-# Guess before: compression blurs and rounds, and the mean of a channel stays as it is, as
-# with JPEG and WebP, to a tenth of a grey level.
+# Guess before: compression blurs and rounds, and the mean of a channel stays as it is,
+# as with JPEG and WebP, to a tenth of a grey level.
 #
-# Seen with Pillow 13.0.0, OpenCV 5.0.0.93 and pyvips-binary 8.18.7, a colored picture of
-# 192 x 192 pixels, as the mean change of red, green and blue in grey levels:
+# Seen with Pillow 13.0.0, OpenCV 5.0.0.93 and pyvips-binary 8.18.7, a colored picture
+# of 192 x 192 pixels, as the mean change of red, green and blue in grey levels:
 #   Pillow, quality 75         -0.5   0.5  -0.7
 #   Pillow, 20 times          -11     9   -15
 #   OpenCV, its default        -0.6   0.5  -0.7
 #   libvips, its default        0.0   0.0   0.2   it writes AVIF with libheif
 #   Pillow, JPEG, 20 times     -0.3   0.2  -0.1
-# Conversion from RGB to the format's YUV by libavif does not round to nearest.
+# Pillow and OpenCV write with libavif. The cast is there at quality 100 and with chroma
+# at full size, too, so it is due to the conversion of colors and not to the codec.
 #
-# For attribution: the mean and the histogram of each channel name the program that wrote the
-# file and count its saves. Features that keep the mean of color differences learn the
-# program; residuals do not hold it.
+# For attribution: the mean and the histogram of each channel name the program that
+# wrote the file and count its saves. Features that keep the mean of color differences
+# learn the program; residuals do not hold it.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # Film grain of AVIF: a decoder draws the same noise into unrelated images.
 #
-# Guess before: grain differs between images, as that of film does, so that the residuals of
-# two unrelated pictures do not correlate.
+# Guess before: grain differs between images, as that of film does, so that the
+# residuals of two unrelated pictures do not correlate.
 #
-# Seen with Pillow 13.0.0 (libavif with libaom), 192 x 192 pixels, as the correlation of the
-# residuals of unrelated pictures, mean of 15 pairs, after two ways to ask for film grain:
+# Seen with Pillow 13.0.0 (libavif with libaom), 192 x 192 pixels, as the correlation of
+# the residuals of unrelated pictures, mean of 15 pairs, after two ways to ask for film
+# grain:
 #   no film grain                     0.0
 #   film-grain-test = 1               0.8
 #   film-grain-test = 10              0.6
 #   denoise-noise-level = 25          0.1   the encoder removes noise and describes it
-# An encoder stores a description of the noise and a seed, and the decoder draws the noise by
-# them. The seeds of two files of the same size are equal unless an encoder changes them.
+# An encoder stores a description of the noise and a seed, and the decoder draws the
+# noise by them. The seeds of two files of the same size are equal unless an encoder
+# changes them.
 #
-# For attribution: images of different cameras have one and the same "sensor noise", which the
-# decoder of the format draws. A correlation of 0.8 is beyond anything that a camera leaves.
-# Decode without grain where the decoder has a switch, or reject files whose header has it.
+# For attribution: images of different cameras have one and the same "sensor noise",
+# which the decoder of the format draws. A correlation of 0.8 is beyond anything that a
+# camera leaves. Decode without grain where the decoder has a switch, or reject files
+# whose header has it.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

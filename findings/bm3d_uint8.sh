@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
 # BM3D denoises an image of uint8 otherwise than the same image as float.
 #
-# Guess before: bm3d converts its input to float32, so that equal values give equal results,
-# and a bright pixel changes its neighborhood only.
+# Guess before: bm3d converts its input to float32, so that equal values give equal
+# results, and a bright pixel changes its neighborhood only.
 #
-# Seen with bm3d 4.0.3 and bm4d 4.2.5, 96 x 96 pixels, noise of 5 grey levels, which is also
-# the sigma, in grey levels:
+# Seen with bm3d 4.0.3 and bm4d 4.2.5, 96 x 96 pixels, noise of 5 grey levels, which is
+# also the sigma, in grey levels:
 #                          largest difference from float   error from the clean image
 #   float or int64         0                               3.51
 #   uint8                  3.0                             3.49
 #   uint8, first stage     9.9
-# The search for similar blocks scales its limit by the square of the image's range, and the
-# square of a uint8 overflows. For the same reason the limit depends on the brightest and the
-# darkest pixel: one pixel of the value 1,000 in a corner changes pixels that are 50 and more
-# away by 1.8 grey levels. No pixel is wrong for that; it is another denoiser.
+# The search for similar blocks scales its limit by the square of the image's range, and
+# the square of a uint8 overflows. For the same reason the limit depends on the
+# brightest and the darkest pixel: one pixel of the value 1,000 in a corner changes
+# pixels that are 50 and more away by 1.8 grey levels. No pixel is wrong for that; it is
+# another denoiser.
 #
-# For attribution: residuals of one collection differ by the type in which the images were
-# handed over, and an image is not denoised like its own crop. Convert to float.
+# For attribution: residuals of one collection differ by the type in which the images
+# were handed over, and an image is not denoised like its own crop. Convert to float.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

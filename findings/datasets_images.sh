@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Hugging Face datasets compresses JPEG images again, and drops edits of opened images.
 #
-# Guess before: a PIL image that is put into an Image column is kept as it is: the bytes of
-# its file if it was not changed, or else its pixels, losslessly.
+# Guess before: a PIL image that is put into an Image column is kept as it is: the bytes
+# of its file if it was not changed, or else its pixels, losslessly.
 #
 # Seen with datasets 5.2.0 and Pillow 13.0.0:
 #   Image.open(BytesIO(content)) of a JPEG of quality 95 is stored as JPEG of quality 75; the
@@ -10,12 +10,14 @@
 #   image = Image.open(path); image.thumbnail((64, 64)) is stored as the path, and comes back
 #   with 192 x 192 pixels; so does thumbnail within Dataset.map
 #   Image.open(path).resize((64, 64)) is stored as PNG
-# The library writes an image anew in the format that PIL remembers, at PIL's default quality,
-# and takes the path instead where PIL remembers one. Methods that work in place keep both.
+# The library writes an image anew in the format that PIL remembers, at PIL's default
+# quality, and takes the path instead where PIL remembers one. Methods that work in
+# place keep both.
 #
-# For attribution: images from archives, requests or memory are all "JPEG 75" after this, with
-# the quantization of PIL beside that of their source. Store bytes ({"bytes": content}), or
-# images that are made anew (copy, convert, resize), which are stored as PNG.
+# For attribution: images from archives, requests or memory are all "JPEG 75" after
+# this, with the quantization of PIL beside that of their source. Store bytes ({"bytes":
+# content}), or images that are made anew (copy, convert, resize), which are stored as
+# PNG.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

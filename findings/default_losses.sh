@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Whether a format loses by default depends on the library, in each direction.
 #
-# Guess before: JPEG 2000 is lossless unless a rate is given, WebP and AVIF are lossy, and
-# this holds for all libraries, since they share the codecs.
+# Guess before: JPEG 2000 is lossless unless a rate is given, WebP and AVIF are lossy,
+# and this holds for all libraries, since they share the codecs.
 #
 # Seen with Pillow 13.0.0, OpenCV 5.0.0.93, imagecodecs 2026.3.6, tifffile 2026.3.3,
-# pyvips-binary 8.18.7 and rasterio 1.4.4 (GDAL), no option given, as the mean absolute error
-# in grey levels:
+# pyvips-binary 8.18.7 and rasterio 1.4.4 (GDAL), no option given, as the mean absolute
+# error in grey levels:
 #   WebP        Pillow 4.8   libvips 5.4   OpenCV 0   imagecodecs 0
 #   WebP, TIFF  GDAL 5.5     tifffile 0    compress="WEBP" and compression="webp"
 #   JPEG 2000   OpenCV 1.6   GDAL 1.7      Pillow 0   imagecodecs 0
 #   AVIF        Pillow 3.8   libvips 7.5   OpenCV 5.9     imagecodecs 0
-# OpenCV's documentation says that its default rate for JPEG 2000 is 1000, and 1000, given
-# explicitly, is lossless.
+# OpenCV's documentation says that its default rate for JPEG 2000 is 1000, and 1000,
+# given explicitly, is lossless.
 #
-# For attribution: two mirrors of one data set, in the same format at default settings, hold
-# different pixels. The classifier that names the mirror is right.
+# For attribution: two mirrors of one data set, in the same format at default settings,
+# hold different pixels. The classifier that names the mirror is right.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # faiss returns other distances when many images are asked about in one call.
 #
-# Guess before: the exact index of faiss (IndexFlatL2) gives the distance of a query to the
-# precision of float32, alone or among others, and zero for a row that it holds.
+# Guess before: the exact index of faiss (IndexFlatL2) gives the distance of a query to
+# the precision of float32, alone or among others, and zero for a row that it holds.
 #
-# Seen with faiss-cpu 1.15.1, rows of 4,096 values (64 x 64 pixels) around 128 with a standard
-# deviation of 1, queries at a squared distance of about 1,030:
+# Seen with faiss-cpu 1.15.1, rows of 4,096 values (64 x 64 pixels) around 128 with a
+# standard deviation of 1, queries at a squared distance of about 1,030:
 #                           largest relative error    distance of a row to itself
 #   up to 31 in a call      below 1e-6                0
 #   32 and more             2 to 4 %                  32
-# From 128,000 values in a call on, faiss computes |x|^2 + |y|^2 - 2 x y by a matrix product.
-# The norms are 67 million here, so that float32 resolves steps of 8.
+# From 128,000 values in a call on, faiss computes |x|^2 + |y|^2 - 2 x y by a matrix
+# product. The norms are 67 million here, so that float32 resolves steps of 8.
 #
-# For attribution: near duplicates are found one by one and missed in batches, and thresholds
-# of distance do not carry over. Subtract the mean image first: with a mean of zero the errors
-# are below 1e-5.
+# For attribution: near duplicates are found one by one and missed in batches, and
+# thresholds of distance do not carry over. Subtract the mean image first: with a mean
+# of zero the errors are below 1e-5.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

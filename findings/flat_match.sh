@@ -8,12 +8,12 @@
 #   a flat template in a noisy image             1.0 at each place
 #   noise in itself                              1.0 at its place
 #   noise around 2,000 in itself, float32        0.85 at its place
-# A template or a place without variance is given 1, and sums of float32 lose the variance of
-# values that are large beside it.
+# A template or a place without variance is given 1, and sums of float32 lose the
+# variance of values that are large beside it.
 #
-# For attribution: residuals of saturated or painted parts are zero, and a search for the
-# place of a crop by matchTemplate ends there with a perfect score. Check the variance of
-# template and place, and subtract the mean before.
+# For attribution: residuals of saturated or painted parts are zero, and a search for
+# the place of a crop by matchTemplate ends there with a perfect score. Check the
+# variance of template and place, and subtract the mean before.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
-# Images that were scaled to [-1, 1] and back lose a grey level in a quarter of the values.
+# Images that were scaled to [-1, 1] and back lose a grey level in a quarter of the
+# values.
 #
-# Guess before: if dividing by 255 and multiplying by 255 gives all 256 grey levels back, so
-# does every other affine scale in float32.
+# Guess before: if dividing by 255 and multiplying by 255 gives all 256 grey levels
+# back, so does every other affine scale in float32.
 #
-# Seen with NumPy 2.3.4, the number of the 256 grey levels that come back smaller by one after
-# scaling, scaling back and astype(uint8):
+# Seen with NumPy 2.3.4, the number of the 256 grey levels that come back smaller by one
+# after scaling, scaling back and astype(uint8):
 #                                              float16   float32   float64
 #   x / 255, then * 255                              0         0         0
 #   x * (1 / 255), then * 255                       10         0        24
 #   x / 127.5 - 1, then (y + 1) * 127.5             20        63        20
 #   mean 0.485, deviation 0.229, as ImageNet        22        62        25
 #   each of them, rounded before astype              0         0         0
-# astype cuts the fraction off, and values just below an integer lose a level. The levels are
-# always the same, so the histogram has gaps and peaks.
+# astype cuts the fraction off, and values just below an integer lose a level. The
+# levels are always the same, so the histogram has gaps and peaks.
 #
-# For attribution: the scale to [-1, 1] is that of most generators. Images that were saved by
-# such code bear a histogram that names the code and not the generator. Round, or let a
-# library do it (PIL from uint8, torchvision's save_image adds a half).
+# For attribution: photographs that pass through such code, as the real half of a data
+# set does beside a generator, get gaps in their histogram. Generated images do not,
+# since their values were no levels before, and a detector learns the gaps. Round before
+# astype.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

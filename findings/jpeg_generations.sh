@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # After many saves, JPEG of quality 95 has lost more than JPEG of quality 75.
 #
-# Guess before: saving again at the same quality changes little after the first time and stops
-# within ten saves, and a higher quality loses less.
+# Guess before: saving again at the same quality changes little after the first time and
+# stops within ten saves, and a higher quality loses less.
 #
-# Seen with Pillow 13.0.0, a colored picture of 192 x 192 pixels, as the mean absolute error in
-# grey levels after 1, 5, 20 and 60 saves, and the save that changed nothing any more:
+# Seen with Pillow 13.0.0, a colored picture of 192 x 192 pixels, as the mean absolute
+# error in grey levels after 1, 5, 20 and 60 saves, and the save that changed nothing
+# any more:
 #   quality 75, chroma at full size     3.0    3.0    3.0    3.0    3rd
 #   quality 75, its default             4.8    8.9   13.1   13.1   25th
 #   quality 95, its default             2.6    8.7   20.7   28.9   none of 60
-# Each save halves chroma by a mean and each decoder enlarges it by a triangle, which is a
-# blur. At quality 75 the blur soon is less than a step of quantization. At quality 95 it goes
-# on. Red, green and blue of this picture change at each pixel; photographs lose less.
+# Each save halves chroma by a mean and each decoder enlarges it by a triangle, which is
+# a blur. At quality 75 the blur soon is less than a step of quantization. At quality 95
+# it goes on. Red, green and blue of this picture change at each pixel; photographs lose
+# less.
 #
-# For attribution: a high quality does not say that an image is near its source. The number of
-# saves matters more than the quality, and it shows in the spectrum of chroma. Train on copies
-# that were saved more than once.
+# For attribution: a high quality does not say that an image is near its source. The
+# number of saves matters more than the quality, and it shows in the spectrum of chroma.
+# Train on copies that were saved more than once.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # A decoder of JPEG XL adds one pattern of 8 x 8 pixels to each image that it decodes.
 #
-# Guess before: the errors of two unrelated images have nothing in common, since an encoder
-# makes them from the content.
+# Guess before: the errors of two unrelated images have nothing in common, since an
+# encoder makes them from the content.
 #
-# Seen with imagecodecs 2026.3.6 (libjxl), lossy, 60 smooth pictures of 192 x 192 pixels with
-# nothing in common, decoded to 8 bits:
+# Seen with imagecodecs 2026.3.6 (libjxl), lossy, 60 smooth pictures of 192 x 192 pixels
+# with nothing in common, decoded to 8 bits:
 #   correlation of the mean error of 30 pictures with that of 30 others, folded to 8 x 8
 #   pixels and three channels: 0.999; standard deviation of the pattern 0.29 grey levels
 #   correlation of the errors of two pictures, as they are, without their means: 0.14
 #   a flat image of the value 128 becomes 128 in seven pixels of eight, and 129 in the eighth
 # The decoder rounds to 8 bits with an ordered dither, at the same places in each image.
 #
-# For attribution: the pattern is a fingerprint of the decoder, as strong as that of a camera.
-# Sources whose images came as JPEG XL resemble each other, and a source that was fitted from
-# JPEG XL files is recognized by the format. Decode all sources alike, or leave the rows and
-# columns of a spectrum out that belong to periods of 8, 4 and 2 pixels.
+# For attribution: the pattern is a fingerprint of the decoder, of the order of a
+# camera's. Sources whose images came as JPEG XL resemble each other, and a source that
+# was fitted from JPEG XL files is recognized by the format. Decode all sources alike,
+# or leave the rows and columns of a spectrum out that belong to periods of 8, 4 and 2
+# pixels.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # A JPEG XL file that was made losslessly from a JPEG file has two pictures.
 #
-# Guess before: such a file decodes to the pixels of the JPEG file, whoever decodes it; at
-# most the rounding differs.
+# Guess before: such a file decodes to the pixels of the JPEG file, whoever decodes it;
+# at most the rounding differs.
 #
-# Seen with Pillow 13.0.0, pillow-jxl-plugin 1.3.8 and imagecodecs 2026.3.6, JPEG of quality
-# 90 with chroma at half size: pillow-jxl-plugin rebuilds the JPEG file and has Pillow decode
-# it, so that all pixels equal. imagecodecs decodes the same file with libjxl: 50 % of the
-# values differ from the JPEG's, by up to 3 grey levels and 0.55 in the mean. Neither library
-# says which way it went.
+# Seen with Pillow 13.0.0, pillow-jxl-plugin 1.3.8 and imagecodecs 2026.3.6, JPEG of
+# quality 90 with chroma at half size: pillow-jxl-plugin rebuilds the JPEG file and has
+# Pillow decode it, so that all pixels equal. imagecodecs decodes the same file with
+# libjxl: 50 % of the values differ from the JPEG's, by up to 3 grey levels and 0.55 in
+# the mean. Neither library says which way it went.
 #
-# For attribution: two readers of one file see two decoders, as with jpeg_decoders.sh, and the
-# name of the file says neither. Rebuild the JPEG file and decode that, for all sources.
+# For attribution: two readers of one file see two decoders, as with jpeg_decoders.sh,
+# and the name of the file says neither. Rebuild the JPEG file and decode that, for all
+# sources.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

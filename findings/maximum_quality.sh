@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # "Quality 100" and "lossless" of AVIF and HEIC lose, or not, by library.
 #
-# Guess before: quality 100 with chroma at full size is lossless or off by one grey level in
-# each library, and a quality that is documented as lossless is lossless.
+# Guess before: quality 100 with chroma at full size is lossless or off by one grey
+# level in each library, and a quality that is documented as lossless is lossless.
 #
 # Seen with Pillow 13.0.0, pillow-heif 1.8.1, OpenCV 5.0.0.93, imagecodecs 2026.3.6 and
 # pyvips-binary 8.18.7, as the largest and the mean absolute error in grey levels:
@@ -14,11 +14,12 @@
 #   HEIC  pillow-heif, quality=-1 ("lossless")          43   6.3   as much as quality=100
 #   HEIC  pillow-heif, quality=-1, chroma=444            1   0.3
 #   HEIC  the same with matrix_coefficients=0            0   0
-# The word belongs to the codec, which gets the planes of color after conversion and after
-# chroma was halved. Pillow takes matrix_coefficients for AVIF without an error, and ignores it.
+# The word belongs to the codec, which gets the planes of color after conversion and
+# after chroma was halved. Pillow takes matrix_coefficients for AVIF without an error,
+# and ignores it.
 #
-# For attribution: a data set that was "archived losslessly" as HEIC has no pixel noise of its
-# chroma left. Compare the pixels of one file before you convert a collection.
+# For attribution: a data set that was "archived losslessly" as HEIC has no pixel noise
+# of its chroma left. Compare the pixels of one file before you convert a collection.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# SciPy's filters of uint8 images round down after each axis, and darken by a grey level.
+# SciPy's filters of uint8 images round down after each axis, and darken by a grey
+# level.
 #
 # Guess before: gaussian_filter of a uint8 image computes in floats and rounds once.
 #
-# Seen with SciPy 1.17.1, noise around 128, as the mean difference from the filter of the same
-# image as float, in grey levels:
+# Seen with SciPy 1.17.1, noise around 128, as the mean difference from the filter of
+# the same image as float, in grey levels:
 #   gaussian_filter, each sigma tried    -1.0
 #   uniform_filter, 3                    -0.67
 #   zoom, 0.5, order 1                    0.0   transforms round to nearest
 #   rotate, 5 degrees, order 1            0.0
-# The filter of each axis writes into an array of the image's type, which cuts the fraction
-# off, so that an image of two axes loses twice a half.
+# The filter of each axis writes into an array of the image's type, which cuts the
+# fraction off, so that an image of two axes loses twice a half.
 #
-# For attribution: residuals that are an image less its smooth version have a mean of one grey
-# level, which a correlation without centering takes for likeness, and steps of a whole grey
-# level. Convert to float before you filter.
+# For attribution: residuals that are an image less its smooth version have a mean of
+# one grey level, which a correlation without centering takes for likeness, and steps of
+# a whole grey level. Convert to float before you filter.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

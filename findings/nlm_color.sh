@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # OpenCV's non-local means of strength 0 changes a color image.
 #
-# Guess before: with h = 0 a pixel is averaged with equal patches only, so that the image
-# comes back, up to rare rounding.
+# Guess before: with h = 0 a pixel is averaged with equal patches only, so that the
+# image comes back, up to rare rounding.
 #
-# Seen with OpenCV 5.0.0.93, a colored picture of 192 x 192 pixels, as the largest and the
-# mean absolute change in grey levels:
+# Seen with OpenCV 5.0.0.93, a colored picture of 192 x 192 pixels, as the largest and
+# the mean absolute change in grey levels:
 #   fastNlMeansDenoising, one channel, h=0        1   0.0
 #   fastNlMeansDenoisingColored, h=0, hColor=0    5   0.7
 #   the same with 1 and 1                         6   0.7
 #   BGR to Lab and back, 8 bits                  18   0.6
 # The function for color images converts to Lab in 8 bits, denoises, and converts back.
 #
-# For attribution: the residual of this denoiser holds 0.7 grey levels of rounding, which the
-# content determines and which is as strong as the noise of a good sensor. Denoise channels
-# one by one.
+# For attribution: the residual of this denoiser holds 0.7 grey levels of rounding,
+# which the content determines and which is as strong as the noise of a good sensor.
+# Denoise channels one by one.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # OpenCV's option for the quality of chroma decides about the size of chroma instead.
 #
-# Guess before: IMWRITE_JPEG_CHROMA_QUALITY chooses the quantization of chroma, and nothing
-# else; alone, it leaves luma at the quality that was asked for.
+# Guess before: IMWRITE_JPEG_CHROMA_QUALITY chooses the quantization of chroma, and
+# nothing else; alone, it leaves luma at the quality that was asked for.
 #
-# Seen with OpenCV 5.0.0.93, as the sampling and the first step of quantization of chroma,
-# which is 3 at quality 90, 7 at 80 and 17 at 50:
+# Seen with OpenCV 5.0.0.93, as the sampling and the first step of quantization of
+# chroma, which is 3 at quality 90, 7 at 80 and 17 at 50:
 #   quality 90                                       4:2:0    3
 #   luma quality 90, chroma quality 90               4:2:0    3
 #   luma quality 90, chroma quality 80               4:4:4    7
@@ -14,9 +14,9 @@
 # Two qualities that differ by one or more switch subsampling off, against an explicit
 # request, and a chroma quality without a luma quality does nothing.
 #
-# For attribution: "chroma at quality 80" keeps four times as many samples of chroma as the
-# default at quality 90. Copies that were made so teach a classifier a chroma that files on
-# the web do not have. Read sampling from the file, not from the options.
+# For attribution: "chroma at quality 80" keeps four times as many samples of chroma as
+# the default at quality 90. Copies that were made so teach a classifier a chroma that
+# files on the web do not have. Read sampling from the file, not from the options.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

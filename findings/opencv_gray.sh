@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # OpenCV's gray image depends on when it is made, and on the format of the file.
 #
-# Guess before: imread(path, IMREAD_GRAYSCALE) equals imread(path) and cvtColor, up to rare
-# rounding.
+# Guess before: imread(path, IMREAD_GRAYSCALE) equals imread(path) and cvtColor, up to
+# rare rounding.
 #
-# Seen with OpenCV 5.0.0.93 and Pillow 13.0.0, one colored picture of 192 x 192 pixels, as
-# the share of other pixels, the largest difference, and the mean of the signed difference in
-# grey levels, of IMREAD_GRAYSCALE from cvtColor:
+# Seen with OpenCV 5.0.0.93 and Pillow 13.0.0, one colored picture of 192 x 192 pixels,
+# as the share of other pixels, the largest difference, and the mean of the signed
+# difference in grey levels, of IMREAD_GRAYSCALE from cvtColor:
 #   PNG      50 %   1   -0.5   the PNG library rounds down
 #   JPEG      1 %   3    0.0   luma of the file, without a way over red, green and blue
 #   WebP      0 %   0    0.0
 # Pillow's convert("L") is within one grey level of cvtColor, and 0.0 in the mean.
 #
-# For attribution: a gray image of PNG files lies half a grey level lower, so gray levels and
-# their lowest bits tell PNG from JPEG, and a program with one flag from one without. Read
-# colors, and convert them in one place.
+# For attribution: a gray image of PNG files lies half a grey level lower, so gray
+# levels and their lowest bits tell PNG from JPEG, and a program with one flag from one
+# without. Read colors, and convert them in one place.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

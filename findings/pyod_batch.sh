@@ -3,18 +3,20 @@
 #
 # Guess before: the score of a row depends on the fit and on the row.
 #
-# Seen with pyod 3.6.7, 200 rows of 30 features fitted, as the share of 50 known rows (from
-# the same distribution) that predict calls outliers at the default contamination, 10 %:
+# Seen with pyod 3.6.7, 200 rows of 30 features fitted, as the share of 50 known rows
+# (from the same distribution) that predict calls outliers at the default contamination,
+# 10 %:
 #            known rows alone   with 500 rows of a stranger (shifted by 6) in the same call
 #   ECOD     12 %                82 %
 #   COPOD     8 %               100 %
 #   HBOS     16 %                16 %
-#   KNN      18 to 22 %          the same   so it is for all others that were tried
-# ECOD and COPOD append the rows of the call to those of the fit, and rank all of them anew.
-# Many strangers in a call move the ranks, and the known rows end up in a tail.
+#   KNN      22 %                22 %   (not run here; so do ten others that were tried)
+# ECOD and COPOD append the rows of the call to those of the fit, and rank all of them
+# anew. Many strangers in a call move the ranks, and the known rows end up in a tail.
 #
 # For attribution: a batch with many images of an unknown generator makes known images
-# unknown. A threshold from single images does not hold for batches. Score rows one by one.
+# unknown. A threshold from single images does not hold for batches. Score rows one by
+# one.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -12,12 +12,14 @@
 #   or webdataset, "rgb8"       min(value, 255)        the high byte
 #   OpenCV, imread(path)        the high byte          the high byte; of a TIFF file rounded
 #   libvips                     16 bits                16 bits
-# None of them warns. imageio returns another type for a color image than for a gray one, and
-# nearly all of a gray image is 255 after convert("RGB"). The high byte is 0.5 grey levels
-# below the scaled value in the mean, and equals the rounded one in 74 % of the values.
+# None of them warns. imageio returns another type for a color image than for a gray
+# one, and nearly all of a gray image is 255 after convert("RGB"). The high byte is 0.5
+# grey levels below the scaled value in the mean, and equals the rounded one in 74 % of
+# the values.
 #
-# For attribution: a folder of 16-bit scans or of rendered images gives images that depend on
-# the reader. Assert the type after reading, and scale to grey levels yourself.
+# For attribution: a folder of 16-bit scans or of rendered images gives images that
+# depend on the reader. Assert the type after reading, and scale to grey levels
+# yourself.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

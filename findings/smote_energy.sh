@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # SMOTE on residuals makes images with two thirds of the noise.
 #
-# Guess before: synthetic rows have nearly the energy of real ones, so that oversampling a rare
-# source does no harm where it does not help.
+# Guess before: synthetic rows have nearly the energy of real ones, so that oversampling
+# a rare source does no harm where it does not help.
 #
-# Seen with imbalanced-learn 0.14.2 and scikit-learn 1.9.1, white noise in 512 dimensions, 200
-# rows of one source and 20 of another without any difference between the two:
+# Seen with imbalanced-learn 0.14.2 and scikit-learn 1.9.1, white noise in 512
+# dimensions, 200 rows of one source and 20 of another without any difference between
+# the two:
 #   mean square of real rows        1.00
 #   mean square of synthetic rows   0.67 (smallest 0.47)
 #   an SVC fitted on the balanced rows names 100 % of the synthetic rows "rare", and 0 % of
 #   new real rows of the rare source
 # A point between two independent noises, at a random place, has 2/3 of their variance.
 #
-# For attribution: residuals are noise. The classifier learns that the rare source is quiet,
-# and the score on oversampled rows is perfect for a task that nobody can solve. Weight rows
-# instead (class_weight), or collect more images.
+# For attribution: residuals are noise. The classifier learns that the rare source is
+# quiet, and the score on oversampled rows is perfect for a task that nobody can solve.
+# Weight rows instead (class_weight), or collect more images.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -3,14 +3,14 @@
 #
 # Guess before: opening a path reads the file that is there now.
 #
-# Seen with pyvips 3.2.0 and pyvips-binary 8.18.7: a picture is saved to one path at quality
-# 95, then at 50, then at 10, by Pillow, and read after each. Pillow reads three images. libvips
-# returns the pixels of quality 95 three times, though size and time of the file changed. With
-# revalidate=True, or from a buffer, it returns what is there.
+# Seen with pyvips 3.2.0 and pyvips-binary 8.18.7: a picture is saved to one path at
+# quality 95, then at 50, then at 10, by Pillow, and read after each. Pillow reads three
+# images. libvips returns the pixels of quality 95 three times, though size and time of
+# the file changed. With revalidate=True, or from a buffer, it returns what is there.
 # libvips keeps its last operations, by their arguments, and the path is the argument.
 #
-# For attribution: a loop over strengths of compression that writes one temporary file measures
-# the first strength each time, and finds perfect robustness.
+# For attribution: a loop over strengths of compression that writes one temporary file
+# measures the first strength each time, and finds perfect robustness.
 #
 # The script ends with an error if this changes.
 set -euo pipefail

@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# SciPy's Wiener filter takes an image to be black outside, and residuals get a common frame.
+# SciPy's Wiener filter takes an image to be black outside, and residuals get a common
+# frame.
 #
-# Guess before: scipy.signal.wiener continues the image beyond its border as the filters of
-# scipy.ndimage do, by reflection.
+# Guess before: scipy.signal.wiener continues the image beyond its border as the filters
+# of scipy.ndimage do, by reflection.
 #
-# Seen with SciPy 1.17.1, flat images with independent noise of 3 grey levels and windows of
-# 5 x 5 pixels, as the mean correlation of the residuals of two images:
+# Seen with SciPy 1.17.1, flat images with independent noise of 3 grey levels and
+# windows of 5 x 5 pixels, as the mean correlation of the residuals of two images:
 #   brightness                                    50     150     240
 #   64 x 64 pixels                              0.05    0.30    0.52
 #   128 x 128 pixels                            0.01    0.05    0.13
 #   64 x 64, without a border of 2 pixels       0.00    0.00    0.00
-# The corner of an image of brightness 150 is denoised to 140.
-# signal.wiener pads with zeros. The mean and the variance of the weights' window are wrong
-# within 2 pixels of the border, and so is the estimate of noise, which is a mean of variances
-# over the whole image. signal.medfilt2d pads with zeros as well.
+# The corner of an image of brightness 150 is denoised to 140. signal.wiener pads with
+# zeros. The mean and the variance of the weights' window are wrong within 2 pixels of
+# the border, and so is the estimate of noise, which is a mean of variances over the
+# whole image. signal.medfilt2d pads with zeros as well.
 #
-# For attribution: all images of this size resemble each other, by a frame that has nothing to
-# do with a source, and bright images more than dark ones. Cut the border off, or pad by
-# reflection before.
+# For attribution: all images of this size resemble each other, by a frame that has
+# nothing to do with a source, and bright images more than dark ones. Cut the border
+# off, or pad by reflection before.
 #
 # The script ends with an error if this changes.
 set -euo pipefail
