@@ -23,9 +23,10 @@ from skfingerprint.datasets import load_generators
 data = load_generators()
 images, groups, names = data.images, data.groups, data.target_names
 y = names[data.target]
-# Six networks enlarged the same photographs: no scene may be fitted and tested.
-folds = StratifiedGroupKFold(n_splits=2, shuffle=True, random_state=0)
-test, train = next(folds.split(images, y, groups))
+# Six networks enlarged the same photographs: no scene may be fitted and tested. In this
+# split no choice of the fit is a near tie, so that all machines print the same figures.
+folds = StratifiedGroupKFold(n_splits=2, shuffle=True, random_state=3)
+_, (train, test) = folds.split(images, y, groups)
 truth = y[test]
 
 
@@ -52,6 +53,8 @@ print(f"Likeliest source is right: {percent(likeliest)}, chance {percent(1 / 8)}
 print(f"At a false-alarm rate of 1 % {percent(right)} are named rightly, "
       f"{percent(wrong)} wrongly, "
       f'{percent(~report.known)} "unknown"')  # fmt: skip
+worst = min(names, key=lambda name: right[truth == name].mean())
+print(f"    {percent(right[truth == worst])} for {worst}, the worst network")
 
 # %%
 # The pipeline learned from unprocessed images (`perturbations=()`), which takes
@@ -168,8 +171,9 @@ plt.show()
 # %%
 # What the picture does not show
 # ------------------------------
-# A third of the images of known networks is answered by "unknown" at this rate, and
-# most images of `srgan-pre`. Images of 64 x 64 pixels are small, and 40 images of a
-# source are few. Compressed or resized images are named less often
-# (:ref:`robustness`). Relatives of a known network, such as another training of it,
-# can be taken for it (:ref:`what_is_a_source`).
+# A quarter of the images of known networks is answered by "unknown" at this rate, and
+# most images of `srgan-pre`. In another split of the scenes (`random_state=0`) it is a
+# third of the images. Images of 64 x 64 pixels are small, and 40 images of a source are
+# few. Compressed or resized images are named less often (:ref:`robustness`). Relatives
+# of a known network, such as another training of it, can be taken for it
+# (:ref:`what_is_a_source`).
