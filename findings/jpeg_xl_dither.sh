@@ -53,7 +53,7 @@ strength = folded.mean(axis=0).std()
 pairs = np.corrcoef(errors.reshape(60, -1))[np.triu_indices(60, 1)].mean()
 flat = compress(np.full((64, 64, 3), 128, np.uint8))
 share = (flat == 129).mean()
-print(f"halves {agreement:.3f}, strength {strength:.2f}, pairs {pairs:.2f}, {share:.3f}")
+print(agreement.round(3), strength.round(2), pairs.round(2), share)
 assert agreement > 0.99
 np.testing.assert_allclose((strength, pairs), (0.29, 0.14), atol=0.02)
 assert set(np.unique(flat)) == {128, 129} and share == 1 / 8
