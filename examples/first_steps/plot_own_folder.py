@@ -82,8 +82,8 @@ for source in pipeline.classes_:
 # ---------------------
 # A new image is a stack of one, as `load_image_files` gives it. A correlation is no
 # probability: what counts is how far the largest stands out from what images of *other*
-# sources reach with the same fingerprint. Here are the first file that is named rightly,
-# and the last one that is named wrongly.
+# sources reach with the same fingerprint. Here are the first file that is named
+# rightly, and the last one that is named wrongly.
 
 plt.rcParams["font.size"] = 7.5
 test_scores = pipeline.decision_function(data.images[test])
