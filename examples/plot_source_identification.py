@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from skfingerprint import (
     FingerprintClassifier,
@@ -19,6 +20,9 @@ from skfingerprint import (
     make_attribution_pipeline,
 )
 from skfingerprint.datasets import load_generators
+
+# On few cores, threads of linear algebra that wait for each other only cost time.
+threadpool_limits(1, "blas")
 
 data = load_generators()
 images, groups, names = data.images, data.groups, data.target_names

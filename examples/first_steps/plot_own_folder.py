@@ -82,15 +82,15 @@ for source in pipeline.classes_:
 # ---------------------
 # A new image is a stack of one, as `load_image_files` gives it. A correlation is no
 # probability: what counts is how far the largest stands out from what images of *other*
-# sources reach with the same fingerprint. Here are the last file that is named rightly,
-# and the last one that is named wrongly.
+# sources reach with the same fingerprint. Here are the first file that is named
+# rightly, and the last one that is named wrongly.
 
 plt.rcParams["font.size"] = 7.5
 test_scores = pipeline.decision_function(data.images[test])
 fig, axes = plt.subplots(
     2, 4, figsize=(6.5, 3.9), layout="constrained", width_ratios=(1, 1, 1, 1.7)
 )
-for row, index in zip(axes, (test[right][-1], test[~right][-1]), strict=True):
+for row, index in zip(axes, (test[right][0], test[~right][-1]), strict=True):
     file = data.filenames[index]
     stack = load_image_files([file]).images
     scores = pipeline.decision_function(stack)[0]
