@@ -52,9 +52,9 @@ _ = ax.set_title("{} and {} were not fitted".format(*unknown), fontsize="medium"
 #
 # Unknown sources are imitated: the fit sends some of the images through small random
 # networks. The last step of the pipeline is a
-# :class:`~skfingerprint.RejectingClassifier`. Its :class:`~skfingerprint.SourceDetector`
-# holds out each kind of these imitations and each known source in turn, to learn how
-# high unknown sources score.
+# :class:`~skfingerprint.RejectingClassifier`. Its
+# :class:`~skfingerprint.SourceDetector` holds out each kind of these imitations and
+# each known source in turn, to learn how high unknown sources score.
 #
 # What it says of each image
 # --------------------------
