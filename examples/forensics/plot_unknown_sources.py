@@ -51,8 +51,10 @@ _ = ax.set_title("{} and {} were not fitted".format(*unknown), fontsize="medium"
 # here, which takes seconds. For images from the web leave `perturbations=()` out.
 #
 # Unknown sources are imitated: the fit sends some of the images through small random
-# networks. Each kind of these imitations, and each known source, is held out in turn to
-# learn how high unknown sources score.
+# networks. The last step of the pipeline is a
+# :class:`~skfingerprint.RejectingClassifier`. Its
+# :class:`~skfingerprint.SourceDetector` holds out each kind of these imitations and
+# each known source in turn, to learn how high unknown sources score.
 #
 # What it says of each image
 # --------------------------
