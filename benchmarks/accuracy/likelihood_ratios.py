@@ -20,14 +20,41 @@ is picked as the best of all. F keeps rows between runs, and PATH gets a Tippett
 import argparse
 import tempfile
 
+import joblib
 import numpy as np
 
 from benchmarks.accuracy.imitations import CHANGES, draw_known, fit, read_all
+from benchmarks.accuracy.origins import read_parts
+from benchmarks.accuracy.today import STILLS
 from benchmarks.data.real_images import read_images
+from skfingerprint import make_attribution_pipeline
 from skfingerprint.metrics import log_likelihood_ratio_cost
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
 
 NEVER = {"JPEG 30": JPEGCompression(quality=30), "blur 3": GaussianBlur(std=3)}
+TODAY = [f"today/{name}" for name in (*STILLS, "v-")]
+
+
+def read_rows(data, folder):
+    """Compute the features of test images, by change and by set."""
+    sets = {
+        "registry": data["images"][data["test"]],
+        "photographs": data["photographs"],
+        "strangers": data["strangers"],
+        "wild": read_images("wild/").images,
+        "today": read_parts(*TODAY)[0],
+    }
+    compute = joblib.Memory(folder, verbose=0).cache(compute_rows)
+    steps = make_attribution_pipeline()[:-1].fit(sets["registry"][:2])
+    return {
+        change: {name: compute(steps, part, perturb) for name, part in sets.items()}
+        for change, perturb in (CHANGES | NEVER).items()
+    }
+
+
+def compute_rows(steps, images, perturb):
+    """Compute the features of perturbed images."""
+    return steps.transform(images if perturb is None else perturb.fit_transform(images))
 
 
 def compare(own, others, named):
@@ -80,24 +107,14 @@ def split_others(answers, y, known, family):
 
 def measure(data, n_known, n_draws, folder, path):
     """Print the figures with so many known sources."""
-    y, test, rows, found, bounds = data["sources"], data["test"], {}, {}, []
-    sets = {"registry": data["images"][test], "photographs": data["photographs"]}
-    sets |= {"strangers": data["strangers"], "wild": read_images("wild/").images}
-    changes = CHANGES | NEVER
+    y, test, found, bounds = data["sources"], data["test"], {}, []
     for known in draw_known(np.unique(y), n_known, n_draws if n_known < 20 else 1):
         own = np.isin(y, known) & ~test
         pipeline = fit(data["images"][own], y[own], data["groups"][own], folder)
         model = pipeline[-1]
         bounds.append(model.detector_.ratios_[0].upper)
-        for change, perturb in changes.items():
-            if change not in rows:  # features are those of any fit
-                rows[change] = {
-                    name: pipeline[:-1].transform(
-                        part if perturb is None else perturb.fit_transform(part)
-                    )
-                    for name, part in sets.items()
-                }
-            answers = {k: model.assess(part) for k, part in rows[change].items()}
+        for change, rows in data["rows"].items():
+            answers = {k: model.assess(part) for k, part in rows.items()}
             mine, others = split_others(answers, y[test], known, data["family"])
             for name, (logs, named) in others.items():
                 figures = compare(mine, logs, named)
@@ -154,7 +171,9 @@ def main():
         if part == "lir":
             compare_with_lir()
             continue
-        data = data or read_all()
+        if data is None:
+            data = read_all()
+            data["rows"] = read_rows(data, folder)
         measure(data, int(part), options.draws, folder, options.save)
 
 
