@@ -51,11 +51,11 @@ _ = ax.set_title(f"{unknown} was not fitted", fontsize="medium")
 # `assess` gives the likeliest of the known, how probable it is among these, the share
 # of images of others that score as high, and the likelihood ratio of the source.
 # Another rate needs no other fit: compare that share with it. The ratios of all
-# sources, a column each, are kept apart from the table.
+# sources, a column each, are a table of their own.
 
 report = pipeline.assess(images[test])
-ratios = report.pop("log10_likelihood_ratios")
-table = pd.DataFrame(dict(report)).assign(truth=y[test])
+ratios = pd.DataFrame(report.pop("log10_likelihood_ratios"), columns=pipeline.classes_)
+table = pd.DataFrame(report).assign(truth=y[test])
 print(table.sample(6, random_state=1).round(3).to_string(index=False))
 for rate in (0.1, 0.01, 0.001):
     accepted = table["false_alarm_probability"] <= rate
