@@ -10,11 +10,17 @@ each known source. The scenes of test images were not fitted. Parts:
 * ``lir``: the cost and its minimum beside those of the package `lir`, if installed.
 
 Each line has the log-likelihood-ratio cost of images of known sources against one set
-of other images: the mean over draws, and in brackets the largest; its minimum; the
-largest excess of the cost over it; the share of ratios above 1 among other images, and
-their largest log10; and the largest log10 that the bound allows. "named" is the cost of
-a single ratio for each other image, that of the source that the pipeline names, which
-is picked as the best of all. F keeps rows between runs, and PATH gets a Tippett plot.
+of other images, each set by itself: the other networks of `registry/` (with 20 known
+there are none), relatives of known ones and other families; its photographs;
+`strangers/`; `wild/`; and the text-to-image models and videos of `today/`, cut to 128
+pixels. The columns are the mean cost over draws, and in brackets the largest; its mean
+minimum; the largest excess of the cost over it; the share of ratios above 1 among other
+images, and their largest log10, which the bound in the headline limits. "named" is the
+cost of a single ratio for each other image, that of the source that the pipeline names,
+which is picked as the best of all.
+
+F keeps rows between runs. PATH gets Tippett plots of the first draw, unprocessed and
+saved as JPEG 75. A draw takes 1 to 5 minutes of one processor, by the sources.
 """
 
 import argparse
@@ -32,6 +38,7 @@ from skfingerprint.metrics import log_likelihood_ratio_cost
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
 
 NEVER = {"JPEG 30": JPEGCompression(quality=30), "blur 3": GaussianBlur(std=3)}
+DRAWN = ("clean", "JPEG 75")
 TODAY = [f"today/{name}" for name in (*STILLS, "v-")]
 
 
@@ -107,22 +114,23 @@ def split_others(answers, y, known, family):
 
 def measure(data, n_known, n_draws, folder, path):
     """Print the figures with so many known sources."""
-    y, test, found, bounds = data["sources"], data["test"], {}, []
-    for known in draw_known(np.unique(y), n_known, n_draws if n_known < 20 else 1):
+    y, test, found, bounds, drawn = data["sources"], data["test"], {}, [], {}
+    n_draws = n_draws if n_known < 20 else 1
+    for known in draw_known(np.unique(y), n_known, n_draws):
         own = np.isin(y, known) & ~test
         pipeline = fit(data["images"][own], y[own], data["groups"][own], folder)
         model = pipeline[-1]
-        bounds.append(model.detector_.ratios_[0].upper)
+        bounds += [part.upper for part in model.detector_.ratios_]
         for change, rows in data["rows"].items():
             answers = {k: model.assess(part) for k, part in rows.items()}
             mine, others = split_others(answers, y[test], known, data["family"])
             for name, (logs, named) in others.items():
                 figures = compare(mine, logs, named)
                 found.setdefault((change, name), []).append(figures)
-            if path and change == "clean":
-                draw(mine, others, path)
-                path = None
-    print(f"\n{n_known} known, {len(bounds)} draws, log10 at most {max(bounds):.2f}")
+            drawn.setdefault(change, (mine, others))
+    if path:
+        draw(drawn, path)
+    print(f"\n{n_known} known, {n_draws} draws, log10 at most {max(bounds):.2f}")
     for (change, name), figures in found.items():
         table = np.array(figures)
         mean, most = table.mean(axis=0), table.max(axis=0)
@@ -134,12 +142,19 @@ def measure(data, n_known, n_draws, folder, path):
         )
 
 
-def draw(own, others, path):
-    """Draw the Tippett plot of images of known sources and all others."""
+def draw(ratios, path):
+    """Draw Tippett plots of images of known sources and all others, by change."""
+    import matplotlib.pyplot as plt
+
     from skfingerprint.plotting import TippettDisplay
 
-    logs = np.concatenate([part for part, _ in others.values()])
-    TippettDisplay(own, logs).plot().figure_.savefig(path, dpi=110)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    for ax, change in zip(axes, DRAWN, strict=True):
+        own, others = ratios[change]
+        logs = np.concatenate([part for part, _ in others.values()])
+        TippettDisplay(own, logs).plot(ax)
+        ax.set_title(f"{change}, {ax.get_title()}")
+    figure.savefig(path, dpi=110)
 
 
 def compare_with_lir():
