@@ -10,14 +10,14 @@ each known source. The scenes of test images were not fitted. Parts:
 * ``lir``: the cost and its minimum beside those of the package `lir`, if installed.
 
 Each line has the log-likelihood-ratio cost of images of known sources against one set
-of other images, each set by itself: the other networks of `registry/` (with 20 known
-there are none), relatives of known ones and other families; its photographs;
-`strangers/`; `wild/`; and the text-to-image models and videos of `today/`, cut to 128
-pixels. The columns are the mean cost over draws, and in brackets the largest; its mean
-minimum; the largest excess of the cost over it; the share of ratios above 1 among other
-images, and their largest log10, which the bound in the headline limits. "named" is the
-cost of a single ratio for each other image, that of the source that the pipeline names,
-which is picked as the best of all.
+of other images, each set by itself. From `registry/` these are the other known sources,
+relatives of known sources, other families (neither is left with 20 known sources) and
+photographs; beside it there are `strangers/`, `wild/`, and the text-to-image models and
+videos of `today/`, cut to 128 pixels. The columns are the mean cost over draws, and in
+brackets the largest; its mean minimum; the largest excess of the cost over it; the
+share of ratios above 1 among other images, and their largest log10, which the bound in
+the headline limits. "named" is the cost of a single ratio for each other image, that of
+the source that the pipeline names, which is picked as the best of all.
 
 F keeps rows between runs. PATH gets Tippett plots of the first draw, unprocessed and
 saved as JPEG 75. A draw takes 1 to 5 minutes of one processor, by the sources.
