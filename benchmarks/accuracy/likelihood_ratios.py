@@ -153,8 +153,9 @@ def draw(ratios, path):
         own, others = ratios[change]
         logs = np.concatenate([part for part, _ in others.values()])
         TippettDisplay(own, logs).plot(ax)
-        ax.set_title(f"{change}, {ax.get_title()}")
-    figure.savefig(path, dpi=110)
+        title = "unprocessed" if change == "clean" else change
+        ax.set_title(f"{title}, {ax.get_title()}")
+    figure.savefig(path, dpi=80)
 
 
 def compare_with_lir():
