@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from docutils import nodes
 from threadpoolctl import threadpool_limits
 
 import skfingerprint
@@ -61,7 +62,7 @@ autosummary_context = {"names_in_examples": find_names_in_examples()}
 html_math_renderer = "mathml"
 autodoc_default_options = {
     "members": True,
-    "inherited-members": True,
+    "inherited-members": "dict, object",  # without the methods of these two
     "exclude-members": "get_metadata_routing, score, set_fit_request, set_output, "
     "set_partial_fit_request, set_score_request",
 }
@@ -72,9 +73,12 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = project
+html_logo = "_static/logo.svg"
+html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_baseurl = read_address()  # of the canonical links, and of sitemap.xml
 html_theme_options = {
+    "logo": {"text": project},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -121,8 +125,6 @@ GENERATED_PAGES = {
 def link_elsewhere(app, env, node, contnode):
     """Link names of other packages to their sites, without inventories: offline."""
     target = node.get("reftarget", "")
-    from docutils import nodes
-
     if target == "metadata_routing":  # in docstrings that a Pipeline inherits
         uri = "https://scikit-learn.org/stable/metadata_routing.html"
         return nodes.reference("", "", contnode, internal=False, refuri=uri)
@@ -153,7 +155,19 @@ def add_reference_groups(app, pagename, templatename, context, doctree):
     context["reference_groups"] = read_reference_groups()
 
 
+CODE = nodes.literal, nodes.FixedTextElement
+
+
+def keep_percent_signs(app, doctree):
+    """Keep a number and its percent sign on one line, in narrow columns too."""
+    for text in list(doctree.findall(nodes.Text)):
+        joined = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+        if joined != text and not isinstance(text.parent, CODE):
+            text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app):
-    """Connect the links and the sidebar of the reference."""
+    """Connect the links, the percent signs and the sidebar of the reference."""
     app.connect("missing-reference", link_elsewhere)
+    app.connect("doctree-read", keep_percent_signs)
     app.connect("html-page-context", add_reference_groups)

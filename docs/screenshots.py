@@ -1,10 +1,11 @@
 """Open every page of the built site in Chromium, and look for what is wrong with it.
 
-Run `python docs/screenshots.py docs/_build/html pictures` after a build. Each page is
-opened at three widths, light and dark. It fails if a page is wider than the window, if
-a block is cut off without a scroll bar, if a picture is missing, if a page asks another
-host for anything, or if the site's search does not find what it should. Pictures of
-the pages in `SHOWN` are written to the second folder.
+Run `python docs/screenshots.py docs/_build/html pictures` after `sphinx-build -E`: a
+build without `-E` loses index entries of unchanged pages. Each page is opened at three
+widths, light and dark. It fails if a page is wider than the window, if a block is cut
+off without a scroll bar, if a picture is missing, if a page asks another host for
+anything, or if the site's search does not find what it should. Pictures of the pages in
+`SHOWN` are written to the second folder.
 """
 
 import argparse
@@ -34,6 +35,7 @@ SHOWN = (
     "combining",
     "unknown_sources",
     "reproducing",
+    "whats_new",
     "gallery/index",
     "gallery/plot_source_identification",
     "gallery/forensics/plot_unknown_sources",

@@ -15,16 +15,15 @@ from sphinx import addnodes
 SENTENCE = re.compile(r".+?[.!?:](?= [A-Z]|$)|.+")
 
 
-def find_sentence(page):
-    """Return the first sentence of a page's text, without notes and tables."""
+def find_opening(page):
+    """Return the first paragraph of a page's text, without notes and tables."""
     outside = (nodes.note, nodes.table, addnodes.only, nodes.footnote)
     for paragraph in page.findall(nodes.paragraph):
         place = paragraph
         while place is not None and not isinstance(place, outside):
             place = place.parent
         if place is None:
-            text = " ".join(paragraph.astext().split())
-            return SENTENCE.match(text)[0].rstrip(":")
+            return " ".join(paragraph.astext().split())
     return ""
 
 
@@ -38,16 +37,15 @@ def describe_page(app, name):
     """Return the line of `llms.txt` for a page."""
     title = app.env.titles[name].astext()
     address = app.config.html_baseurl + app.builder.get_target_uri(name)
-    sentence = find_sentence(app.env.get_doctree(name))
-    return (
-        f"- [{title}]({address}): {sentence}" if sentence else f"- [{title}]({address})"
-    )
+    opening = find_opening(app.env.get_doctree(name))
+    sentence = SENTENCE.match(opening)[0].rstrip(":") if opening else ""
+    return f"- [{title}]({address})" + (sentence and f": {sentence}")
 
 
 def write_llms(app):
     """Write `llms.txt`, with a heading for each part of the site."""
     root = app.config.root_doc
-    summary = find_sentence(app.env.get_doctree(root))
+    summary = find_opening(app.env.get_doctree(root))
     lines = [f"# {app.config.project}", "", f"> {summary}"]
     for part in app.env.toctree_includes[root]:
         lines += ["", f"## {app.env.titles[part].astext()}", ""]

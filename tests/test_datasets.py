@@ -21,6 +21,7 @@ from skfingerprint.datasets import (
     load_image_folder,
     make_fingerprint_images,
     make_paired_sources,
+    write_generators,
 )
 
 
@@ -60,6 +61,17 @@ def test_generators_are_eight_real_sources():
     images, target = load_generators(return_X_y=True)
     np.testing.assert_array_equal(images, data.images)
     np.testing.assert_array_equal(target, data.target)
+
+
+def test_written_generators_are_read_back(tmp_path):
+    data = load_generators()
+    paths = write_generators(tmp_path / "new" / "folder")
+    assert [path.parent.name for path in paths] == list(data.target_names[data.target])
+    assert [path.stem.rpartition("_")[0] for path in paths] == list(data.groups)
+    read = load_image_folder(tmp_path / "new" / "folder")
+    order = np.argsort([str(path) for path in paths])
+    assert list(read.filenames) == [str(paths[index]) for index in order]
+    assert np.array_equal(read.images, data.images[order])
 
 
 @pytest.mark.parametrize("image_shape", [(24, 40), (24, 40, 3), (24, 40, 1)])

@@ -1,3 +1,6 @@
+import pickle
+import sys
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -456,3 +459,70 @@ def test_errors_of_places_name_the_remedy(planted, correlating, small):
     for option in ({"statistic": "pce"}, {"max_shift": 2}):
         with pytest.raises(ValueError, match="only the aligned correlation"):
             explain_correlation(FingerprintClassifier(**option).fit(images, y), images)
+
+
+def test_an_explanation_prints_a_sentence_an_image(small):
+    rows, *_ = draw_rows(seed=1)
+    # One row of each of the sources a, b and c.
+    found = explain_attribution(small, rows[:12:4], source="a", other="b")
+    assert found.difference[0] > 0 > found.difference[1]
+    lines = str(found).splitlines()
+    assert len(lines) == 3
+    for line, gain, total, before in zip(
+        lines,
+        found.difference,
+        found.contributions.sum(axis=1),
+        found.baseline_difference,
+        strict=True,
+    ):
+        word = "lower" if gain < 0 else "higher"
+        side = "against" if total < 0 else "for"
+        assert f": a scores {abs(gain):.1f} {word} than b. Other features" in line
+        assert f"speak {side} it most ({total:+.1f})" in line
+        assert f"the baseline {before:+z.1f}." in line
+
+
+def test_a_printed_explanation_names_the_largest_kind_of_features(pipeline, embedded):
+    images, *_ = embedded
+    found = explain_attribution(pipeline, images[:7])
+    *lines, more = str(found).splitlines()
+    assert more == "and 2 more images, see to_frame()."
+    for image, line in enumerate(lines):
+        sums = dict.fromkeys(("residual_spectrum", "spectrum", "cooccurrence"), 0)
+        for family, values in found.families.items():
+            sums[family.rstrip("_0123456789")] += values[image]
+        largest = max(sums, key=lambda kind: abs(sums[kind]))
+        words = {
+            "residual_spectrum": "Spectra of the residual",
+            "spectrum": "Spectra of the image",
+            "cooccurrence": "Co-occurrences",
+        }
+        assert line.startswith(f"Image {image}: {found.source[image]} scores ")
+        assert f". {words[largest]} speak for it most ({sums[largest]:+.1f})" in line
+
+
+def test_the_frame_of_an_explanation_adds_up(pipeline, embedded):
+    images, *_ = embedded
+    found = explain_attribution(pipeline, images[:9])
+    frame = found.to_frame()
+    assert frame.columns.tolist() == [
+        *("source", "other", "difference", "baseline_difference"),
+        *found.families,
+    ]
+    parts = frame[["baseline_difference", *found.families]].sum(axis=1)
+    np.testing.assert_allclose(parts, found.difference, atol=1e-5)
+    assert frame["source"].tolist() == found.source.tolist()
+
+
+def test_a_frame_without_pandas_names_the_remedy(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    found = explain_attribution(small, draw_rows()[0][:2])
+    with pytest.raises(ImportError, match="to_frame needs pandas: pip install pandas"):
+        found.to_frame()
+
+
+def test_an_explanation_can_be_pickled(small):
+    found = explain_attribution(small, draw_rows()[0][:2])
+    again = pickle.loads(pickle.dumps(found))
+    assert str(again) == str(found)
+    assert_same(again.contributions, found.contributions)

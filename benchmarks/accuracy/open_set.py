@@ -196,7 +196,7 @@ def draw(drawn):
     axes[2].set_yscale("log")
     for ax, title, x, y in zip(
         axes,
-        ("known sources", "strangers", "strangers"),
+        ("known sources", "unknown sources", "unknown sources"),
         (
             "probability of the name",
             "probability p of the name",

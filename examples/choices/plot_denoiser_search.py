@@ -1,12 +1,12 @@
 """
-=======================================
+======================================
 Choosing a denoiser with a grid search
-=======================================
+======================================
 
-The residual is what a denoiser takes away, so the denoiser and its `sigma` decide what
-a fingerprint is made of. Both are parameters of a pipeline step, and
-:class:`~sklearn.model_selection.GridSearchCV` can choose them. It must do so on
-training scenes only, and what it chose must be measured on scenes that it did not see.
+After this example you can choose the denoiser of a pipeline, and its `sigma`, by a grid
+search, and measure that choice on scenes that the search did not see. A residual is the
+image minus the denoised image, so the denoiser decides how much of a fingerprint is
+left.
 """
 
 # %%

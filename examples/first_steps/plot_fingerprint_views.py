@@ -3,10 +3,10 @@
 What does a fingerprint look like?
 ==================================
 
-A fingerprint is the mean of the noise residuals of one source. It is faint: about a
-grey level or less. Here we amplify the fingerprints of eight networks and look at them
-in four ways: as pictures, as spectra, by their autocorrelation and by frequency alone.
-Each view shows something that the others hide.
+After this example you can look at the fingerprints of your sources in four ways: as
+pictures, as spectra, by their autocorrelation and by frequency alone. A fingerprint is
+the mean of the noise residuals of one source. It is faint, about one grey level or
+less, so it is amplified here.
 """
 
 # %%
@@ -28,7 +28,7 @@ from skfingerprint.plotting import (
 )
 from skfingerprint.spectrum import autocorrelation, power_spectrum, radial_profile
 
-# sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_thumbnail_number = 1
 data = load_generators()
 names = data.target_names
 y = names[data.target]

@@ -3,9 +3,9 @@
 What JPEG compression leaves of the trace
 =========================================
 
-Images are rarely found as the network made them. JPEG discards what the eye does not
-miss, and fingerprints are such a thing. How much accuracy is left, does it help to fit
-on compressed images, and which networks survive?
+After this example you can measure how well a method attributes JPEG images, quality by
+quality, and train the recommended pipeline on compressed images. JPEG discards what the
+eye does not miss, and fingerprints are such a thing.
 """
 
 # %%
@@ -31,7 +31,7 @@ from skfingerprint.metrics import robustness_curve
 from skfingerprint.perturbation import JPEGCompression
 from skfingerprint.plotting import RobustnessDisplay
 
-# sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_thumbnail_number = 1
 data = load_generators()
 images, names = data.images, data.target_names
 y = names[data.target]
@@ -85,17 +85,17 @@ _ = axes[1].legend(loc="upper right", fontsize=7.5)
 print(f"\n{len(test)} test images, chance .125, standard error at most .03")
 
 # %%
-# The recommended pipeline, with compressed copies
-# ------------------------------------------------
-# It is told that the images may have been compressed. Its default list has more kinds
-# of copies, and takes longer.
+# The recommended pipeline, trained on compressed images
+# ------------------------------------------------------
+# It is trained on compressed images as well. Its default list has more
+# kinds of perturbations, and takes longer.
 
 told = make_attribution_pipeline(
     perturbations=[JPEGCompression(quality=90), JPEGCompression(quality=70)], n_jobs=2
 )
 told.fit(images[train[::2]], y[train[::2]])
 asked = test[::4]
-models = {"correlation": correlation, "recommended, told": told}
+models = {"correlation": correlation, "recommended, trained on JPEG": told}
 _, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 display = RobustnessDisplay.from_estimators(
     models, images[asked], y[asked], halved, chance_level=1 / 8, ax=ax
@@ -104,7 +104,7 @@ ax.set(xlabel="JPEG quality, halved color", ylabel="Accuracy on unseen scenes")
 ax.legend(loc="upper right", fontsize="small")
 ax.tick_params(axis="x", rotation=0)
 for name, scores in display.scores.items():
-    print(f"{name:20}" + "".join(f"{score:7.2f}" for score in scores))
+    print(f"{name:28}" + "".join(f"{score:7.2f}" for score in scores))
 print(f"{len(asked)} test images; {len(train[::2])} were fitted by the second")
 
 # %%
@@ -133,7 +133,7 @@ plt.show()
 # ------------
 # Quality 95, which looks perfect, already costs much: the patterns lie at high
 # frequencies, where JPEG quantizes first. Fitting the correlation on the same quality
-# does not bring back what compression removed. The recommended pipeline, told what may
-# have happened, keeps far more. Two networks show nothing but faces, so a part of their
-# lead under strong compression may be content. And we compressed once, on a grid that
-# starts at the image's corner: a second compression, a resize or a crop is harder.
+# does not bring back what compression removed. The recommended pipeline, trained on
+# compressed images, keeps far more. Two networks show nothing but faces, so a part of
+# their lead under strong compression may be content. And we compressed once, on a grid
+# that starts at the image's corner: a second compression, a resize or a crop is harder.

@@ -3,9 +3,9 @@
 A new generator appears
 =======================
 
-Some images are rejected, since none of the known sources seems to have made them. Is
-there one new source among them? The rejected images are clustered, looked at and named,
-and the new name is fitted beside the old ones. Do the old sources suffer?
+After this example you can find a new source among rejected images, name it, add it to
+your pipeline, and see what the old sources lose by it. The rejected images are
+clustered, looked at and named, and the new name is fitted beside the old ones.
 """
 
 # %%

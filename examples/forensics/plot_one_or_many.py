@@ -1,10 +1,12 @@
 """
+===================
 One source or many?
 ===================
 
-A box of images, and nobody knows how many sources they came from: the labels below only
-judge the result. Images of one source share a fingerprint, and what differs between the
-patches of one image is not its source. Both together sort the box.
+After this example you can sort images of unknown origin by source, without any label,
+and see how many sources there are. Images of one source share a fingerprint; patches of
+one image show how much is not due to the source. The labels below only judge the
+result.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +24,8 @@ images, truth = data.images[order], data.target_names[data.target[order]]
 # %%
 # Sort
 # ----
-# The rows of the whitener point in one direction for one source. Their clusters need no
-# number: it is found.
+# The features of one source point in one direction. The number of clusters need not be
+# known.
 
 rows = PatchWhitener(random_state=0).fit_transform(images)
 clustering = FingerprintClustering(random_state=0).fit(rows)

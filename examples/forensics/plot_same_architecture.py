@@ -3,9 +3,11 @@
 Same architecture, other weights
 ================================
 
-`srgan-gan` and `srgan-pre` are one architecture. The second was trained for a small
-pixel error, the first was then trained on against a discriminator. Does the family show
-in the fingerprint, or is each training a source of its own?
+After this example you can test whether two networks are two sources, by the
+correlations of unseen images and by the noise-free correlation of two fingerprints,
+with its standard error. `srgan-gan` and `srgan-pre` have one architecture. The second
+was trained for a small pixel error; the first was trained further against a
+discriminator.
 """
 
 # %%
@@ -172,10 +174,10 @@ plt.show()
 # What follows
 # ------------
 # The two SRGANs are told apart, and their fingerprints are no more alike than those of
-# strangers: the error bar of their pair includes 0. Further training made another
-# source. The two SPANs are alike, but so are two networks of different architectures
-# that enlarge by the same factor. And fingerprints can be opposite to each other: a
-# checkerboard is, when it is shifted by one pixel.
+# unrelated networks: the error bar of their pair includes 0. Further training made
+# another source. The two SPANs are alike, but so are two networks of different
+# architectures that enlarge by the same factor. And fingerprints can be opposite to
+# each other: a checkerboard is, when it is shifted by one pixel.
 #
 # So a fingerprint names a set of weights, not a family. Two pairs are too few for a
 # rule about architectures, and the errors rest on ten photographs: take them as a guide

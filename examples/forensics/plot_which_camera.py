@@ -3,9 +3,10 @@
 Which camera?
 =============
 
-Two cameras of one model share patterns of rows and columns; what tells them apart is
-how each photosite converts light. The shared part is taken off, the fingerprints are
-made of flat fields, and a cropped photograph is still found. The cameras are simulated.
+After this example you can distinguish cameras of one model, find the camera of a
+cropped photograph, map a splice, and sort photographs by camera. Cameras of one model
+share patterns of rows and columns; their photosites differ in how they convert light.
+The shared patterns are removed, and the fingerprints are made of flat fields.
 """
 
 # %%
@@ -13,7 +14,8 @@ made of flat fields, and a cropped photograph is still found. The cameras are si
 # --------------------------
 # Each photosite of a device is a little better or worse than its neighbors, by 1.5 %:
 # PRNU, which multiplies the light. All devices of a model add the same rows and
-# columns. Flat fields are for the fingerprints, scenes are asked about.
+# columns. The fingerprints come from flat fields, and scenes are attributed. All
+# cameras are simulated.
 
 import tempfile
 from pathlib import Path
@@ -41,7 +43,7 @@ from skfingerprint.plotting import (
     ScoreMapDisplay,
 )
 
-# sphinx_gallery_thumbnail_number = 3
+# sphinx_gallery_thumbnail_number = 2
 rng = np.random.default_rng(0)
 cameras = np.array(["model A, 1", "model A, 2", "model B, 1", "model B, 2"])
 shape = (192, 192)

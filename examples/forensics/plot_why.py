@@ -3,15 +3,15 @@
 Why?
 ====
 
-A name is not enough if somebody has to answer for it. What in this image speaks for one
-source rather than another? Every feature contributes to the difference of the two
-scores, and the contributions add up to it.
+After this example you can show which frequencies, features and places of an image speak
+for one source rather than another. Every feature contributes to the difference of the
+two scores, and the contributions add up to it.
 """
 
 # %%
 # An answer to explain
 # --------------------
-# Half of the scenes are fitted, the other half is asked about.
+# Half of the scenes are fitted, and images of the other half are explained.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,8 +31,8 @@ data = load_generators()
 images, y = data.images, data.target_names[data.target]
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 fit, test = next(folds.split(images, y, data.groups))
-# The first eight perturbations of the list take a third of the time of all.
-pipeline = make_attribution_pipeline(max_perturbations=8, n_jobs=2)
+# A fit on unprocessed images takes seconds.
+pipeline = make_attribution_pipeline(perturbations=(), n_jobs=2)
 pipeline.fit(images[fit], y[fit], groups=data.groups[fit])
 print(f"accuracy {pipeline.score(images[test], y[test]):.3f} of {len(test)} images")
 

@@ -3,9 +3,9 @@
 Combining with other features
 =============================
 
-Fingerprints are one witness among several. Here their correlations stand beside
-co-occurrences of neighboring pixels, spectra and the statistics of the colors, side
-by side in front of a logistic regression and stacked.
+After this example you can combine correlations with fingerprints, co-occurrences of
+neighboring pixels, spectra and features of your own in one classifier, side by side or
+stacked.
 """
 
 # %%

@@ -3,22 +3,20 @@
 A table of paths
 ================
 
-Data come as a table: a column of paths, and columns of numbers. We put both into one
-classifier, and cross-validate it by what the images show.
+After this example you can classify the rows of a table that has a column of image paths
+beside columns of numbers, and cross-validate the classifier by scene.
 """
 
 # %%
 # The table
 # ---------
-# Every second image of eight networks, written to files as somebody else would have
-# sent them, with two numbers each: the size of the file, and a brightness.
+# Every second image of eight networks, as a file with two numbers: the size of the file
+# and the mean brightness.
 
 import tempfile
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from PIL import Image
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
@@ -33,18 +31,19 @@ from skfingerprint import (
     SourceDiscriminant,
     Unflatten,
 )
-from skfingerprint.datasets import load_generators
+from skfingerprint.datasets import load_generators, write_generators
 from skfingerprint.plotting import SourceConfusionDisplay
 
 data = load_generators()
 images, groups = data.images[::2], data.groups[::2]
-folder = Path(tempfile.mkdtemp())
-rows = []
-for number, image in enumerate(images):
-    path = folder / f"{number:04}.png"
-    Image.fromarray(image).save(path)
-    rows.append((path, path.stat().st_size, image.mean()))
-table = pd.DataFrame(rows, columns=["path", "bytes", "brightness"])
+paths = write_generators(tempfile.mkdtemp())[::2]
+table = pd.DataFrame(
+    {
+        "path": paths,
+        "bytes": [path.stat().st_size for path in paths],
+        "brightness": images.mean(axis=(1, 2, 3)),
+    }
+)
 y = data.target_names[data.target[::2]]
 print(table.assign(path=table["path"].map(lambda path: path.name)).head())
 

@@ -33,6 +33,8 @@ from skfingerprint.thresholds import _count_effective
 
 # The candidates of "auto".
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)
+# Attributes of linear models and of trees, by which other tools weigh features.
+WEIGHTS = ("coef_", "feature_importances_", "intercept_")
 
 
 class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
@@ -115,6 +117,12 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
     more than 1 GiB. There is one if there are fewer rows than features. The
     discriminants of all conditions predict the condition of a row, and the shrinkage is
     chosen by them.
+
+    There is no `coef_` and no `feature_importances_`, since a feature has a coefficient
+    in each discriminant. :func:`~skfingerprint.explanation.explain_attribution` gives
+    the contributions of features to the score of an image. scikit-learn's
+    ``SelectFromModel`` needs another model; its ``SelectKBest`` and
+    ``permutation_importance`` need no weights.
 
     References
     ----------
@@ -267,6 +275,20 @@ class SourceDiscriminant(CrossFittedMixin, ClassifierMixin, Estimator):
         check_is_fitted(self)
         X = validate_images(self, X, reset=False)
         return self.conditions_[score_blocks(_pick_conditions, X, self._get_state())]
+
+    def __getattr__(self, name):
+        """Raise AttributeError, with the reason and the remedy for feature weights."""
+        message = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in WEIGHTS:
+            message += (
+                ": the predicted condition of an image chooses among the discriminants "
+                "of its source, so that a feature has several coefficients. For the "
+                "contributions of features to the score of an image take "
+                "skfingerprint.explanation.explain_attribution, for their importance "
+                "sklearn.inspection.permutation_importance, and to select features "
+                "sklearn.feature_selection.SelectKBest or SequentialFeatureSelector."
+            )
+        raise AttributeError(message, name=name, obj=self)
 
     def _score(self, X):
         check_is_fitted(self)

@@ -38,7 +38,7 @@ class FingerprintClustering(Clustering):
     of one source are, such as two trainings of one network. Sources of very few images
     are not detected. Fewer than 8 different rows count as one source.
 
-    This estimator needs networkx: ``pip install 'skfingerprint[cluster]'``.
+    This estimator needs networkx: ``pip install "skfingerprint[cluster]"``.
 
     Parameters
     ----------

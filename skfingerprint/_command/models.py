@@ -83,6 +83,7 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
     bad : list of str
         Errors of the files that were left out.
     """
+    _import_skops()  # a fit that can't be saved is not begun
     table = describe_image_folder(folder).files
     files, labels = list(table["filename"]), list(table["class"])
     if background is not None and background not in labels:
@@ -93,7 +94,7 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
     kept, bad = _check_files(files)
     paths, y = [files[i] for i in kept], [str(labels[i]) for i in kept]
     if lost := sorted(set(map(str, labels)) - set(y)):
-        raise ValueError(f"no image of {lost} can be read.")
+        raise ValueError(f"no image of {lost} can be read. The first error: {bad[0]}")
     for text in bad:
         warnings.warn(f"left out: {text}", UserWarning, stacklevel=2)
     model = make_attribution_pipeline(

@@ -21,7 +21,7 @@ PACKAGES = {
     "images": "Pillow",
     "plot": "matplotlib",
     "denoise": "scikit-image",
-    "dask": "'dask[array]' distributed",
+    "dask": '"dask[array]" distributed',  # quotes that any shell takes
     "cluster": "networkx",
     "command": "skops",
 }

@@ -5,9 +5,12 @@ import hashlib
 import io
 import lzma
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from skfingerprint._core import needs_extra
 
 # SHA-256 of the files in `data`, which benchmarks/data/make_generators.py prints.
 CHECKSUMS = {
@@ -82,6 +85,54 @@ def load_generators(*, return_X_y=False):
         groups=np.array([row["group"] for row in rows]),
         DESCR=(folder / "descr" / "generators.rst").read_text(encoding="utf-8"),
     )
+
+
+def write_generators(folder):
+    """Write the images of `load_generators` as PNG files, a folder for each network.
+
+    The files stand for images of your own where code for files is tried. PNG keeps
+    every pixel.
+
+    Parameters
+    ----------
+    folder : str or path
+        Folder to write to, which is made if it does not exist. A file is named by its
+        network, its scene and its index: `srgan-gan/chelsea_345.png`.
+
+    Returns
+    -------
+    paths : list of Path
+        Files of the 640 images, in the order of `load_generators`.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skfingerprint.datasets import write_generators
+    >>> paths = write_generators(tempfile.mkdtemp())
+    >>> len(paths)
+    640
+    >>> print(paths[345].parent.name, paths[345].name)
+    srgan-gan chelsea_345.png
+    """
+    with needs_extra("images", "writing images needs Pillow"):
+        from PIL import Image
+    data = load_generators()
+    for name in data.target_names:
+        (Path(folder) / name).mkdir(parents=True, exist_ok=True)
+    paths = [
+        Path(folder) / data.target_names[target] / f"{group}_{index:03d}.png"
+        for index, (target, group) in enumerate(
+            zip(data.target, data.groups, strict=True)
+        )
+    ]
+    for path, image in zip(paths, data.images, strict=True):
+        Image.fromarray(image).save(path)
+    return paths
 
 
 def _read(folder, name):

@@ -4,6 +4,12 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import (
+    SelectFromModel,
+    SelectKBest,
+    SequentialFeatureSelector,
+)
+from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -297,3 +303,43 @@ def test_products_of_kinds_fit_into_memory(monkeypatch, name):
     monkeypatch.setattr(f"skfingerprint._attribution.condition_kinds.{name}", 1)
     rows, y, copies = draw_kinds(150)
     assert not SourceDiscriminant().fit(rows, y, conditions=copies).kinds_.any()
+
+
+@pytest.mark.parametrize("name", ["coef_", "feature_importances_", "intercept_"])
+@pytest.mark.parametrize("fitted", [False, True])
+def test_weights_of_features_are_refused_with_the_remedy(name, fitted):
+    model = SourceDiscriminant()
+    if fitted:
+        model.fit(*draw(60)[:2])
+    assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match=f"{name}.*explain_attribution") as error:
+        getattr(model, name)
+    assert "permutation_importance" in str(error.value)
+    with pytest.raises(AttributeError, match=r"no attribute 'coefficients_'$"):
+        model.coefficients_  # noqa: B018
+
+
+def test_selection_by_weights_says_why_there_are_none():
+    rows, y, _ = draw(60)
+    selector = SelectFromModel(SourceDiscriminant(), importance_getter="coef_")
+    with pytest.raises(AttributeError, match="several coefficients"):
+        selector.fit(rows, y).get_support()
+    # With "auto", scikit-learn asks by hasattr, and gives a message of its own.
+    with pytest.raises(ValueError, match="coef_"):
+        SelectFromModel(SourceDiscriminant()).fit(rows, y).get_support()
+
+
+def test_the_remedies_for_missing_weights_find_the_features():
+    rows, y, _ = draw(240, spread=0)
+    rows = np.column_stack([np.zeros((len(y), 3)), rows])
+    rows[:, :3] = np.random.default_rng(1).normal(size=(len(y), 3))
+    model = make_pipeline(SelectKBest(k=12), SourceDiscriminant()).fit(rows, y)
+    assert not model[0].get_support()[:3].any()
+    found = permutation_importance(
+        SourceDiscriminant().fit(rows, y), rows, y, n_repeats=3, random_state=0
+    )
+    assert found.importances_mean[:3].max() < found.importances_mean[3:].max() / 10
+    greedy = SequentialFeatureSelector(
+        SourceDiscriminant(cv=2), n_features_to_select=2, cv=2
+    ).fit(rows[:120, :8], y[:120])
+    assert not greedy.get_support()[:3].any()

@@ -192,15 +192,22 @@ def test_report_is_one_page_that_asks_nobody(capsys, mixed, model, tmp_path):
 
 
 def test_fitting_errors_are_one_line(capsys, folder, tmp_path):
+    from PIL import Image
+
     pytest.importorskip("skops")
     empty, one, path = tmp_path / "empty", tmp_path / "one", tmp_path / "m.skops"
     (empty / "source").mkdir(parents=True)
     (one / "net-0").mkdir(parents=True)
     for file in (folder / "net-0").iterdir():
         (one / "net-0" / file.name).write_bytes(file.read_bytes())
+    tiny = tmp_path / "tiny"
+    for name in ("a", "b"):
+        (tiny / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tiny / name / "0.png")
     for arguments, message in [
         ([tmp_path / "none"], "none"),
         ([empty], "no readable image"),
+        ([tiny], "0.png: 8x8 pixels, smaller than 32x32"),
         ([folder, "--background", "photos"], "holds no folder 'photos'"),
     ]:
         code, out, err = run(capsys, "fit", *arguments, "--model", path, "--quick")
@@ -284,6 +291,9 @@ def test_missing_extra_is_one_error(capsys, monkeypatch, folder):
     code, _, err = run(capsys, "attribute", folder, "--model", "m.skops")
     assert code == 3
     assert "pip install skops (extra 'command')" in err
+    code, _, err = run(capsys, "fit", folder, "--model", "m.skops")
+    assert code == 3
+    assert err.startswith("error: models are files of skops")  # before any reading
 
 
 def test_as_a_program(folder, model):

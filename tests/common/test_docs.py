@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import skfingerprint
 
 DOCS = Path(__file__).parents[2] / "docs"
 BENCHMARKS = DOCS.parent / "benchmarks"
+FINDINGS = DOCS.parent / "findings"
 PACKAGE = Path(skfingerprint.__file__).parent
 MODULES = [
     "calibration",
@@ -89,6 +91,18 @@ def test_links_of_the_readme_lead_somewhere():
     assert [link for link in links if not (root / link).is_file()] == []
 
 
+def test_the_readme_of_an_index_names_no_files():
+    root = DOCS.parent
+    tools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]
+    readme = tools["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    text = (root / "README.md").read_text()
+    for rule in readme["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    links = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)", text)
+    assert [link for link in links if not "".join(link).startswith("http")] == []
+    assert not re.search(r"</?(img|source|picture)\b", text)
+
+
 def name_benchmarks(text):
     """Return the benchmarks that a text names, by path or by module."""
     paths = re.findall(r"\bbenchmarks/([\w/]+\.\w+)", text)
@@ -116,6 +130,21 @@ def test_table_of_benchmarks_is_complete():
                 assert script in name_benchmarks(text), f"{page} lacks {script}"
     scripts = [p.relative_to(BENCHMARKS).as_posix() for p in BENCHMARKS.rglob("*.py")]
     assert sorted(links) == sorted(s for s in scripts if "__init__" not in s)
+
+
+def test_findings_are_listed_and_say_what_they_must():
+    scripts = {path.stem: path.read_text() for path in FINDINGS.glob("*.sh")}
+    page = (DOCS / "findings.rst").read_text()
+    assert sorted(scripts) == sorted(re.findall(r"^   \* - ``(\w+)``$", page, re.M))
+    parts = "# Guess before: ", "# Seen with ", "# For attribution: ", "mktemp -d"
+    lacking = [(n, part) for n, t in scripts.items() for part in parts if part not in t]
+    assert lacking == []
+
+
+def test_findings_pin_one_version_of_each_package():
+    texts = [path.read_text() for path in FINDINGS.glob("*.sh")]
+    pins = {pin for text in texts for pin in re.findall(r"([\w-]+)==([\w.]+)", text)}
+    assert len(pins) == len({name for name, _ in pins}) > 10
 
 
 @pytest.mark.parametrize(
