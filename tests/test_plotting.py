@@ -498,7 +498,10 @@ def test_tippett_curves_are_shares_of_ratios():
             np.testing.assert_allclose(found, np.mean(part >= at))
     np.testing.assert_array_equal(display.same, logs[:80])
     misled = 100 * np.mean(logs[:80] < 0)
-    assert f"80 ratios, {misled:.1f} % below 1" in display.line_[0].get_label()
+    assert (
+        f"H1: the source made it (80 ratios, {misled:.1f} % below 1)"
+        == display.line_[0].get_label()
+    )
     again = plotting.TippettDisplay(display.same, display.other).plot(display.ax_)
     assert again.figure_ is display.figure_
 

@@ -10,24 +10,58 @@ each known source. The scenes of test images were not fitted. Parts:
 * ``lir``: the cost and its minimum beside those of the package `lir`, if installed.
 
 Each line has the log-likelihood-ratio cost of images of known sources against one set
-of other images: the mean over draws, and in brackets the largest; its minimum; the
-largest excess of the cost over it; the share of ratios above 1 among other images, and
-their largest log10; and the largest log10 that the bound allows. "named" is the cost of
-a single ratio for each other image, that of the source that the pipeline names, which
-is picked as the best of all. F keeps rows between runs, and PATH gets a Tippett plot.
+of other images, each set by itself. From `registry/` these are the other known sources,
+relatives of known sources, other families (neither is left with 20 known sources) and
+photographs; beside it there are `strangers/`, `wild/`, and the text-to-image models and
+videos of `today/`, cut to 128 pixels. The columns are the mean cost over draws, and in
+brackets the largest; its mean minimum; the largest excess of the cost over it; the
+share of ratios above 1 among other images, and their largest log10, which the bound in
+the headline limits. "named" is the cost of a single ratio for each other image, that of
+the source that the pipeline names, which is picked as the best of all.
+
+F keeps rows between runs. PATH gets Tippett plots of the first draw, unprocessed and
+saved as JPEG 75. A draw takes 1 to 5 minutes of one processor, by the sources.
 """
 
 import argparse
 import tempfile
 
+import joblib
 import numpy as np
 
 from benchmarks.accuracy.imitations import CHANGES, draw_known, fit, read_all
+from benchmarks.accuracy.origins import read_parts
+from benchmarks.accuracy.today import STILLS
 from benchmarks.data.real_images import read_images
+from skfingerprint import make_attribution_pipeline
 from skfingerprint.metrics import log_likelihood_ratio_cost
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
 
 NEVER = {"JPEG 30": JPEGCompression(quality=30), "blur 3": GaussianBlur(std=3)}
+DRAWN = ("clean", "JPEG 75")
+TODAY = [f"today/{name}" for name in (*STILLS, "v-")]
+
+
+def read_rows(data, folder):
+    """Compute the features of test images, by change and by set."""
+    sets = {
+        "registry": data["images"][data["test"]],
+        "photographs": data["photographs"],
+        "strangers": data["strangers"],
+        "wild": read_images("wild/").images,
+        "today": read_parts(*TODAY)[0],
+    }
+    compute = joblib.Memory(folder, verbose=0).cache(compute_rows)
+    steps = make_attribution_pipeline()[:-1].fit(sets["registry"][:2])
+    return {
+        change: {name: compute(steps, part, perturb) for name, part in sets.items()}
+        for change, perturb in (CHANGES | NEVER).items()
+    }
+
+
+def compute_rows(steps, images, perturb):
+    """Compute the features of perturbed images."""
+    return steps.transform(images if perturb is None else perturb.fit_transform(images))
 
 
 def compare(own, others, named):
@@ -80,32 +114,23 @@ def split_others(answers, y, known, family):
 
 def measure(data, n_known, n_draws, folder, path):
     """Print the figures with so many known sources."""
-    y, test, rows, found, bounds = data["sources"], data["test"], {}, {}, []
-    sets = {"registry": data["images"][test], "photographs": data["photographs"]}
-    sets |= {"strangers": data["strangers"], "wild": read_images("wild/").images}
-    changes = CHANGES | NEVER
-    for known in draw_known(np.unique(y), n_known, n_draws if n_known < 20 else 1):
+    y, test, found, bounds, drawn = data["sources"], data["test"], {}, [], {}
+    n_draws = n_draws if n_known < 20 else 1
+    for known in draw_known(np.unique(y), n_known, n_draws):
         own = np.isin(y, known) & ~test
         pipeline = fit(data["images"][own], y[own], data["groups"][own], folder)
         model = pipeline[-1]
-        bounds.append(model.detector_.ratios_[0].upper)
-        for change, perturb in changes.items():
-            if change not in rows:  # features are those of any fit
-                rows[change] = {
-                    name: pipeline[:-1].transform(
-                        part if perturb is None else perturb.fit_transform(part)
-                    )
-                    for name, part in sets.items()
-                }
-            answers = {k: model.assess(part) for k, part in rows[change].items()}
+        bounds += [part.upper for part in model.detector_.ratios_]
+        for change, rows in data["rows"].items():
+            answers = {k: model.assess(part) for k, part in rows.items()}
             mine, others = split_others(answers, y[test], known, data["family"])
             for name, (logs, named) in others.items():
                 figures = compare(mine, logs, named)
                 found.setdefault((change, name), []).append(figures)
-            if path and change == "clean":
-                draw(mine, others, path)
-                path = None
-    print(f"\n{n_known} known, {len(bounds)} draws, log10 at most {max(bounds):.2f}")
+            drawn.setdefault(change, (mine, others))
+    if path:
+        draw(drawn, path)
+    print(f"\n{n_known} known, {n_draws} draws, log10 at most {max(bounds):.2f}")
     for (change, name), figures in found.items():
         table = np.array(figures)
         mean, most = table.mean(axis=0), table.max(axis=0)
@@ -117,12 +142,20 @@ def measure(data, n_known, n_draws, folder, path):
         )
 
 
-def draw(own, others, path):
-    """Draw the Tippett plot of images of known sources and all others."""
+def draw(ratios, path):
+    """Draw Tippett plots of images of known sources and all others, by change."""
+    import matplotlib.pyplot as plt
+
     from skfingerprint.plotting import TippettDisplay
 
-    logs = np.concatenate([part for part, _ in others.values()])
-    TippettDisplay(own, logs).plot().figure_.savefig(path, dpi=110)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    for ax, change in zip(axes, DRAWN, strict=True):
+        own, others = ratios[change]
+        logs = np.concatenate([part for part, _ in others.values()])
+        TippettDisplay(own, logs).plot(ax)
+        title = "unprocessed" if change == "clean" else change
+        ax.set_title(f"{title}, {ax.get_title()}")
+    figure.savefig(path, dpi=80)
 
 
 def compare_with_lir():
@@ -154,7 +187,9 @@ def main():
         if part == "lir":
             compare_with_lir()
             continue
-        data = data or read_all()
+        if data is None:
+            data = read_all()
+            data["rows"] = read_rows(data, folder)
         measure(data, int(part), options.draws, folder, options.save)
 
 

@@ -62,11 +62,11 @@ _ = ax.set_title("{} and {} were not fitted".format(*unknown), fontsize="medium"
 # the false-alarm probability, which is the share of images of unknown sources that
 # score as high, and the likelihood ratio of the source. Another rate needs no other
 # fit: compare the false-alarm probability with it. The ratios of all sources, a column
-# each, are kept apart from the table.
+# each, are a table of their own.
 
 report = pipeline.assess(images[test])
-ratios = report.pop("log10_likelihood_ratios")
-table = pd.DataFrame(dict(report)).assign(truth=y[test])
+ratios = pd.DataFrame(report.pop("log10_likelihood_ratios"), columns=pipeline.classes_)
+table = pd.DataFrame(report).assign(truth=y[test])
 print(table.sample(6, random_state=1).round(3).to_string(index=False))
 is_unknown = table["truth"].isin(unknown)
 for rate in (0.1, 0.01, 0.001):

@@ -95,16 +95,22 @@ def _fit_logistic(scores, is_same, weights):
 
 
 def to_log_ratios(scores, ratios):
-    """Return the log10 likelihood ratio of each score, within the bounds."""
-    logs = ratios.slope * np.asarray(scores, dtype=float) + ratios.intercept
-    return np.clip(logs, ratios.lower, ratios.upper)
+    """Return the log10 likelihood ratio of each score, within the bounds.
+
+    With slopes and intercepts of several alternatives it is the least of their ratios.
+    """
+    slopes, intercepts = np.atleast_1d(ratios.slope, ratios.intercept)
+    logs = np.multiply.outer(np.asarray(scores, dtype=float), slopes) + intercepts
+    return np.clip(logs.min(axis=-1), ratios.lower, ratios.upper)
 
 
 def fit_source_ratios(known, null):
     """Calibrate likelihood ratios of one condition, shared by all sources.
 
-    Other images are imitations, images of held-out sources and images of the other
-    known sources, each with the same weight, and so is each source.
+    There are two alternatives: another known source, and an unknown one, for which
+    imitations and images of held-out sources stand, both with the same weight. A mean
+    over the alternatives would be as easy as the easier one allows, so each has a
+    calibration of its own, and the least ratio counts. Each source has the same weight.
 
     Parameters
     ----------
@@ -116,29 +122,33 @@ def fit_source_ratios(known, null):
     Returns
     -------
     ratios : Bunch or None
-        For :func:`to_log_ratios`; None without null scores.
+        For :func:`to_log_ratios`, with slopes and intercepts of shape
+        (n_alternatives,); None without null scores.
     """
     if not len(null.scores) or not len(known.scores):
         return None
     places = np.arange(len(known.scores)), known.sources
     weights = balance(known.weights, known.sources)
     # Images of known sources are those that are held out, too, and count once.
-    others, counted, imitated = [], [], null.kinds >= 0
+    alternatives, unknown, counted, imitated = [], [], [], null.kinds >= 0
     if known.scores.shape[1] > 1:
         scores = known.scores.copy()
         scores[places] = -np.inf
-        others.append((scores, weights))
+        alternatives.append([(scores, weights)])
         counted.append(weights / weights.sum())
     if imitated.any():
-        others.append((null.scores[imitated], null.weights[imitated]))
+        unknown.append((null.scores[imitated], null.weights[imitated]))
         counted.append(null.weights[imitated] / null.weights[imitated].sum())
     if not imitated.all():
         left_out = null.sources[~imitated]
         own = balance(null.weights[~imitated], left_out)
-        others.append((null.scores[~imitated], own))
+        unknown.append((null.scores[~imitated], own))
         counted[0] *= 2
     n_other = _count_effective(np.concatenate(counted))[0]
-    return fit_ratios((known.scores[places], weights), others, n_other)
+    same = known.scores[places], weights
+    fits = [fit_ratios(same, part, n_other) for part in [*alternatives, unknown]]
+    lines = {k: np.array([part[k] for part in fits]) for k in ("slope", "intercept")}
+    return Bunch(**{**fits[0], **lines})
 
 
 def balance(weights, members):

@@ -115,8 +115,13 @@ class RejectingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimator):
     >>> [round(float(ratio), 1) for ratio in answers.log10_likelihood_ratio]
     [2.1, -2.1]
 
-    With pandas, the arrays of one dimension are a table: after
-    ``ratios = answers.pop("log10_likelihood_ratios")`` it is ``DataFrame(answers)``.
+    A data frame takes the ratios of all sources as columns of their own:
+
+    >>> import pandas as pd
+    >>> ratios = answers.pop("log10_likelihood_ratios")
+    >>> table = pd.DataFrame(answers).join(pd.DataFrame(ratios, columns=model.classes_))
+    >>> table.columns[-6:].tolist()
+    ['log10_likelihood_ratio', 'a', 'b', 'c', 'd', 'e']
     """
 
     # Passed on to the parts, whose requests decide.

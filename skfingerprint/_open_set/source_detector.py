@@ -191,13 +191,14 @@ class SourceDetector(ThresholdMixin, CrossFittedMixin, OutlierMixin, Estimator):
     multiple of the identity.
 
     A likelihood ratio compares how probable a distance is if source c made the image,
-    and if anything else did: imitations, images of held-out sources, and images of the
-    other known sources, each with the same weight. A logistic regression of held-out
-    distances gives its logarithm, for each condition, and for all sources together. It
-    is at most the logarithm of ``n_0 + 1`` and at least minus that of ``n_1 + 1``, with
-    n_0 images of anything else and n_1 images of known sources, the bounds within
-    which [1]_ looks for the limits of extrapolation. An image may be assigned to a
-    wrong condition, and the ratio of its source is then too low. The lower bound of a
+    and if anything else did: another known source, or an unknown one, for which
+    imitations and images of held-out sources stand, with the same weight. A logistic
+    regression of held-out distances gives the logarithm for each of the two, for each
+    condition, and for all sources together, and the lesser one is the answer. It is at
+    most the logarithm of ``n_0 + 1`` and at least minus that of ``n_1 + 1``, with n_0
+    images of anything else and n_1 images of known sources, the bounds within which
+    [1]_ looks for the limits of extrapolation. An image may be assigned to a wrong
+    condition, and the ratio of its source is then too low. The lower bound of a
     condition is therefore the least one that images of known sources got there for
     their own source if it is the best of the conditions that are not theirs, but at
     most 1. A false-alarm probability counts scores of unknown sources alone, and says

@@ -10,9 +10,11 @@ from skfingerprint.plotting._axes import COLORS, make_axes
 class TippettDisplay:
     """Shares of likelihood ratios that reach each value, under both hypotheses.
 
-    Ratios of images that the source in question made should lie right of 1, and those
-    of all other images left of it. The legend has the share of ratios that mislead,
-    and the title the log-likelihood-ratio cost.
+    Ratios of images that the source in question made (hypothesis 1) should lie right of
+    1, and those of all other images (hypothesis 2) left of it. The legend has the rates
+    of misleading evidence, which the dots mark: ratios below 1 under hypothesis 1, and
+    above 1 under hypothesis 2. The title has the log-likelihood-ratio cost, and its
+    minimum after the best calibration.
 
     Parameters
     ----------
@@ -42,7 +44,8 @@ class TippettDisplay:
     >>> display.same.tolist(), display.other.tolist()
     ([2.0, 1.0, -0.5], [0.5, -1.0, -2.0])
     >>> [line.get_label() for line in display.line_]
-    ['source made it (3 ratios, 33.3 % below 1)', 'others (3 ratios, 33.3 % above 1)']
+    ['H1: the source made it (3 ratios, 33.3 % below 1)',
+     'H2: anything else did (3 ratios, 33.3 % above 1)']
     """
 
     def __init__(self, same, other):
@@ -64,8 +67,8 @@ class TippettDisplay:
         self.figure_, self.ax_ = make_axes(ax, size=5)
         same, other = np.asarray(self.same, float), np.asarray(self.other, float)
         parts = (
-            ("source made it", "below", same, np.mean(same < 0)),
-            ("others", "above", other, np.mean(other > 0)),
+            ("H1: the source made it", "below", same, np.mean(same < 0)),
+            ("H2: anything else did", "above", other, np.mean(other > 0)),
         )
         found = np.concatenate([same, other])
         low, high = np.min(found[np.isfinite(found)], initial=0) - 0.3, 0.3
@@ -78,13 +81,20 @@ class TippettDisplay:
             y = np.concatenate([[1], 1 - np.arange(len(logs)) / len(logs), [0]])
             look = {"color": color, "lw": 2, "drawstyle": "steps-pre", "label": label}
             self.line_ += self.ax_.plot(x, y, **look)
+            self.ax_.plot(0, 1 - share if side == "below" else share, "o", color=color)
         self.ax_.axvline(0, color="grey", ls=":")
         truth = np.repeat([True, False], [len(same), len(other)])
-        self.ax_.set_title(f"Cllr {log_likelihood_ratio_cost(truth, found):.3f}")
-        self.ax_.set_xlabel("log10 of the likelihood ratio")
-        self.ax_.set_ylabel("Share of ratios at least as large")
+        cost, least = (
+            log_likelihood_ratio_cost(truth, found, minimum=m) for m in (False, True)
+        )
+        self.ax_.set_title(f"Cllr {cost:.3f}, minimum {least:.3f}")
+        self.ax_.set_xlabel("log10 of the likelihood ratio (log10 LR)")
+        self.ax_.set_ylabel("Cumulative proportion of ratios ≥ x")
         self.ax_.set_xlim(low, high)
-        self.ax_.legend(loc="lower center", bbox_to_anchor=(0.5, -0.35))
+        self.ax_.grid(alpha=0.3)
+        title = "Hypotheses, and rates of misleading evidence"
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+        self.ax_.legend(title=title, frameon=False, **place)
         return self
 
     @classmethod

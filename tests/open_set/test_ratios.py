@@ -8,7 +8,12 @@ from skfingerprint import (
     ResidualExtractor,
     SourceDetector,
 )
-from skfingerprint._open_set.ratios import fit_ratios, to_log_ratios
+from skfingerprint._open_set.ratios import (
+    fit_ratios,
+    fit_source_ratios,
+    to_log_ratios,
+)
+from skfingerprint._open_set.training import HeldOut
 from skfingerprint.datasets import make_fingerprint_images
 from skfingerprint.files import load_fingerprints, save_fingerprints
 from skfingerprint.metrics import log_likelihood_ratio_cost
@@ -80,6 +85,35 @@ def test_each_kind_of_other_images_has_the_same_weight():
     expected = fit_ratios(same, [(first[:, :1], np.full(300, 7.0))], 350)
     for name in found:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-4)
+
+
+def hold_out(scores, sources, kinds):
+    """Return a record of scores of rows that were held out."""
+    return HeldOut(scores, scores, sources, kinds, kinds, np.ones(len(scores)))
+
+
+def test_the_alternative_that_is_harder_to_distinguish_counts():
+    rng = np.random.default_rng(0)
+    none, sources, places = np.full(400, -1), np.arange(400) % 2, np.arange(400)
+    own, ones = rng.normal(1.5, size=400), np.ones(400)
+    for harder in ("unknown", "known"):
+        shift = {"unknown": (-2, 0), "known": (0, -2)}[harder]
+        known = rng.normal(shift[0], size=(400, 2))
+        other = known[places, 1 - sources].copy()
+        known[places, sources] = own
+        imitated = rng.normal(shift[1], size=(400, 2))
+        null = hold_out(imitated, none, places % 5)
+        found = fit_source_ratios(hold_out(known, sources, none), null)
+        assert found.slope.shape == found.intercept.shape == (2,)
+        parts = {"unknown": imitated, "known": other[:, np.newaxis]}
+        alone = fit_ratios((own, ones), [(parts[harder], ones)], 800)
+        between = np.linspace(-0.5, 2, 8)
+        logs = to_log_ratios(between, found)
+        np.testing.assert_allclose(logs, to_log_ratios(between, alone), atol=1e-3)
+        # A mean over both alternatives gives larger ratios to doubtful scores.
+        mixed = [(part, ones) for part in parts.values()]
+        mixed = to_log_ratios(between, fit_ratios((own, ones), mixed, 800))
+        assert (mixed > logs).mean() > 0.5
 
 
 @pytest.mark.parametrize("n_sources", [1, 2, 5])
