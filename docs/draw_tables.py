@@ -1,8 +1,8 @@
 """Draw the plots of the pages from the tables of measured figures.
 
-``python docs/draw_tables.py`` reads tables of ``docs/rates_measured.rst`` and
-``docs/robustness_measured.rst`` by title, and writes ``rates_by_sources.png`` and
-``robustness.png`` to ``docs/images``.
+``python docs/draw_tables.py`` reads tables of ``docs/rates_measured.rst``,
+``docs/robustness_measured.rst`` and ``docs/benchmarks.rst`` by title, and writes
+``rates_by_sources.png``, ``robustness.png`` and ``benchmarks.png`` to ``docs/images``.
 """
 
 import csv
@@ -82,7 +82,35 @@ def draw_robustness():
     figure.savefig(DOCS / "images" / "robustness.png", dpi=80)
 
 
+def draw_benchmarks():
+    """Draw the speed of each method in multiples of the literal implementation."""
+    title = "Speed, in multiples of the literal implementation"
+    header, *rows = read_table("benchmarks", title)
+    places = np.arange(len(rows))[::-1]
+    figure, axes = plt.subplots(figsize=(4.8, 5.6), layout="constrained")
+    methods = [(i, name) for i, name in enumerate(header) if i > 1]
+    for (i, name), marker, color in zip(
+        methods, "osDv", (*COLORS, "#555555"), strict=True
+    ):
+        speeds = [read_speed(row[i]) for row in rows]
+        axes.plot(speeds, places, marker, color=color, label=name)
+    axes.axvline(1, color="gray", linestyle=":", label="Literal")
+    axes.set(xscale="log", xlabel="Speed, literal implementation = 1")
+    axes.set(xticks=[0.1, 1, 10], xticklabels=["0.1", "1", "10"])
+    axes.set(yticks=places, yticklabels=[row[0] for row in rows])
+    axes.grid(axis="y", color="#dddddd")
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    figure.savefig(DOCS / "images" / "benchmarks.png", dpi=90)
+
+
+def read_speed(cell):
+    """Return the number of a cell, NaN for a word."""
+    number = re.search(r"\d[\d.]*", cell)
+    return float(number[0]) if number else np.nan
+
+
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
+        draw_benchmarks()
         draw_rates()
         draw_robustness()
