@@ -25,7 +25,7 @@ import warnings
 
 import numpy as np
 
-from benchmarks.data.real_images import read_images, read_registry
+from benchmarks.data.real_images import read_images, read_open_set
 from skfingerprint import make_attribution_pipeline
 from skfingerprint.perturbation import GaussianNoise, JPEGCompression, Resize
 
@@ -37,22 +37,6 @@ CHANGES = {
     "resize .5": Resize(scale=0.5),
     "noise 5": GaussianNoise(std=5, random_state=7),
 }
-
-
-def read_all():
-    """Return the images of registry and strangers, and what is known of them."""
-    data = read_images("registry/", real=True)
-    real = data.sources == "real-photo"
-    images, sources, test = read_registry()
-    return {
-        "images": images,
-        "sources": sources,
-        "test": test,
-        "groups": data.groups[~real],
-        "family": dict(zip(data.sources, data.families, strict=True)),
-        "photographs": data.images[real],
-        "strangers": read_images("strangers/").images,
-    }
 
 
 def fit(images, y, groups, folder, **params):
@@ -241,7 +225,7 @@ def main():
                 n_draws = int(arguments[at + 1])
             del arguments[at : at + 2]
     folder = folder or tempfile.mkdtemp()
-    data = read_all()
+    data = read_open_set()
     parts = arguments or ["1", "3", "6", "12", "16", "sizes", "several", "wild"]
     for part in parts:
         if part.isdigit():

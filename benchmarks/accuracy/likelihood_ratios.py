@@ -29,10 +29,10 @@ import tempfile
 import joblib
 import numpy as np
 
-from benchmarks.accuracy.imitations import CHANGES, draw_known, fit, read_all
+from benchmarks.accuracy.imitations import CHANGES, draw_known, fit
 from benchmarks.accuracy.origins import read_parts
 from benchmarks.accuracy.today import STILLS
-from benchmarks.data.real_images import read_images
+from benchmarks.data.real_images import read_images, read_open_set
 from skfingerprint import make_attribution_pipeline
 from skfingerprint.metrics import log_likelihood_ratio_cost
 from skfingerprint.perturbation import GaussianBlur, JPEGCompression
@@ -188,7 +188,7 @@ def main():
             compare_with_lir()
             continue
         if data is None:
-            data = read_all()
+            data = read_open_set()
             data["rows"] = read_rows(data, folder)
         measure(data, int(part), options.draws, folder, options.save)
 

@@ -26,7 +26,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.data.real_images import read_images, read_registry, reference_split
+from benchmarks.data.real_images import read_open_set, reference_split
 from skfingerprint import AttributionFeatures, make_attribution_pipeline
 from skfingerprint.metrics import open_set_report
 from skfingerprint.perturbation import (
@@ -66,23 +66,6 @@ def find_features(images, perturbation=None):
     return AttributionFeatures(n_jobs=2).fit_transform(images)
 
 
-def read_all():
-    """Return the registry with its split, photographs, and strangers of other kinds."""
-    data = read_images("registry/", real=True)
-    real = data.sources == "real-photo"
-    images, sources, test = read_registry()
-    return {
-        "images": images,
-        "sources": sources,
-        "test": test,
-        "groups": data.groups[~real],
-        "families": data.families[~real],
-        "photographs": data.images[real],
-        "scenes": data.groups[real],
-        "others": read_images("strangers/").images,
-    }
-
-
 def compare(known, others):
     """Return the area under the ROC curve of two sets of scores."""
     truth = np.repeat([1, 0], [len(known), len(others)])
@@ -93,7 +76,7 @@ def measure_changes(data):
     """Print the shares named rightly and wrongly at stated rates, by perturbation."""
     y, test = data["sources"], data["test"]
     truth, names, folder = y[test], np.unique(y), tempfile.mkdtemp()
-    parts = (data["images"][test], data["photographs"], data["others"])
+    parts = (data["images"][test], data["photographs"], data["strangers"])
     labels = [truth, *(np.full(len(part), "stranger") for part in parts[1:])]
     asked = {
         name: [find_features(part, p) for part in parts] for name, p in CHANGES.items()
@@ -237,7 +220,7 @@ def measure_left_out(data):
         np.concatenate([groups[~test], data["scenes"][~odd]]),
         background="photo",
     )
-    parts = {"photographs": data["photographs"][odd], "other kinds": data["others"]}
+    parts = {"photographs": data["photographs"][odd], "other kinds": data["strangers"]}
     for title, detector in (("plain", plain), ("with a background", both)):
         for name, part in parts.items():
             print(f"20 sources, {title}: {name}", end=" ")
@@ -297,7 +280,7 @@ PARTS = {
 }
 
 if __name__ == "__main__":
-    data = read_all()
+    data = read_open_set()
     for name in sys.argv[1:] or PARTS:
         print(f"\n{name}", flush=True)
         PARTS[name](data)

@@ -48,3 +48,27 @@ def read_registry():
     """Return images and sources of 20 generators, and the mask of test images."""
     data = read_images("registry/")
     return data.images, data.sources, reference_split(data.groups)
+
+
+def read_open_set():
+    """Return the registry with its split, photographs, and enlargers of `strangers/`.
+
+    Returns
+    -------
+    data : Bunch
+        ``images``, ``sources``, ``groups`` and ``test`` of the 20 generators; the
+        ``family`` of each source; ``photographs`` and their ``scenes``; and the images
+        ``strangers``.
+    """
+    data = read_images("registry/", real=True)
+    real = data.sources == "real-photo"
+    return Bunch(
+        images=data.images[~real],
+        sources=data.sources[~real],
+        groups=data.groups[~real],
+        test=reference_split(data.groups[~real]),
+        family=dict(zip(data.sources, data.families, strict=True)),
+        photographs=data.images[real],
+        scenes=data.groups[real],
+        strangers=read_images("strangers/").images,
+    )
