@@ -26,7 +26,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from benchmarks.data.real_images import read_open_set, reference_split
+from benchmarks.data.real_images import read_images, read_open_set, reference_split
 from skfingerprint import AttributionFeatures, make_attribution_pipeline
 from skfingerprint.metrics import open_set_report
 from skfingerprint.perturbation import (
