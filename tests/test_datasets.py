@@ -351,7 +351,7 @@ def test_missing_packages_name_their_extra(folder, monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install 'dask\[array\]'"):
+    with pytest.raises(ImportError, match=r'pip install "dask\[array\]"'):
         load_image_folder(folder, lazy=True)
     assert load_image_folder(folder).images.ndim == 4
 

@@ -425,7 +425,7 @@ def test_remedies_name_packages_that_anybody_can_install():
         for line in requires("skfingerprint")
     ]
     for extra, packages in PACKAGES.items():
-        for package in packages.replace("'", "").split():
+        for package in packages.replace('"', "").split():
             assert any(
                 line.startswith(package.lower()) and f"extra=='{extra}'" in line
                 for line in required
