@@ -1,7 +1,7 @@
 """
-=========================================
-What JPEG compression leaves of the trace
-=========================================
+==================================
+JPEG compression weakens the trace
+==================================
 
 After this example you can measure how well a method attributes JPEG images, quality by
 quality, and train the recommended pipeline on compressed images. JPEG discards what the
