@@ -8,22 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from skfingerprint._attribution import PAST
+from skfingerprint._command.messages import put_in_words
+from skfingerprint._command.rates import is_quick
+from skfingerprint._command.tables import EMPTY, SHORT
 from skfingerprint._core import make_report
 from skfingerprint._images import read_header, read_image, without_bomb_warnings
 from skfingerprint.metrics import jpeg_history
-
-# Numbers that `assess` may report.
-NUMBERS = ("probability", "false_alarm_probability", "log10_likelihood_ratio")
-# The answer for a file before it is read, in the order of the columns.
-EMPTY = {
-    "file": "",
-    "name": "",
-    "likeliest": "",
-    "probability": None,
-    "false_alarm_probability": None,
-    "warnings": [],
-    "error": "",
-}
 
 
 def list_files(paths):
@@ -80,9 +70,9 @@ def attribute_files(model, files, *, verbose=False):
     ------
     answer : dict
         `file`; `name`, the source or "unknown"; `likeliest`, the likeliest known
-        source; its `probability`, `false_alarm_probability` and, if the model reports
-        it, `log10_likelihood_ratio`, None if there is none; `warnings`, a list of str;
-        and `error`, the reason why there is no answer, or "".
+        source; its `probability`, `false_alarm_probability` and
+        `log10_likelihood_ratio`, None if there is none; `warnings`, a list of str; and
+        `error`, the reason why there is no answer, or "".
     """
     report = make_report("files", len(files), verbose and len(files) > 1)
     for number, file in enumerate(files, start=1):
@@ -91,7 +81,7 @@ def attribute_files(model, files, *, verbose=False):
             try:
                 answer |= _attribute(model, file)
             except ValueError as error:
-                answer["error"] = str(error).removeprefix(f"{file}: ")
+                answer["error"] = put_in_words(str(error).removeprefix(f"{file}: "))
             report(number)
         yield answer
 
@@ -106,7 +96,8 @@ def _attribute(model, file):
         image, header = read_image(file), read_header(file)
         answer = _ask(model, file)
     texts = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    return answer | {"warnings": texts + _judge_history(image, header)}
+    texts += _judge_compression(model, header) + _judge_history(image, header)
+    return answer | {"warnings": [put_in_words(text) for text in texts]}
 
 
 def _ask(model, file):
@@ -118,9 +109,19 @@ def _ask(model, file):
     found = {key: value[0] for key, value in model.assess([file]).items()}
     source = str(found["source"])
     name = source if found["known"] else "unknown"
-    numbers = {key: float(found[key]) for key in NUMBERS if key in found}
+    numbers = {key: float(found[key]) for key in SHORT if key in found}
     numbers = {key: None if np.isnan(n) else n for key, n in numbers.items()}
     return {"name": name, "likeliest": source, **numbers}
+
+
+def _judge_compression(model, header):
+    """Return a warning if a file is lossy, and the model has learned no compression."""
+    if header.compression != "lossy" or not is_quick(model):
+        return []
+    return [
+        f"a {header.format} file, and the model was fitted on unprocessed images: fit "
+        "without --quick, unless these were such files"
+    ]
 
 
 def _judge_history(image, header):

@@ -3,15 +3,22 @@
 import argparse
 import io
 import os
+import re
 import sys
-import warnings
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+from contextlib import redirect_stdout
 
 from skfingerprint._command.answers import attribute_files, list_files
-from skfingerprint._command.models import fit_folder, load_model, save_model
+from skfingerprint._command.messages import put_in_words, tell, warn_briefly
+from skfingerprint._command.models import (
+    MODEL_SUFFIX,
+    fit_folder,
+    load_model,
+    save_model,
+)
+from skfingerprint._command.outputs import check_output, read_output
 from skfingerprint._command.pages import write_page
-from skfingerprint._command.tables import print_answers, show
+from skfingerprint._command.rates import describe_rates
+from skfingerprint._command.tables import count_kinds, print_answers, show, summarize
 from skfingerprint.datasets import describe_image_folder
 from skfingerprint.plotting import ContributionDisplay
 
@@ -19,8 +26,9 @@ DONE, PARTLY, MISUSED, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 CODES = """exit codes:
   0    everything was done
   1    some files could not be read; each has its line, and the others were done
-  2    the arguments are not valid
-  3    nothing was done; the last line on standard error says why
+  2    the arguments are not valid, or an output would replace an input
+  3    nothing was done, as no file could be read; the last line on standard error
+       says why
   130  the run was interrupted
 """
 
@@ -48,32 +56,22 @@ def main(arguments=None):
     except SystemExit as stop:
         return stop.code
     try:
-        with _warn_briefly():
+        with warn_briefly():
             code = given.run(given)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except argparse.ArgumentError as error:
+        tell("error:", str(error))
+        return MISUSED
     except (ImportError, OSError, ValueError) as error:
-        print("error:", show(str(error), keep="\n"), file=sys.stderr)
+        tell("error:", str(error))
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        tell("interrupted")
         return INTERRUPTED
     return code
-
-
-@contextmanager
-def _warn_briefly():
-    """Show warnings for users on standard error, without lines of source code."""
-
-    def show_warning(message, *_):
-        print("warning:", show(str(message), keep="\n"), file=sys.stderr, flush=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = show_warning
-        yield
 
 
 def _make_parser():
@@ -117,7 +115,11 @@ def _add_folder(command):
 def _add_fit(command):
     _add_folder(command)
     command.add_argument(
-        "--model", required=True, metavar="FILE", help="file to write, *.skops"
+        "--model",
+        required=True,
+        type=read_output(MODEL_SUFFIX),
+        metavar="FILE",
+        help=f"file to write, *{MODEL_SUFFIX}",
     )
     command.add_argument(
         "--false-alarm-rate",
@@ -135,6 +137,14 @@ def _add_fit(command):
         "--quick",
         action="store_true",
         help="learn from unprocessed images alone: not for images from the web",
+    )
+    command.add_argument(
+        "--scenes",
+        type=_read_pattern,
+        metavar="PATTERN",
+        help="regular expression for the names of files without their endings: its "
+        "first group, or all that it matches, names the scene, whose images are held "
+        "out together",
     )
 
 
@@ -179,7 +189,11 @@ def _add_explain(command):
     command.add_argument("file", metavar="FILE", help="image")
     _add_model(command)
     command.add_argument(
-        "--output", required=True, metavar="PNG", help="picture to write"
+        "--output",
+        required=True,
+        type=read_output(".png"),
+        metavar="PNG",
+        help="picture to write, *.png",
     )
 
 
@@ -187,43 +201,61 @@ def _add_report(command):
     _add_paths(command)
     _add_model(command)
     command.add_argument(
-        "--output", required=True, metavar="HTML", help="page to write"
+        "--output",
+        required=True,
+        type=read_output(".html"),
+        metavar="HTML",
+        help="page to write, *.html",
     )
 
 
 def _read_rate(text):
-    """Return a false-alarm rate; argparse shows the error."""
-    rate = float(text)
+    """Return a false-alarm rate, also of a percentage; argparse shows the error."""
+    try:
+        rate = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        rate = 0
     if not 0 < rate <= 0.5:
-        raise argparse.ArgumentTypeError(f"must lie in (0, 0.5], got {text}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number in (0, 0.5] such as 0.01 or 1%, got {text}"
+        )
     return rate
+
+
+def _read_pattern(text):
+    """Return a compiled regular expression; argparse shows the error."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no regular expression: {error}"
+        ) from error
 
 
 def _describe(given):
     description = describe_image_folder(given.folder)
-    print(show(str(description), keep="\n"))
+    print(show(put_in_words(str(description)), keep="\n"))
     return PARTLY if any(description.files["error"]) else DONE
 
 
 def _fit(given):
-    if not Path(given.model).resolve().parent.is_dir():
-        raise ValueError(f"{given.model}: its folder does not exist.")
+    # An earlier model in the folder is no image, and may be replaced.
+    files = list_files([given.folder])
+    check_output(
+        given.model, [f for f in files if not f.lower().endswith(MODEL_SUFFIX)]
+    )
     with redirect_stdout(sys.stderr):  # lines of progress
         model, counts, bad = fit_folder(
             given.folder,
             false_alarm_rate=given.false_alarm_rate,
             background=given.background,
             perturbations=() if given.quick else "common",
+            scenes=given.scenes,
         )
     checksum = save_model(model, given.model)
     for name, count in counts.items():
         print(f"{show(name)}: {count} images")
-    detector = model[-1].detector_
-    print(
-        f"at a false-alarm rate of {given.false_alarm_rate:g}, "
-        f"{detector.detection_rate_:.1%} of held-out unprocessed images of these "
-        "sources are named"
-    )
+    print("\n".join(describe_rates(model)))
     print(f"{show(given.model)}: SHA-256 {checksum}")
     return PARTLY if bad else DONE
 
@@ -235,11 +267,21 @@ def _attribute(given):
     verbose = given.kind == "json" or not sys.stdout.isatty()
     answers = attribute_files(model, files, verbose=verbose)
     sources = [*map(str, model.classes_), "unknown"]
-    n_bad = print_answers(answers, files, sources, given.kind)
+    counts = print_answers(answers, files, sources, given.kind)
+    tell(summarize(counts))
+    return _judge(counts)
+
+
+def _judge(counts):
+    """Return the exit code for the numbers of files by kind of answer."""
+    n_bad = counts["not read"]
+    if n_bad == counts.total():
+        raise ValueError("no file could be attributed; each has the reason in its line")
     return PARTLY if n_bad else DONE
 
 
 def _explain(given):
+    check_output(given.output, [given.file, given.model])
     model = load_model(given.model, given.trust).estimator
     (answer,) = attribute_files(model, [given.file])
     if answer["error"]:
@@ -254,10 +296,12 @@ def _explain(given):
 
 
 def _report(given):
-    loaded = load_model(given.model, given.trust)
     files = list_files(given.paths)
+    check_output(given.output, [*files, given.model])
+    loaded = load_model(given.model, given.trust)
     answers = list(attribute_files(loaded.estimator, files, verbose=True))
+    counts = count_kinds(answers)
+    code = _judge(counts)
     write_page(given.output, answers, loaded)
-    n_bad = sum(bool(answer["error"]) for answer in answers)
-    print(f"{show(given.output)}: {len(files) - n_bad} of {len(files)} files")
-    return PARTLY if n_bad else DONE
+    print(f"{show(given.output)}: {summarize(counts)}")
+    return code

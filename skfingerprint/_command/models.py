@@ -39,6 +39,7 @@ TRUSTED = {
     "skfingerprint.perturbation.WebPCompression",
 }
 VERSION_KEY = "_skfingerprint_version"
+MODEL_SUFFIX = ".skops"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Model:
     checksum: str
 
 
-def fit_folder(folder, *, false_alarm_rate, background, perturbations):
+def fit_folder(folder, *, false_alarm_rate, background, perturbations, scenes=None):
     """Fit the recommended pipeline on the readable files of a folder.
 
     Parameters
@@ -73,6 +74,8 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
         Name of the folder of images without a common source.
     perturbations : "common" or ()
         Perturbations of the pipeline.
+    scenes : re.Pattern, default=None
+        Pattern of the scene in the stem of each file. By default each file is one.
 
     Returns
     -------
@@ -91,10 +94,13 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
             f"{folder} holds no folder {background!r}: the background is among "
             f"{sorted(set(map(str, labels)))}."
         )
+    groups = None if scenes is None else [_name_scene(f, scenes) for f in files]
     kept, bad = _check_files(files)
     paths, y = [files[i] for i in kept], [str(labels[i]) for i in kept]
+    groups = groups and [groups[i] for i in kept]
     if lost := sorted(set(map(str, labels)) - set(y)):
         raise ValueError(f"no image of {lost} can be read. The first error: {bad[0]}")
+    _check_counts(y, groups)
     for text in bad:
         warnings.warn(f"left out: {text}", UserWarning, stacklevel=2)
     model = make_attribution_pipeline(
@@ -104,7 +110,31 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations):
         n_jobs=-1,
         verbose=True,
     )
-    return model.fit(paths, y), dict(Counter(y)), bad
+    return model.fit(paths, y, groups=groups), dict(Counter(y)), bad
+
+
+def _name_scene(file, scenes):
+    """Return the part of the name of a file that names its scene."""
+    match = scenes.search(Path(file).stem)
+    scene = match and match[min(scenes.groups, 1)]
+    if not scene:
+        raise ValueError(
+            f"--scenes {scenes.pattern!r} finds no scene in the name of {file}: take a "
+            "pattern that matches the name of each file."
+        )
+    return scene
+
+
+def _check_counts(y, groups):
+    """Raise ValueError for a class of one image or scene: some are held out."""
+    unit = "image" if groups is None else "scene"
+    pairs = set(zip(y, range(len(y)) if groups is None else groups, strict=True))
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count < 2:
+            raise ValueError(
+                f"class {name!r} has 1 {unit}, and a fit needs at least 2 of each "
+                "class: add more, or leave its folder out."
+            )
 
 
 def _check_files(files):
@@ -181,7 +211,9 @@ def _import_skops():
 def _read(path):
     """Read a file of a bounded size, without waiting for a pipe."""
     path = Path(path)
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise ValueError(f"no model file {path}: the command fit writes one.")
+    if not path.is_file():
         raise ValueError(f"{path} is not a regular file.")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -249,6 +281,6 @@ def _check_pipeline(path, estimator):
     answers = hasattr(estimator, "assess") or hasattr(estimator, "predict_proba")
     if not (is_fit and answers and list_readers(estimator)):
         raise ValueError(
-            f"{path} holds a {type(estimator).__name__}: the commands take a fitted "
-            "make_attribution_pipeline()."
+            f"{path} holds no fitted model that takes files "
+            f"({type(estimator).__name__}): take one that the command fit wrote."
         )

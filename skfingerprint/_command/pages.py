@@ -3,12 +3,19 @@
 import base64
 import io
 import platform
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
-from skfingerprint._command.tables import describe_numbers, show
+from skfingerprint._command.rates import is_quick
+from skfingerprint._command.tables import (
+    count_kinds,
+    describe_numbers,
+    show,
+    summarize,
+)
 from skfingerprint._core import find_version
 from skfingerprint._images import read_image, without_bomb_warnings
 
@@ -54,22 +61,32 @@ PAGE = """<!DOCTYPE html>
 </head>
 <body>
 <h1>Attribution report</h1>
-<p>{summary}</p>
-<ul class="cards">
-{cards}
-</ul>
+<p>{summary}.</p>
 <h2>How to read it</h2>
 <p>The name is a source that the model was fitted on, or "unknown". The probability is
 that of the likeliest source, given that the image comes from one of the fitted sources:
 it may be high for an image from elsewhere. The false-alarm probability is the share of
-images of unknown sources that score as high. An attribution is evidence to be weighed
-with other evidence, not proof.</p>
-<h2>Model and versions</h2>
+images of unknown sources that score as high. The likelihood ratio says how much more
+probable the score is if the likeliest source made the image than if anything else did;
+it is a logarithm to base 10, so that 2 is a hundred times. Its values have a ceiling,
+which depends on the number of images that the model was fitted on: many answers at one
+largest value mean "at least this", and say nothing of how much more. An attribution is
+evidence to be weighed with other evidence, not proof.</p>
+<h2>Files</h2>
+<ul class="cards">
+{cards}
+</ul>
+{unread}<h2>Model and versions</h2>
 <table>
 {rows}
 </table>
 </body>
 </html>
+"""
+UNREAD = """<h2>Files that were not read</h2>
+<ul>
+{}
+</ul>
 """
 
 
@@ -85,11 +102,15 @@ def write_page(path, answers, model):
     model : Model
         The model that gave them.
     """
-    rows = {**_describe_model(model), **_list_versions()}
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    rows = {"Date of the run": now, **_describe_model(model), **_list_versions()}
+    unread = [answer for answer in answers if answer["error"]]
+    read = [answer for answer in answers if not answer["error"]]
     page = PAGE.format(
         style=STYLE,
-        summary=_summarize(answers),
-        cards="\n".join(map(_make_card, answers)),
+        summary=summarize(count_kinds(answers)),
+        cards="\n".join(map(_make_card, read)),
+        unread=UNREAD.format("\n".join(map(_list_unread, unread))) if unread else "",
         rows="\n".join(
             f'<tr><th scope="row">{_safe(name)}</th><td>{_safe(value)}</td></tr>'
             for name, value in rows.items()
@@ -103,25 +124,15 @@ def _safe(text):
     return escape(show(str(text)))
 
 
-def _summarize(answers):
-    """Return the numbers of files by kind of answer."""
-    n_bad = sum(bool(answer["error"]) for answer in answers)
-    n_unknown = sum(answer["name"] == "unknown" for answer in answers)
-    n_named = len(answers) - n_bad - n_unknown
-    return (
-        f"{len(answers)} files: {n_named} named, {n_unknown} unknown, "
-        f"{n_bad} could not be read."
-    )
+def _list_unread(answer):
+    """Return the item of a file that could not be read."""
+    file, error = _safe(answer["file"]), _safe(answer["error"])
+    return f'<li><span class="file">{file}</span> <span class="error">{error}</span>'
 
 
 def _make_card(answer):
     """Return the item of one file."""
     file = f'<p class="file">{_safe(answer["file"])}</p>'
-    if answer["error"]:
-        text = f'<p class="name error">no answer</p>{file}'
-        return (
-            f'<li><div>{text}<p class="error">{_safe(answer["error"])}</p></div></li>'
-        )
     parts = [f'<p class="name">{_safe(answer["name"])}</p>', file]
     if answer["name"] != answer["likeliest"]:
         likeliest = f"likeliest known source: {answer['likeliest']}"
@@ -152,6 +163,10 @@ def _describe_model(model):
         "Model": model.path,
         "SHA-256 of the model": model.checksum,
         "Sources": ", ".join(map(str, model.estimator.classes_)),
+        "Fitted on": "unprocessed images only (quickly): processed files, such as JPEG "
+        "files, are judged badly"
+        if is_quick(model.estimator)
+        else "unprocessed images and processed copies",
     }
     detector = getattr(model.estimator[-1], "detector_", None)
     if detector is None:

@@ -3,14 +3,27 @@
 import csv
 import json
 import sys
+from collections import Counter
 from functools import partial
-from itertools import chain
 
 # Names of the numbers in a line.
 SHORT = {
     "probability": "p",
     "false_alarm_probability": "false alarm",
     "log10_likelihood_ratio": "log10 LR",
+}
+# Kinds of answers.
+KINDS = ("named", "unknown", "not read")
+# The answer for a file before it is read, in the order of the columns.
+EMPTY = {
+    "file": "",
+    "name": "",
+    "likeliest": "",
+    "probability": None,
+    "false_alarm_probability": None,
+    "log10_likelihood_ratio": None,
+    "warnings": [],
+    "error": "",
 }
 
 
@@ -35,41 +48,43 @@ def print_answers(answers, files, sources, kind):
 
     Returns
     -------
-    n_bad : int
-        Number of files without an answer.
+    counts : Counter
+        Number of files by kind of answer: see :func:`count_kinds`.
     """
-    n_bad, kept = 0, []
-    head, answers = _peek(answers)
+    kept = []
     write = kept.append
     if kind == "csv":
-        write = _make_table(head[-1])
+        write = _make_table()
     elif kind == "text":
         widths = [max(len(show(name)) for name in names) for names in (files, sources)]
         write = partial(_print_line, widths)
+    counts = Counter()
     for answer in answers:
-        n_bad += bool(answer["error"])
+        counts += count_kinds([answer])
         write(answer)
         sys.stdout.flush()
     if kind == "json":
         print(json.dumps(kept, indent=1))
-    return n_bad
+    return counts
 
 
-def _peek(answers):
-    """Return answers up to the first without an error, and all answers again."""
-    head, answers = [], iter(answers)
-    for answer in answers:
-        head.append(answer)
-        if not answer["error"]:
-            break
-    return head, chain(head, answers)
+def count_kinds(answers):
+    """Count the answers that are "named", "unknown" and "not read"."""
+    return Counter(
+        KINDS[2] if answer["error"] else KINDS[answer["name"] == "unknown"]
+        for answer in answers
+    )
 
 
-def _make_table(example):
-    """Print the columns of an answer, and return a function that prints a row."""
-    last = ["warnings", "error"]
-    columns = [name for name in example if name not in last] + last
-    table = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+def summarize(counts):
+    """Return the numbers of files by kind of answer."""
+    kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
+    return f"{counts.total()} files: {kinds}"
+
+
+def _make_table():
+    """Print the names of the columns, and return a function that prints a row."""
+    table = csv.DictWriter(sys.stdout, list(EMPTY), lineterminator="\n")
     table.writeheader()
     return lambda answer: table.writerow(
         answer | {"warnings": "; ".join(answer["warnings"])}

@@ -71,6 +71,7 @@ from skfingerprint._core.pictures import (
     to_rgb,
 )
 from skfingerprint._core.progress import (
+    clear_bars,
     follow_blocks,
     follow_fit,
     make_report,

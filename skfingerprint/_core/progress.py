@@ -1,5 +1,6 @@
 """Progress of long runs: bars of tqdm or lines, and callbacks of scikit-learn."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
@@ -72,6 +73,18 @@ def _make_bar(title: str, total: int) -> Callable[[int], None]:
             bar.close()
 
     return report
+
+
+def clear_bars(*, close: bool) -> None:
+    """Erase the bars that are shown, for a message; they come back unless closed."""
+    # Without the module there are no bars, and its import takes time.
+    module = sys.modules.get("tqdm.auto")
+    for bar in list(getattr(module and module.tqdm, "_instances", ())):
+        if close:
+            bar.leave = False
+            bar.close()
+        else:
+            bar.clear()
 
 
 @contextmanager

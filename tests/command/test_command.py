@@ -6,13 +6,25 @@ import json
 import re
 import subprocess
 import sys
+import warnings
+from argparse import ArgumentTypeError
+from datetime import datetime
+from html import escape
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from skfingerprint import AugmentedPipeline
 from skfingerprint._command import main
+from skfingerprint._command.arguments import _read_rate
+from skfingerprint._command.messages import put_in_words
 from skfingerprint._command.models import load_model
+from skfingerprint._command.rates import describe_rates, name_change
+from skfingerprint._core import make_report
+from skfingerprint.perturbation import COMMON_PERTURBATIONS
 
 
 def run(capsys, *arguments):
@@ -133,7 +145,10 @@ def test_an_earlier_jpeg_compression_is_a_warning(capsys, model, tmp_path):
     _, out, _ = run(capsys, "attribute", tmp_path, "--model", model, "--json")
     again, first = json.loads(out)
     assert "were a JPEG file once" in again["warnings"][0]
-    assert first["warnings"] == []
+    # The fixture is a quick model.
+    (warning,) = first["warnings"]
+    assert warning.startswith("a JPEG file, and the model was fitted on unprocessed")
+    assert "without --quick" in warning
 
 
 def test_explain(capsys, folder, model, tmp_path):
@@ -150,6 +165,167 @@ def test_explain(capsys, folder, model, tmp_path):
     with Image.open(output) as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 500
+
+
+def test_outputs_replace_no_inputs(capsys, folder, model, tmp_path):
+    file, link = tmp_path / "in" / "a.png", tmp_path / "link.png"
+    page, hard = tmp_path / "page.html", tmp_path / "in" / "a.skops"
+    file.parent.mkdir()
+    content = (folder / "net-0" / "00.png").read_bytes()
+    file.write_bytes(content)
+    link.symlink_to(file)
+    page.symlink_to(file)
+    hard.hardlink_to(file)
+    other = file.parent / ".." / "in" / "a.png"
+    with_model = ["--model", model, "--output"]
+    for arguments in [
+        ["explain", file, *with_model, file],
+        ["explain", file, *with_model, other],
+        ["explain", file, *with_model, link],
+        ["report", file.parent, *with_model, page],
+        ["fit", file.parent, "--model", hard],
+    ]:
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, "")
+        assert "is one of the files to read" in err
+        assert file.read_bytes() == content
+
+
+def test_an_output_is_refused_before_the_work(capsys, tmp_path):
+    (tmp_path / "m.skops").mkdir()
+    for name, message in [
+        ("a.png", "must end with .skops, such as a.skops"),
+        ("m.skops", "is a folder"),
+        ("no/m.skops", "the folder of"),
+    ]:
+        code, out, err = run(capsys, "fit", "none", "--model", tmp_path / name)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
+def test_an_earlier_model_may_be_replaced(capsys, folder, tmp_path):
+    pytest.importorskip("skops")
+    path = tmp_path / "m.skops"
+    for file in folder.rglob("*.png"):
+        target = tmp_path / file.relative_to(folder)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    path.write_bytes(b"earlier")
+    code, _, _ = run(capsys, "fit", tmp_path, "--model", path, "--quick")
+    assert code == 0
+    assert load_model(path).estimator.classes_.tolist() == ["net-0", "net-1", "net-2"]
+
+
+def test_scenes_are_held_out_together(capsys, folder, tmp_path, monkeypatch):
+    pytest.importorskip("skops")
+    given, fit = {}, AugmentedPipeline.fit
+
+    def spy(pipeline, X, y, **metadata):
+        given.update(metadata, files=X)
+        return fit(pipeline, X, y, **metadata)
+
+    monkeypatch.setattr(AugmentedPipeline, "fit", spy)
+    arguments = ["fit", folder, "--model", tmp_path / "m.skops", "--quick", "--scenes"]
+    code, _, err = run(capsys, *arguments, r"^\d(\d)")
+    assert code == 0, err
+    assert given["groups"] == [Path(file).stem[1] for file in given["files"]]
+    code, _, _ = run(capsys, *arguments, r"\d$")
+    assert code == 0
+    assert given["groups"] == [Path(file).stem[-1] for file in given["files"]]
+    code, _, err = run(capsys, *arguments, "^0([0-8])")
+    assert code == 3
+    assert "finds no scene in the name of" in err
+    assert "09.png" in err
+    code, _, err = run(capsys, *arguments, "^.+?(.*).$|x")
+    assert code == 3  # an empty name
+    for source in folder.iterdir():
+        file = tmp_path / "in" / source.name / "shared-1.png"
+        file.parent.mkdir(parents=True)
+        file.write_bytes((source / "00.png").read_bytes())
+        (file.parent / "shared-2.png").write_bytes((source / "01.png").read_bytes())
+    arguments[1] = tmp_path / "in"
+    code, _, err = run(capsys, *arguments, "^[a-z]+")
+    assert code == 3
+    assert "class 'net-0' has 1 scene" in err
+
+
+def test_rates_name_the_worst_processing():
+    detector = SimpleNamespace(
+        false_alarm_rate=0.01,
+        detection_rate_=0.65,
+        detection_rate_by_condition_=np.array([0.65, 0.4, 0.032, 0.5]),
+        conditions_=np.array([0, 1, 2, 5]),
+    )
+    model = FakeModel([SimpleNamespace(detector_=detector)])
+    model.perturbations, model.classes_ = COMMON_PERTURBATIONS, ["a", "b"]
+    first, second = describe_rates(model)
+    assert "rate of 0.01, 65.0% of held-out unprocessed images" in first
+    assert "40.0% (median of 3 kinds of processing), and 3.2% in the worst" in second
+    assert second.endswith("worst: blur (std 0.5 to 1.5)")
+    names = [name_change(change) for change in COMMON_PERTURBATIONS]
+    expected = "resizing (scale 0.55 to 1) and JPEG compression (quality 65 to 95)"
+    assert names[0] == expected
+    assert names[4] == "JPEG compression (quality 95)"
+    assert all("(" in name for name in names)
+    detector.detection_rate_, model.classes_ = 0.19, ["a"]
+    with pytest.warns(UserWarning, match="names nearly nothing: fit more images"):
+        lines = describe_rates(model)
+    assert lines[-1].startswith("one source only: ")
+
+
+class FakeModel(list):
+    """A pipeline that is nothing but its last step."""
+
+
+def test_percentages_are_rates():
+    assert _read_rate("1%") == 0.01
+    assert _read_rate("0.25") == 0.25
+    for text in ("60%", "0", "one", "%", "nan", "1%%"):
+        with pytest.raises(ArgumentTypeError, match=r"such as 0\.01 or 1%"):
+            _read_rate(text)
+
+
+def test_messages_have_no_words_of_python(capsys, folder, model, tmp_path):
+    from PIL import Image
+
+    small = tmp_path / "small.png"
+    Image.new("RGB", (30, 30)).save(small)
+    _, out, _ = run(capsys, "attribute", folder, small, "--model", model)
+    assert "it is smaller than 32x32 pixels, the blocks of this model" in out
+    for name, size in (("a", 40), ("b", 48)):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.new("RGB", (size, 32)).save(tmp_path / "in" / name / "0.png")
+    code, out, _ = run(capsys, "describe", tmp_path / "in")
+    assert code == 0
+    assert "Sizes differ: 32x40 is the largest common part" in out
+    past = (
+        "Train with JPEG compression among the perturbations, as "
+        "`make_attribution_pipeline()` does, of a quality about 75, or save all "
+        'classes alike. It is so; history="warn" fits nevertheless.'
+    )
+    expected = "Fit without --quick, or save all classes alike. It is so."
+    assert put_in_words(past) == expected
+
+
+def test_reasons_are_not_glued_to_bars(capsys, monkeypatch):
+    pytest.importorskip("tqdm")
+
+    errors = [ValueError("bad"), KeyboardInterrupt()]
+
+    def work(path):
+        report = make_report("files", 5, verbose=True)
+        for number in range(1, 6):
+            report(number)
+            warnings.warn("beware", UserWarning, stacklevel=2)
+            if number == 3:
+                raise errors.pop(0)
+
+    name = "skfingerprint._command.arguments.describe_image_folder"
+    monkeypatch.setattr(name, work)
+    for last in ("error: bad", "interrupted"):
+        _, _, err = run(capsys, "describe", "x")
+        shown = [line.split("\r")[-1] for line in err.rstrip().split("\n")]
+        assert shown == ["warning: beware"] * 3 + [last]
 
 
 class Links(HTMLParser):
@@ -175,7 +351,7 @@ def test_report_is_one_page_that_asks_nobody(capsys, mixed, model, tmp_path):
         capsys, "report", mixed, hostile, "--model", model, "--output", output
     )
     assert code == 1
-    assert "14 of 21 files" in out
+    assert re.search(r"21 files: \d+ named, \d+ unknown, 7 not read", out)
     page = output.read_text(encoding="utf-8")
     links = Links()
     links.feed(page)
@@ -186,6 +362,13 @@ def test_report_is_one_page_that_asks_nobody(capsys, mixed, model, tmp_path):
     assert "url(" not in page
     assert "http:" not in page
     assert page.count('class="error"') == len(bad)
+    parts = [page.index(f"<h2>{title}") for title in ("How", "Files<", "Files that")]
+    assert parts == sorted(parts)
+    assert min(page.index(escape(file)) for file in bad) > parts[-1]
+    assert page.rindex("<img") < parts[-1]
+    assert "ceiling" in page
+    assert f"Date of the run</th><td>{datetime.now():%Y-%m-}" in page
+    assert "unprocessed images only (quickly)" in page
     assert load_model(model).checksum in page
     assert "Stated false-alarm rate</th><td>0.1<" in page
     assert "prefers-color-scheme: dark" in page
@@ -206,7 +389,7 @@ def test_fitting_errors_are_one_line(capsys, folder, tmp_path):
         Image.new("RGB", (8, 8)).save(tiny / name / "0.png")
     for arguments, message in [
         ([tmp_path / "none"], "none"),
-        ([empty], "no readable image"),
+        ([empty], "no file is inside"),
         ([tiny], "0.png: 8x8 pixels, smaller than 32x32"),
         ([folder, "--background", "photos"], "holds no folder 'photos'"),
     ]:
@@ -215,9 +398,12 @@ def test_fitting_errors_are_one_line(capsys, folder, tmp_path):
         assert err.splitlines()[-1].startswith("error: ")
         assert message in err
         assert not path.exists()
-    code, _, err = run(capsys, "fit", folder, "--model", empty / "no" / "m.skops")
+    (tmp_path / "single" / "a").mkdir(parents=True)
+    single = tmp_path / "single" / "a" / "0.png"
+    single.write_bytes((folder / "net-0" / "00.png").read_bytes())
+    code, _, err = run(capsys, "fit", single.parents[1], "--model", path, "--quick")
     assert code == 3
-    assert "its folder does not exist" in err
+    assert err.splitlines()[-1].startswith("error: class 'a' has 1 image, and")
 
 
 def test_one_class(capsys, folder, model, tmp_path):
@@ -249,6 +435,11 @@ def test_one_class(capsys, folder, model, tmp_path):
         ["attribute", "x", "--model", "m", "--csv", "--json"],
         ["explain", "x", "--model", "m"],
         ["report", "x", "--model", "m"],
+        ["fit", "x", "--model", "m"],
+        ["fit", "x", "--model", "no-folder/m.skops"],
+        ["fit", "x", "--model", "m.skops", "--scenes", "("],
+        ["explain", "x.png", "--model", "m", "--output", "x.jpg"],
+        ["report", "x", "--model", "m", "--output", "x.png"],
     ],
     ids=" ".join,
 )
@@ -269,9 +460,16 @@ def test_nothing_to_attribute(capsys, model, tmp_path):
     code, out, err = run(capsys, "attribute", tmp_path, "--model", model)
     assert (code, out) == (3, "")
     assert "no file is inside" in err
-    code, out, _ = run(capsys, "attribute", tmp_path / "none.png", "--model", model)
-    assert code == 1
+    none = tmp_path / "none.png"
+    code, out, err = run(capsys, "attribute", none, "--model", model)
+    assert code == 3
     assert "error: No such file" in out
+    assert err.splitlines()[-2] == "1 files: 0 named, 0 unknown, 1 not read"
+    assert err.splitlines()[-1].startswith("error: no file could be attributed")
+    page = tmp_path / "page.html"
+    code, out, err = run(capsys, "report", none, "--model", model, "--output", page)
+    assert (code, out) == (3, "")
+    assert not page.exists()
 
 
 def test_an_interrupt_has_a_code(capsys, monkeypatch):
@@ -302,7 +500,8 @@ def test_as_a_program(folder, model):
     result = subprocess.run(
         [*command, "--model", model], capture_output=True, text=True, check=False
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0
+    assert result.stderr == "1 files: 1 named, 0 unknown, 0 not read\n"
     (row,) = csv.DictReader(io.StringIO(result.stdout))
     assert row["file"] == str(file)
     assert float(row["probability"]) > 0.5
