@@ -79,7 +79,8 @@ def count_kinds(answers):
 def summarize(counts):
     """Return the numbers of files by kind of answer."""
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS)
-    return f"{counts.total()} files: {kinds}"
+    total = counts.total()
+    return f"{total} {'file' if total == 1 else 'files'}: {kinds}"
 
 
 def _make_table():

@@ -464,7 +464,7 @@ def test_nothing_to_attribute(capsys, model, tmp_path):
     code, out, err = run(capsys, "attribute", none, "--model", model)
     assert code == 3
     assert "error: No such file" in out
-    assert err.splitlines()[-2] == "1 files: 0 named, 0 unknown, 1 not read"
+    assert err.splitlines()[-2] == "1 file: 0 named, 0 unknown, 1 not read"
     assert err.splitlines()[-1].startswith("error: no file could be attributed")
     page = tmp_path / "page.html"
     code, out, err = run(capsys, "report", none, "--model", model, "--output", page)
@@ -501,7 +501,7 @@ def test_as_a_program(folder, model):
         [*command, "--model", model], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0
-    assert result.stderr == "1 files: 1 named, 0 unknown, 0 not read\n"
+    assert result.stderr == "1 file: 1 named, 0 unknown, 0 not read\n"
     (row,) = csv.DictReader(io.StringIO(result.stdout))
     assert row["file"] == str(file)
     assert float(row["probability"]) > 0.5
