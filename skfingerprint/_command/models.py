@@ -40,6 +40,7 @@ TRUSTED = {
 }
 VERSION_KEY = "_skfingerprint_version"
 MODEL_SUFFIX = ".skops"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,7 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations, scenes=No
     _import_skops()  # a fit that can't be saved is not begun
     table = describe_image_folder(folder).files
     files, labels = list(table["filename"]), list(table["class"])
-    if background is not None and background not in labels:
-        raise ValueError(
-            f"{folder} holds no folder {background!r}: the background is among "
-            f"{sorted(set(map(str, labels)))}."
-        )
+    _check_names(folder, set(map(str, labels)), background)
     groups = None if scenes is None else [_name_scene(f, scenes) for f in files]
     kept, bad = _check_files(files)
     paths, y = [files[i] for i in kept], [str(labels[i]) for i in kept]
@@ -111,6 +108,25 @@ def fit_folder(folder, *, false_alarm_rate, background, perturbations, scenes=No
         verbose=True,
     )
     return model.fit(paths, y, groups=groups), dict(Counter(y)), bad
+
+
+def _check_names(folder, names, background):
+    """Raise ValueError for names of folders that no fit can take."""
+    if background is not None and background not in names:
+        raise ValueError(
+            f"{folder} holds no folder {background!r}: the background is among "
+            f"{sorted(names)}."
+        )
+    if not names - {background}:
+        raise ValueError(
+            f"{folder} holds no folder beside the background {background!r}: add one "
+            "with the images of a source."
+        )
+    if UNKNOWN in names - {background}:
+        raise ValueError(
+            f"{folder}: a folder cannot have the name {UNKNOWN!r}, the answer for all "
+            "other sources: rename it."
+        )
 
 
 def _name_scene(file, scenes):

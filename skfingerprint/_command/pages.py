@@ -127,7 +127,9 @@ def _safe(text):
 def _list_unread(answer):
     """Return the item of a file that could not be read."""
     file, error = _safe(answer["file"]), _safe(answer["error"])
-    return f'<li><span class="file">{file}</span> <span class="error">{error}</span>'
+    return (
+        f'<li><span class="file">{file}</span> <span class="error">{error}</span></li>'
+    )
 
 
 def _make_card(answer):

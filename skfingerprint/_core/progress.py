@@ -76,12 +76,11 @@ def _make_bar(title: str, total: int) -> Callable[[int], None]:
 
 
 def clear_bars(*, close: bool) -> None:
-    """Erase the bars that are shown, for a message; they come back unless closed."""
+    """End the bars that are shown, or erase them for a message until they go on."""
     # Without the module there are no bars, and its import takes time.
     module = sys.modules.get("tqdm.auto")
     for bar in list(getattr(module and module.tqdm, "_instances", ())):
         if close:
-            bar.leave = False
             bar.close()
         else:
             bar.clear()

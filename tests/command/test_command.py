@@ -324,8 +324,10 @@ def test_reasons_are_not_glued_to_bars(capsys, monkeypatch):
     monkeypatch.setattr(name, work)
     for last in ("error: bad", "interrupted"):
         _, _, err = run(capsys, "describe", "x")
-        shown = [line.split("\r")[-1] for line in err.rstrip().split("\n")]
-        assert shown == ["warning: beware"] * 3 + [last]
+        lines = err.split("\n")
+        shown = [line.split("\r")[-1] for line in lines]
+        assert shown[:3] == ["warning: beware"] * 3
+        assert lines[-2:] == [last, ""]  # also where nobody obeys a carriage return
 
 
 class Links(HTMLParser):
@@ -387,11 +389,16 @@ def test_fitting_errors_are_one_line(capsys, folder, tmp_path):
     for name in ("a", "b"):
         (tiny / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tiny / name / "0.png")
+    called = tmp_path / "called"
+    (called / "unknown").mkdir(parents=True)
+    (called / "unknown" / "0.png").write_bytes((folder / "net-0/00.png").read_bytes())
     for arguments, message in [
         ([tmp_path / "none"], "none"),
         ([empty], "no file is inside"),
         ([tiny], "0.png: 8x8 pixels, smaller than 32x32"),
         ([folder, "--background", "photos"], "holds no folder 'photos'"),
+        ([one, "--background", "net-0"], "holds no folder beside the background"),
+        ([called], "a folder cannot have the name 'unknown'"),
     ]:
         code, out, err = run(capsys, "fit", *arguments, "--model", path, "--quick")
         assert (code, out) == (3, "")
