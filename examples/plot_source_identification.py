@@ -95,10 +95,14 @@ print(f'Images of networks that were left out: {percent(~accepted)} "unknown"')
 # One picture
 # -----------
 # Two networks enlarged the same photograph of a cat. Their images are alike, and the
-# noise residuals are not. One of the networks is known, the other one was left out.
-# The fingerprint is that of the likeliest known network, and the answer is that of the
+# noise residuals are not. The first fit knows all eight networks. One of the other fits
+# left the network of the second image out, and another one, so that it knows six.
+#
+# The fingerprint is that of the likeliest known network. It is not the answer: the
 # recommended pipeline, which compares statistics of residuals and pixels rather than
-# the pictures themselves. Below are the answers for all test images.
+# the pictures themselves, answers "unknown" if the likeliest network is not close
+# enough. The probability is a share among the known networks: it supposes that one of
+# them made the image. Below are the answers for all test images.
 
 plt.rcParams["font.size"] = 9
 
@@ -110,16 +114,18 @@ def amplify(noise):
 
 def draw_answer(figure, maker, answers, remark):
     """Draw an image, its residual, the likeliest fingerprint and the answer."""
+    n_known = answers.log10_likelihood_ratios.shape[1]
     place = np.flatnonzero((truth == maker) & (groups[test] == "chelsea"))[1]
     image, source = images[test[place]], answers.source[place]
     residual = published[:-1].transform(image[np.newaxis])[0]
     fingerprint = published[-1].fingerprints_[names == source][0]
+    nearest = f"fingerprint of the\nnearest of {n_known} known:\n{source}"
     pictures = {
         "image": image,
         "noise residual": amplify(residual),
-        f"fingerprint of\n{source}": amplify(fingerprint),
+        nearest: amplify(fingerprint),
     }
-    axes = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.95))
+    axes = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.15))
     for ax, (title, picture), sign in zip(axes, pictures.items(), "→↔→", strict=False):
         ax.imshow(picture, interpolation="nearest")
         ax.set_title(title, fontsize=8)
@@ -134,37 +140,42 @@ def draw_answer(figure, maker, answers, remark):
 
 def draw_shares(ax):
     """Draw a bar for each network, and one for networks that were left out."""
-    rows = np.append(np.arange(len(names), 0, -1), -0.5)
+    rows = np.append(np.arange(len(names), 0, -1), -0.6)
     n_wrong = (wrong | accepted).sum()
+    inside, beside = {"label_type": "center", "color": "white"}, {"padding": 3}
+    named_wrongly = f"named wrongly ({n_wrong} images)"
     parts = {
-        "named rightly": (right, 0, "#0072B2", "white"),
-        'answered "unknown"': (~report.known, np.mean(~accepted), "#C4C4C4", "black"),
-        f"named wrongly ({n_wrong})": (wrong, accepted.mean(), "#D55E00", "black"),
+        "named rightly": (right, 0, "#0072B2", inside),
+        named_wrongly: (wrong, accepted.mean(), "#D55E00", inside),
+        'answered "unknown"': (~report.known, np.mean(~accepted), "#C4C4C4", beside),
     }
     start = np.zeros(len(rows))
-    for label, (mask, of_left_out, color, shade) in parts.items():
+    for label, (mask, of_left_out, color, place) in parts.items():
         shares = [*(mask[truth == name].mean() for name in names), of_left_out]
         bars = ax.barh(rows, shares, left=start, color=color, label=label)
-        texts = [percent(share) if share > 0.14 else "" for share in shares]
-        ax.bar_label(bars, texts, label_type="center", color=shade, fontsize=8)
+        texts = [percent(share) if share else "" for share in shares]
+        ax.bar_label(bars, texts, fontsize=8, **place)
         start += shares
-    ax.set_yticks(rows, [*names, "networks left out"])
-    ax.set(xticks=[], xlim=(0, 1), ylim=(-0.95, len(names) + 0.45))
+    ax.set_yticks(rows, [*names, "each network, in\na fit without it"])
+    ax.set(xticks=[], xlim=(0, 1.17), ylim=(-1.05, len(names) + 0.45))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
 
 title = {"fontsize": 9, "x": 0.015, "ha": "left"}
 known, left_out = "srgan-gan", "realesr-animevideov3-x4"
-fig = plt.figure(figsize=(4.6, 6.9), layout="constrained", facecolor="white")
-fig.get_layout_engine().set(wspace=0.24)
-*lines, lower = fig.subfigures(3, 1, height_ratios=(1, 1, 2.04))
-lines[0].suptitle(f"Made by {known}, one of 8 known networks", **title)
-draw_answer(lines[0], known, report, "{} among\n8 known")
-lines[1].suptitle(f"Made by {left_out}, which was left out", **title)
-draw_answer(lines[1], left_out, without[left_out], "none of the\n6 fitted")
-text = "Answers to 40 new images of each network,\nat a stated false-alarm rate of 1 %"
-lower.suptitle(text, **title)
+fig = plt.figure(figsize=(4.6, 7.3), layout="constrained", facecolor="white")
+fig.get_layout_engine().set(wspace=0.24, h_pad=0.06)
+*lines, lower = fig.subfigures(3, 1, height_ratios=(1, 1, 1.9))
+text = "The first fit knows 8 networks, this one included."
+lines[0].suptitle(f"Made by {known}.\n{text}", **title)
+draw_answer(lines[0], known, report, "probability {}\namong 8 known\nnetworks")
+text = "Another fit knows 6: it left out this network and one more."
+lines[1].suptitle(f"Made by {left_out}.\n{text}", **title)
+remark = "not close enough\nto any of 6\nknown networks"
+draw_answer(lines[1], left_out, without[left_out], remark)
+text = "Answers of the first fit to 40 new images of each network,\n"
+lower.suptitle(text + "at a stated false-alarm rate of 1 %", **title)
 draw_shares(lower.subplots())
 style = {"frameon": False, "fontsize": 8, "handlelength": 1, "columnspacing": 1}
 lower.legend(loc="outside lower center", ncols=3, **style)
