@@ -81,8 +81,8 @@ class FileReader:
                 f"{len(problems)} of {len(results)} files could not be read:\n"
                 + "\n".join(problems[:MOST_NAMED])
                 + (f"\nand {more} more" if more > 0 else "")
-                + '\n`load_image_files(paths, y, on_error="warn")` leaves such files '
-                "out, together with their targets."
+                + '\n`load_image_files(paths, y, image_shape="min", on_error="warn")` '
+                "returns the `filenames` and `target` of the others, of any size."
             )
         return results
 

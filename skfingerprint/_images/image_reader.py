@@ -63,7 +63,8 @@ class ImageReader(ImageOutputMixin, StatelessTransformer):
     A transformer can't leave rows out, so files that can't be read raise an error,
     which names them: by their headers before the first image is read, unless
     `image_shape` is given, and by their pixels block by block.
-    `load_image_files(paths, y, on_error="warn")` leaves them out.
+    `load_image_files(paths, y, image_shape="min", on_error="warn")` returns the
+    `filenames` and the `target` of all other files, of any size.
 
     A file is decoded each time that a transformer reads the images. The branches of a
     :class:`~sklearn.pipeline.FeatureUnion` read them one after the other, and so do
