@@ -145,7 +145,7 @@ def _check_counts(y, groups):
     """Raise ValueError for a class of one image or scene: some are held out."""
     unit = "image" if groups is None else "scene"
     pairs = set(zip(y, range(len(y)) if groups is None else groups, strict=True))
-    for name, count in Counter(name for name, _ in pairs).items():
+    for name, count in sorted(Counter(name for name, _ in pairs).items()):
         if count < 2:
             raise ValueError(
                 f"class {name!r} has 1 {unit}, and a fit needs at least 2 of each "
