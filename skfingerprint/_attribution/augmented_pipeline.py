@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skfingerprint._attribution.copies import (
-    TrainingRows,
+    CopyRows,
     check_perturbations,
     count_blocks,
     count_perturbations,
@@ -492,7 +492,7 @@ class AugmentedPipeline(Estimator, Pipeline):
         # The pixels name a row, and not the path, behind which the file may change.
         images = check_container(as_images(X))
         kept = np.ones(len(images), dtype=bool)
-        rows = TrainingRows(images, [None], y, metadata, kept)
+        rows = CopyRows(images, [None], y, metadata, kept)
         result = self._fit_rows(fitted, method, images, y, rows)
         if hasattr(X, "columns"):  # a frame: steps remember its names
             steps = split_readers(split_stateless(fitted)[0])[1]
@@ -510,7 +510,7 @@ class AugmentedPipeline(Estimator, Pipeline):
             Method of the steps behind the stateless ones.
         X, y
             Images and sources, as callbacks see them.
-        rows : TrainingRows
+        rows : CopyRows
             The rows, with images and labels.
 
         Returns

@@ -31,7 +31,7 @@ FEWEST_PERTURBATIONS = 2
 
 
 @dataclass(frozen=True)
-class TrainingRows:
+class CopyRows:
     """The rows that a fit is made on: one of each copy of each image.
 
     Copies of one image are neighbors, the unprocessed image first.
@@ -76,7 +76,7 @@ def list_rows(images, y, metadata, changes, unused=None):
 
     Returns
     -------
-    rows : TrainingRows
+    rows : CopyRows
     """
     kept = np.ones((len(y), 1 + len(changes)), dtype=bool)
     if unused is not None:
@@ -86,7 +86,7 @@ def list_rows(images, y, metadata, changes, unused=None):
     if unused is not None:
         given["conditions"] = conditions
     copies = [None, *map(clone, changes)]
-    return TrainingRows(images, copies, y[numbers], given, kept.ravel())
+    return CopyRows(images, copies, y[numbers], given, kept.ravel())
 
 
 def count_perturbations(n_images, n_changes, max_perturbations):
